@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands.h - the typed messages between the conductor and the engines.
+ *
+ * One single-producer, single-consumer ring (shm/ring_spsc.h) in each direction per engine; messages
+ * are executed in order. Ownership travels with them: the conductor creates, hands over, gets the object
+ * back by a *_RELEASED message, frees (driver.md 3).
+ *
+ * Units      as named.
+ * Ownership  pointers name objects; who may touch them is said per message.
+ * Thread     conductor -> engine: pushed by the conductor alone. engine -> conductor: by that engine.
+ * Errors     the conductor takes a client's command only while each engine's ring has RESERVE messages
+ *            free. An engine takes a command, or a packet that may ask the conductor for something, only
+ *            while its own ring has room; a SETUP that finds none is dropped and counted: it comes again.
+ */
+#ifndef RJ_DRIVER_COMMANDS_H
+#define RJ_DRIVER_COMMANDS_H
+
+#include <stdint.h>
+
+#include "proto/address.h"
+#include "ramjet/wire.h"
+
+struct rj_image;
+struct rj_publication;
+struct rj_receive_destination;
+struct rj_receive_endpoint;
+struct rj_send_endpoint;
+struct rj_subscriber_position;
+
+enum {
+    RJ_ENGINE_RING_MESSAGES = 1024,
+    RJ_ENGINE_RING_RESERVE = 64,
+};
+
+typedef enum rj_engine_command_type {
+    RJ_ENGINE_ADD_SEND_ENDPOINT,       /* send_endpoint; it lives in this engine until released */
+    RJ_ENGINE_REMOVE_SEND_ENDPOINT,    /* -> SEND_ENDPOINT_RELEASED */
+    RJ_ENGINE_ADD_PUBLICATION,         /* send_endpoint, publication */
+    RJ_ENGINE_REMOVE_PUBLICATION,      /* publication -> PUBLICATION_RELEASED */
+    RJ_ENGINE_ADD_RECEIVE_ENDPOINT,    /* receive_endpoint */
+    RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT, /* -> RECEIVE_ENDPOINT_RELEASED; its images are detached */
+    RJ_ENGINE_ADD_INTEREST,            /* receive_endpoint, stream_id, session_id if has_session */
+    RJ_ENGINE_REMOVE_INTEREST,
+    RJ_ENGINE_ADD_IMAGE,         /* receive_endpoint, image, its subscribers are linked already */
+    RJ_ENGINE_REMOVE_IMAGE,      /* image -> IMAGE_RELEASED */
+    RJ_ENGINE_IMAGE_FAILED,      /* receive_endpoint, stream_id, session_id: INIT_IN_PROGRESS ends */
+    RJ_ENGINE_END_COOL_DOWN,     /* receive_endpoint, stream_id, session_id */
+    RJ_ENGINE_ADD_SUBSCRIBER,    /* image, position -> SUBSCRIBER_ADDED or SUBSCRIBER_REFUSED */
+    RJ_ENGINE_REMOVE_SUBSCRIBER, /* image, position -> SUBSCRIBER_REMOVED */
+} rj_engine_command_type_t;
+
+typedef struct rj_engine_command {
+    rj_engine_command_type_t type;
+    int32_t stream_id;
+    int32_t session_id;
+    int32_t has_session; /* 0: all sessions of the stream */
+    struct rj_send_endpoint *send_endpoint;
+    struct rj_receive_endpoint *receive_endpoint;
+    struct rj_publication *publication;
+    struct rj_image *image;
+    struct rj_subscriber_position *position;
+} rj_engine_command_t;
+
+typedef enum rj_engine_event_type {
+    RJ_ENGINE_SEND_ENDPOINT_RELEASED,
+    RJ_ENGINE_PUBLICATION_RELEASED,
+    RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED,
+    RJ_ENGINE_IMAGE_RELEASED,
+    RJ_ENGINE_SUBSCRIBER_ADDED,   /* position->join_position is set */
+    RJ_ENGINE_SUBSCRIBER_REFUSED, /* the image no longer accepts; nothing is linked */
+    RJ_ENGINE_SUBSCRIBER_REMOVED, /* its counter may be freed */
+    RJ_ENGINE_SETUP,              /* a session that somebody wants: make an image */
+    RJ_ENGINE_LOSS,               /* image lost `value` bytes; for the loss report */
+    RJ_ENGINE_PUBLICATION_ERROR,  /* ERR frame from a live receiver */
+    RJ_ENGINE_SESSION_LIMIT,      /* stream_id: a SETUP beyond the session limit */
+    RJ_ENGINE_IO_ERROR,           /* errno in `value` on the endpoint's socket */
+} rj_engine_event_type_t;
+
+typedef struct rj_engine_setup {
+    rj_wire_setup_t frame; /* checked: wire.md 4.3 */
+    rj_address_t source;
+    int32_t destination_id;
+} rj_engine_setup_t;
+
+enum { RJ_ENGINE_ERROR_TEXT_MAX = 1023 };
+
+/* What an ERR frame said (wire.md 19); rare enough to travel by value. */
+typedef struct rj_engine_publication_error {
+    int64_t receiver_id;
+    int64_t group_tag;
+    rj_address_t source;
+    int32_t error_code;
+    int32_t text_bytes;
+    char text[RJ_ENGINE_ERROR_TEXT_MAX];
+} rj_engine_publication_error_t;
+
+typedef struct rj_engine_event {
+    rj_engine_event_type_t type;
+    int32_t stream_id;
+    int64_t value;
+    struct rj_send_endpoint *send_endpoint;
+    struct rj_receive_endpoint *receive_endpoint;
+    struct rj_publication *publication;
+    struct rj_image *image;
+    struct rj_subscriber_position *position;
+    union {
+        rj_engine_setup_t setup;
+        rj_engine_publication_error_t error;
+    };
+} rj_engine_event_t;
+
+#endif

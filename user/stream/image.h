@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image.h - the receive side of one stream: what arrived, what is missing, what was read.
+ *
+ * It neither sends nor reads a clock. Its engine inserts packets, then once a turn lets it track:
+ * rebuild the contiguous position, find gaps, decide on status messages and clean what all have read.
+ * The conductor announces it to clients and walks the states of its life (driver.md 10).
+ *
+ *   clean position   lowest subscriber    rcv-pos          rcv-hwm       last SM position + term/2
+ *   -----+-----------------+-----------------+----------------+--------------------+---->
+ *   zero |  kept one term  |  to be read     |  has gaps      |  not yet received  | over-run: dropped
+ *
+ * Units      positions: stream bytes since the initial term began. Times: monotonic ns.
+ * Ownership  the conductor allocates, hands it to an engine, gets it back released, frees.
+ * Thread     functions are grouped by the thread that may call them. Shared words are marked.
+ * Errors     hostile packets are refused with a reason that the engine counts.
+ */
+#ifndef RJ_STREAM_IMAGE_H
+#define RJ_STREAM_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/address.h"
+#include "ramjet/wire.h"
+#include "shm/log_buffer.h"
+#include "stream/congestion.h"
+#include "stream/loss.h"
+#include "stream/subscriber_position.h"
+
+struct rj_path;
+
+enum {
+    RJ_IMAGE_CONNECTIONS_MAX = 16, /* receive destinations that may feed one image */
+};
+
+typedef struct rj_image_counters {
+    int64_t *rcv_hwm;   /* engine */
+    int64_t *rcv_pos;   /* engine */
+    int64_t *naks_sent; /* engine */
+} rj_image_counters_t;
+
+typedef struct rj_image_config {
+    int64_t correlation_id;
+    int32_t session_id;
+    int32_t stream_id;
+    int64_t join_position;  /* position of the SETUP */
+    int32_t window_bytes;   /* configured receiver window; at most half a term is used */
+    int64_t sm_timeout_ns;
+    int64_t liveness_timeout_ns;
+    int64_t receiver_id;
+    int64_t group_tag;
+    bool has_group_tag;
+    bool is_reliable;
+    bool is_group; /* chooses the NAK delay generator */
+    rj_loss_config_t loss;
+    rj_congestion_config_t congestion;
+} rj_image_config_t;
+
+/* One receive destination through which the stream is heard (wire.md 7.5). */
+typedef struct rj_image_connection {
+    int32_t destination_id;       /* of the receive endpoint's destination */
+    const struct rj_path *control; /* where SMs and NAKs go; never dereferenced here */
+    int64_t last_activity_ns;
+    int64_t last_frame_ns; /* INT64_MIN: none yet */
+    int64_t eos_position;
+    bool is_eos;
+} rj_image_connection_t;
+
+typedef enum rj_image_insert {
+    RJ_IMAGE_INSERTED,
+    RJ_IMAGE_DUPLICATE,
+    RJ_IMAGE_HEARTBEAT,
+    RJ_IMAGE_OVERRUN,
+    RJ_IMAGE_UNDERRUN,
+    RJ_IMAGE_INVALID,
+    RJ_IMAGE_IGNORED /* rejected image, or a term before the first */
+} rj_image_insert_t;
+
+/* What one call of track asks the engine to send, on every live connection. */
+enum { RJ_IMAGE_NAKS_MAX = 16 };
+
+typedef struct rj_image_work {
+    bool sm_is_due;
+    rj_wire_sm_t sm; /* complete; send sm.frame_length bytes, followed by group_tag if has_group_tag */
+    int32_t nak_count;
+    rj_wire_nak_t naks[RJ_IMAGE_NAKS_MAX];
+    int64_t rttm_echo_ns;  /* != 0: send an RTTM request with this time */
+    int64_t lost_bytes;    /* newly reported loss, for the loss report */
+    int32_t gaps_filled;   /* unreliable streams */
+} rj_image_work_t;
+
+typedef struct rj_image {
+    /* Constant once handed to the engine. */
+    rj_image_config_t config;
+    rj_image_counters_t counters;
+    rj_log_t *log;
+
+    /* Shared words: one writer, release; readers acquire. */
+    int64_t last_packet_ns;        /* engine -> conductor */
+    int32_t is_end_of_stream;      /* engine -> conductor */
+    int32_t is_revoked;            /* engine -> conductor */
+    int32_t working_count;         /* engine -> conductor: subscriber positions that count */
+    int32_t is_drained;            /* engine -> conductor: every working subscriber has read rcv-pos */
+    int32_t sends_eos_sm;          /* conductor -> engine */
+
+    /* The engine's. */
+    rj_subscriber_position_t *subscribers;
+    rj_image_connection_t connections[RJ_IMAGE_CONNECTIONS_MAX];
+    int32_t connection_count;
+    rj_loss_t loss;
+    rj_congestion_t congestion;
+    int64_t clean_position;
+    int64_t last_sm_position;
+    int64_t overrun_position; /* last SM position + term/2 */
+    int64_t next_sm_position;
+    int32_t next_sm_window_bytes;
+    int64_t next_sm_deadline_ns;
+    bool sm_is_pending;
+    bool sm_is_enabled;
+    uint64_t bad_position_count;
+} rj_image_t;
+
+/* --- conductor: before the engine knows it --- */
+
+/* Fills in every field; the first SM is due at once. */
+void rj_image_init(rj_image_t *image, const rj_image_config_t *config,
+                   const rj_image_counters_t *counters, rj_log_t *log, int64_t now_ns);
+
+/* --- conductor (before) or engine (after it was handed over) --- */
+
+/* Links a subscriber at the position that a new one joins: the lowest of rcv-pos and all working
+ * subscribers. The value is in position->join_position and in its counter. Returns false, and links
+ * nothing, when the image no longer accepts (draining and drained). wire.md 11.5, driver.md 10.2 */
+bool rj_image_add_subscriber(rj_image_t *image, rj_subscriber_position_t *position);
+bool rj_image_remove_subscriber(rj_image_t *image, rj_subscriber_position_t *position);
+
+/* --- engine --- */
+
+/* Notes that something of the session came through a destination; a new connection is added when there
+ * is room. `is_frame`: data or setup, not mere existence. Returns its index or -1. */
+int rj_image_track_connection(rj_image_t *image, int32_t destination_id, const struct rj_path *control,
+                              bool is_frame, int64_t now_ns);
+void rj_image_remove_connection(rj_image_t *image, int32_t destination_id);
+bool rj_image_connection_is_alive(const rj_image_connection_t *connection, int64_t now_ns);
+
+/* Checks a DATA/PAD datagram or heartbeat (wire.md 12) and copies it to its place. `data` is the UDP
+ * payload; the structural check of wire.md 4.1 has passed. */
+rj_image_insert_t rj_image_insert(rj_image_t *image, int connection, const uint8_t *data,
+                                  uint32_t length_bytes, int64_t now_ns);
+
+/* Once a turn: rebuild, loss, SM scheduling, cleaning, gap filling. Fills `work`. Returns the number of
+ * things to send. wire.md 13, 14; driver.md 10.5 to 10.7 */
+int rj_image_track(rj_image_t *image, rj_image_work_t *work, int64_t now_ns);
+
+/* An RTTM answer for this image; `now_ns` fresh. */
+void rj_image_on_rttm(rj_image_t *image, const rj_wire_rttm_t *rttm, int64_t now_ns);
+
+int64_t rj_image_deadline_ns(const rj_image_t *image);
+
+#endif
