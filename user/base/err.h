@@ -13,15 +13,7 @@
 #ifndef RJ_BASE_ERR_H
 #define RJ_BASE_ERR_H
 
-#include <stddef.h>
-
-enum { RJ_ERR_TEXT_MAX = 1024 };
-
-typedef struct rj_err {
-    int code;
-    int aeron_code;
-    char text[RJ_ERR_TEXT_MAX];
-} rj_err_t;
+#include <ramjet/error.h>
 
 /* Stores `code` and the text; returns `code`. Lower case, names the thing and the value, says what to
  * do if there is something to do. */
