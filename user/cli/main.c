@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One binary, many commands: a table and nothing else. Called `aeronmd` it is `ramjet driver`, so
+ * that scripts written for that program keep working. */
+#include "cli/command.h"
+
+#include <ramjet/version.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const rj_command_t commands[] = {
+    {"lab", rj_cmd_lab, "hosts and a wire made of namespaces, with loss on request"},
+};
+
+static const rj_command_set_t ramjet = {
+    .path = "ramjet",
+    .about = "Aeron streams on Linux: a media driver, a client and the tools around them.",
+    .example = "  ramjet lab up && ramjet lab exec h1 -- ip address\n",
+    .commands = commands,
+    .count = sizeof(commands) / sizeof(commands[0]),
+};
+
+/* Output that never arrived, because a disk is full or a pipe closed, must not look like success.
+ */
+static int flushed(int exit_code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return exit_code;
+    fprintf(stderr, "ramjet: cannot write the output: %s\n", strerror(errno));
+    return exit_code == RJ_EXIT_DONE ? RJ_EXIT_FAILED : exit_code;
+}
+
+static int run_driver(int argc, char **argv)
+{
+    for (size_t i = 0; i < ramjet.count; i++)
+        if (strcmp(commands[i].name, "driver") == 0)
+            return commands[i].run(argc, argv);
+    fprintf(stderr, "aeronmd: this build has no driver\n");
+    return RJ_EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    const char *name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "ramjet";
+    if (strcmp(name, "aeronmd") == 0)
+        return flushed(run_driver(argc, argv));
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("ramjet " RJ_VERSION_TEXT);
+        return flushed(RJ_EXIT_DONE);
+    }
+    return flushed(rj_command_dispatch(&ramjet, argc, argv));
+}
