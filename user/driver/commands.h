@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commands.h - the typed messages between the conductor and the engines.
  *
- * One single-producer, single-consumer ring (shm/ring_spsc.h) in each direction per engine; messages
- * are executed in order. Ownership travels with them: the conductor creates, hands over, gets the object
- * back by a *_RELEASED message, frees (driver.md 3).
+ * One single-producer, single-consumer ring (shm/ring_spsc.h) in each direction per engine;
+ * messages are executed in order. Ownership travels with them: the conductor creates, hands over,
+ * gets the object back by a *_RELEASED message, frees (driver.md 3).
  *
  * Units      as named.
  * Ownership  pointers name objects; who may touch them is said per message.
- * Thread     conductor -> engine: pushed by the conductor alone. engine -> conductor: by that engine.
- * Errors     the conductor takes a client's command only while each engine's ring has RESERVE messages
- *            free. An engine takes a command, or a packet that may ask the conductor for something, only
- *            while its own ring has room; a SETUP that finds none is dropped and counted: it comes again.
+ * Thread     conductor -> engine: pushed by the conductor alone. engine -> conductor: by that
+ * engine. Errors     the conductor takes a client's command only while each engine's ring has
+ * RESERVE messages free. An engine takes a command, or a packet that may ask the conductor for
+ * something, only while its own ring has room; a SETUP that finds none is dropped and counted: it
+ * comes again.
  */
 #ifndef RJ_DRIVER_COMMANDS_H
 #define RJ_DRIVER_COMMANDS_H
@@ -41,11 +42,11 @@ typedef enum rj_engine_command_type {
     RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT, /* -> RECEIVE_ENDPOINT_RELEASED; its images are detached */
     RJ_ENGINE_ADD_INTEREST,            /* receive_endpoint, stream_id, session_id if has_session */
     RJ_ENGINE_REMOVE_INTEREST,
-    RJ_ENGINE_ADD_IMAGE,         /* receive_endpoint, image, its subscribers are linked already */
-    RJ_ENGINE_REMOVE_IMAGE,      /* image -> IMAGE_RELEASED */
-    RJ_ENGINE_IMAGE_FAILED,      /* receive_endpoint, stream_id, session_id: INIT_IN_PROGRESS ends */
-    RJ_ENGINE_END_COOL_DOWN,     /* receive_endpoint, stream_id, session_id */
-    RJ_ENGINE_ADD_SUBSCRIBER,    /* image, position -> SUBSCRIBER_ADDED or SUBSCRIBER_REFUSED */
+    RJ_ENGINE_ADD_IMAGE,      /* receive_endpoint, image, its subscribers are linked already */
+    RJ_ENGINE_REMOVE_IMAGE,   /* image -> IMAGE_RELEASED */
+    RJ_ENGINE_IMAGE_FAILED,   /* receive_endpoint, stream_id, session_id: INIT_IN_PROGRESS ends */
+    RJ_ENGINE_END_COOL_DOWN,  /* receive_endpoint, stream_id, session_id */
+    RJ_ENGINE_ADD_SUBSCRIBER, /* image, position -> SUBSCRIBER_ADDED or SUBSCRIBER_REFUSED */
     RJ_ENGINE_REMOVE_SUBSCRIBER, /* image, position -> SUBSCRIBER_REMOVED */
 } rj_engine_command_type_t;
 

@@ -2,15 +2,15 @@
 /* engine.h - one thread's share of the data path: a sender half, then a receiver half, every turn.
  *
  * It owns its ports, publications and images between the ADD and the RELEASED message of each
- * (commands.h). A turn: commands from the conductor; setups, new data, resends and heartbeats of all its
- * publications as one batch of runs; packets from its ports; tracking of its images (gaps, NAKs, status
- * messages) as a second batch; system counters; positions.
+ * (commands.h). A turn: commands from the conductor; setups, new data, resends and heartbeats of
+ * all its publications as one batch of runs; packets from its ports; tracking of its images (gaps,
+ * NAKs, status messages) as a second batch; system counters; positions.
  *
  * Units      monotonic ns, bytes.
  * Ownership  the driver owns the engine; the engine owns its scratch and its two rings.
- * Thread     `do_work` and `deadline_ns` from the engine's thread; `open` and `close` while it does not
- *            run; the rings' far ends from the conductor.
- * Errors     do_work cannot fail: what goes wrong is counted, or told to the conductor.
+ * Thread     `do_work` and `deadline_ns` from the engine's thread; `open` and `close` while it does
+ * not run; the rings' far ends from the conductor. Errors     do_work cannot fail: what goes wrong
+ * is counted, or told to the conductor.
  */
 #ifndef RJ_DRIVER_ENGINE_H
 #define RJ_DRIVER_ENGINE_H
@@ -33,12 +33,12 @@ enum {
 typedef struct rj_engine rj_engine_t;
 
 typedef struct rj_engine_params {
-    int index;                          /* 0..N-1 */
+    int index;                             /* 0..N-1 */
     rj_port_t *ports[RJ_ENGINE_PORTS_MAX]; /* opened; the engine closes them */
     int port_count;
     rj_system_counters_t *system_counters;
-    int32_t receive_batch;              /* packets per poll */
-    uint64_t seed;                      /* for randomised back-off */
+    int32_t receive_batch; /* packets per poll */
+    uint64_t seed;         /* for randomised back-off */
 } rj_engine_params_t;
 
 /* Takes all memory it will ever need. -ENOMEM. */

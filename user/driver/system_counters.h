@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* system_counters.h - the first 46 counters, by the ids that Aeron's tools expect (commands.md 14.4).
+/* system_counters.h - the first 46 counters, by the ids that Aeron's tools expect
+ * (commands.md 14.4).
  *
  * Units      as each label says.
  * Ownership  the value words live in the CnC file.
@@ -35,7 +36,8 @@ int rj_system_counters_allocate(rj_system_counters_t *system, rj_counters_manage
                                 const rj_system_counter_labels_t *labels, int64_t epoch_ms,
                                 rj_err_t *err);
 
-/* Several threads add to one counter, so this is an atomic read-modify-write: call it once a turn. */
+/* Several threads add to one counter, so this is an atomic read-modify-write: call it once a turn.
+ */
 static inline void rj_system_counter_add(rj_system_counters_t *system, int id, int64_t delta)
 {
     if (delta != 0)
@@ -43,7 +45,8 @@ static inline void rj_system_counter_add(rj_system_counters_t *system, int id, i
 }
 
 /* Raises a maximum; several writers of one maximum take turns in the threads that own them. */
-static inline void rj_system_counter_propose_max(rj_system_counters_t *system, int id, int64_t value)
+static inline void rj_system_counter_propose_max(rj_system_counters_t *system, int id,
+                                                 int64_t value)
 {
     if (value > rj_load_acquire_i64(system->values[id]))
         rj_store_release_i64(system->values[id], value);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dispatcher.h - stream and session -> image, or what to do without one.
  *
- * One for each receive endpoint (wire.md 11, driver.md 11). Per stream: which sessions are wanted, the
- * images there are, and for sessions without image a state:
+ * One for each receive endpoint (wire.md 11, driver.md 11). Per stream: which sessions are wanted,
+ * the images there are, and for sessions without image a state:
  *
  *   (none) --data--> PENDING_SETUP --setup--> INIT_IN_PROGRESS --image added--> image
  *      |  \--setup-------------------------------^       |failed -> (none)        |removed, no EOS
@@ -56,18 +56,20 @@ void rj_dispatcher_close(rj_dispatcher_t *dispatcher);
 int rj_dispatcher_add_stream(rj_dispatcher_t *dispatcher, int32_t stream_id);
 int rj_dispatcher_add_session(rj_dispatcher_t *dispatcher, int32_t stream_id, int32_t session_id);
 void rj_dispatcher_remove_stream(rj_dispatcher_t *dispatcher, int32_t stream_id);
-void rj_dispatcher_remove_session(rj_dispatcher_t *dispatcher, int32_t stream_id, int32_t session_id);
+void rj_dispatcher_remove_session(rj_dispatcher_t *dispatcher, int32_t stream_id,
+                                  int32_t session_id);
 bool rj_dispatcher_has_interest(const rj_dispatcher_t *dispatcher);
 
 /* `*ret_image` is set with RJ_DISPATCH_IMAGE only. */
-rj_dispatch_t rj_dispatcher_on_data(rj_dispatcher_t *dispatcher, int32_t stream_id, int32_t session_id,
-                                    uint8_t flags, rj_image_t **ret_image);
+rj_dispatch_t rj_dispatcher_on_data(rj_dispatcher_t *dispatcher, int32_t stream_id,
+                                    int32_t session_id, uint8_t flags, rj_image_t **ret_image);
 rj_dispatch_t rj_dispatcher_on_setup(rj_dispatcher_t *dispatcher, int32_t stream_id,
                                      int32_t session_id, rj_image_t **ret_image);
 rj_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, int32_t stream_id,
                                      int32_t session_id);
 
-/* Installs an image if the stream is still wanted; an older image of the session stops sending SMs. */
+/* Installs an image if the stream is still wanted; an older image of the session stops sending SMs.
+ */
 int rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_image_t *image);
 
 /* Only if the session maps to this very image; COOL_DOWN follows unless it had ended by itself. */

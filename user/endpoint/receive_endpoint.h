@@ -29,9 +29,9 @@ enum {
 typedef struct rj_receive_destination {
     rj_endpoint_t base; /* first member: a packet's endpoint is cast by its kind */
     struct rj_receive_endpoint *endpoint;
-    int32_t id;              /* unique within the endpoint */
-    bool has_control;        /* explicit `control=`: SMs go there */
-    rj_path_t control_path;  /* only if has_control */
+    int32_t id;             /* unique within the endpoint */
+    bool has_control;       /* explicit `control=`: SMs go there */
+    rj_path_t control_path; /* only if has_control */
     int64_t last_activity_ns;
 } rj_receive_destination_t;
 
@@ -57,8 +57,8 @@ typedef struct rj_receive_endpoint {
     int64_t pending_setup_overflows;
 } rj_receive_endpoint_t;
 
-/* An image as an engine holds it: the stream's state and the ways back to its sender. Allocated by the
- * conductor; `image` is the first member, so the one is cast to the other. */
+/* An image as an engine holds it: the stream's state and the ways back to its sender. Allocated by
+ * the conductor; `image` is the first member, so the one is cast to the other. */
 typedef struct rj_received_image {
     rj_image_t image;
     rj_receive_endpoint_t *endpoint;                   /* NULL once detached */

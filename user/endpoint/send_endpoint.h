@@ -27,13 +27,15 @@ typedef struct rj_send_endpoint {
     rj_path_t data_path; /* where its publications send (unicast) */
 
     /* engine: publications by (stream, session) */
-    rj_publication_t **publications; /* capacity `publication_capacity`, allocated by the conductor */
+    rj_publication_t *
+        *publications; /* capacity `publication_capacity`, allocated by the conductor */
     int32_t publication_count;
     int32_t publication_capacity;
     int64_t last_sm_ns;
 } rj_send_endpoint_t;
 
-/* Sets the engine's part up; `publications` is memory for `capacity` pointers, owned by the caller. */
+/* Sets the engine's part up; `publications` is memory for `capacity` pointers, owned by the caller.
+ */
 void rj_send_endpoint_init(rj_send_endpoint_t *endpoint, rj_publication_t **publications,
                            int32_t capacity);
 

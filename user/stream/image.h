@@ -2,12 +2,13 @@
 /* image.h - the receive side of one stream: what arrived, what is missing, what was read.
  *
  * It neither sends nor reads a clock. Its engine inserts packets, then once a turn lets it track:
- * rebuild the contiguous position, find gaps, decide on status messages and clean what all have read.
- * The conductor announces it to clients and walks the states of its life (driver.md 10).
+ * rebuild the contiguous position, find gaps, decide on status messages and clean what all have
+ * read. The conductor announces it to clients and walks the states of its life (driver.md 10).
  *
  *   clean position   lowest subscriber    rcv-pos          rcv-hwm       last SM position + term/2
  *   -----+-----------------+-----------------+----------------+--------------------+---->
- *   zero |  kept one term  |  to be read     |  has gaps      |  not yet received  | over-run: dropped
+ *   zero |  kept one term  |  to be read     |  has gaps      |  not yet received  | over-run:
+ * dropped
  *
  * Units      positions: stream bytes since the initial term began. Times: monotonic ns.
  * Ownership  the conductor allocates, hands it to an engine, gets it back released, frees.
@@ -43,8 +44,8 @@ typedef struct rj_image_config {
     int64_t correlation_id;
     int32_t session_id;
     int32_t stream_id;
-    int64_t join_position;  /* position of the SETUP */
-    int32_t window_bytes;   /* configured receiver window; at most half a term is used */
+    int64_t join_position; /* position of the SETUP */
+    int32_t window_bytes;  /* configured receiver window; at most half a term is used */
     int64_t sm_timeout_ns;
     int64_t liveness_timeout_ns;
     int64_t receiver_id;
@@ -58,7 +59,7 @@ typedef struct rj_image_config {
 
 /* One receive destination through which the stream is heard (wire.md 7.5). */
 typedef struct rj_image_connection {
-    int32_t destination_id;       /* of the receive endpoint's destination */
+    int32_t destination_id;        /* of the receive endpoint's destination */
     const struct rj_path *control; /* where SMs and NAKs go; never dereferenced here */
     int64_t last_activity_ns;
     int64_t last_frame_ns; /* INT64_MIN: none yet */
@@ -81,12 +82,13 @@ enum { RJ_IMAGE_NAKS_MAX = 16 };
 
 typedef struct rj_image_work {
     bool sm_is_due;
-    rj_wire_sm_t sm; /* complete; send sm.frame_length bytes, followed by group_tag if has_group_tag */
+    rj_wire_sm_t
+        sm; /* complete; send sm.frame_length bytes, followed by group_tag if has_group_tag */
     int32_t nak_count;
     rj_wire_nak_t naks[RJ_IMAGE_NAKS_MAX];
-    int64_t rttm_echo_ns;  /* != 0: send an RTTM request with this time */
-    int64_t lost_bytes;    /* newly reported loss, for the loss report */
-    int32_t gaps_filled;   /* unreliable streams */
+    int64_t rttm_echo_ns; /* != 0: send an RTTM request with this time */
+    int64_t lost_bytes;   /* newly reported loss, for the loss report */
+    int32_t gaps_filled;  /* unreliable streams */
 } rj_image_work_t;
 
 typedef struct rj_image {
@@ -96,12 +98,12 @@ typedef struct rj_image {
     rj_log_t *log;
 
     /* Shared words: one writer, release; readers acquire. */
-    int64_t last_packet_ns;        /* engine -> conductor */
-    int32_t is_end_of_stream;      /* engine -> conductor */
-    int32_t is_revoked;            /* engine -> conductor */
-    int32_t working_count;         /* engine -> conductor: subscriber positions that count */
-    int32_t is_drained;            /* engine -> conductor: every working subscriber has read rcv-pos */
-    int32_t sends_eos_sm;          /* conductor -> engine */
+    int64_t last_packet_ns;   /* engine -> conductor */
+    int32_t is_end_of_stream; /* engine -> conductor */
+    int32_t is_revoked;       /* engine -> conductor */
+    int32_t working_count;    /* engine -> conductor: subscriber positions that count */
+    int32_t is_drained;       /* engine -> conductor: every working subscriber has read rcv-pos */
+    int32_t sends_eos_sm;     /* conductor -> engine */
 
     /* The engine's. */
     rj_subscriber_position_t *subscribers;
@@ -136,20 +138,20 @@ bool rj_image_remove_subscriber(rj_image_t *image, rj_subscriber_position_t *pos
 
 /* --- engine --- */
 
-/* Notes that something of the session came through a destination; a new connection is added when there
- * is room. `is_frame`: data or setup, not mere existence. Returns its index or -1. */
-int rj_image_track_connection(rj_image_t *image, int32_t destination_id, const struct rj_path *control,
-                              bool is_frame, int64_t now_ns);
+/* Notes that something of the session came through a destination; a new connection is added when
+ * there is room. `is_frame`: data or setup, not mere existence. Returns its index or -1. */
+int rj_image_track_connection(rj_image_t *image, int32_t destination_id,
+                              const struct rj_path *control, bool is_frame, int64_t now_ns);
 void rj_image_remove_connection(rj_image_t *image, int32_t destination_id);
 bool rj_image_connection_is_alive(const rj_image_connection_t *connection, int64_t now_ns);
 
-/* Checks a DATA/PAD datagram or heartbeat (wire.md 12) and copies it to its place. `data` is the UDP
- * payload; the structural check of wire.md 4.1 has passed. */
+/* Checks a DATA/PAD datagram or heartbeat (wire.md 12) and copies it to its place. `data` is the
+ * UDP payload; the structural check of wire.md 4.1 has passed. */
 rj_image_insert_t rj_image_insert(rj_image_t *image, int connection, const uint8_t *data,
                                   uint32_t length_bytes, int64_t now_ns);
 
-/* Once a turn: rebuild, loss, SM scheduling, cleaning, gap filling. Fills `work`. Returns the number of
- * things to send. wire.md 13, 14; driver.md 10.5 to 10.7 */
+/* Once a turn: rebuild, loss, SM scheduling, cleaning, gap filling. Fills `work`. Returns the
+ * number of things to send. wire.md 13, 14; driver.md 10.5 to 10.7 */
 int rj_image_track(rj_image_t *image, rj_image_work_t *work, int64_t now_ns);
 
 /* An RTTM answer for this image; `now_ns` fresh. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* publication.h - the send side of one stream: what may leave, what was asked for again, who listens.
+/* publication.h - the send side of one stream: what may leave, what was asked for again, who
+ * listens.
  *
- * It neither sends nor reads a clock. Each turn its engine collects runs from it, hands them to a port
- * and commits what the port took; frames that arrive are told to it. The conductor moves the
+ * It neither sends nor reads a clock. Each turn its engine collects runs from it, hands them to a
+ * port and commits what the port took; frames that arrive are told to it. The conductor moves the
  * publisher's limit, cleans the log behind it and walks the states of its life (driver.md 6).
  *
  *      clean position     snd-pos          snd-lmt            pub-pos        pub-lmt
@@ -11,10 +12,10 @@
  *   (+2 T)|                  | the receiver    | for a window    | written      |
  *
  * Units      positions: stream bytes since the initial term began. Times: monotonic ns.
- * Ownership  the conductor allocates, hands it to an engine (commands.h), gets it back released, frees.
- *            The log and the counters outlive it.
- * Thread     functions are grouped by the thread that may call them. Shared words are marked.
- * Errors     hostile frames and a corrupt log are counted and refused, never followed.
+ * Ownership  the conductor allocates, hands it to an engine (commands.h), gets it back released,
+ * frees. The log and the counters outlive it. Thread     functions are grouped by the thread that
+ * may call them. Shared words are marked. Errors     hostile frames and a corrupt log are counted
+ * and refused, never followed.
  */
 #ifndef RJ_STREAM_PUBLICATION_H
 #define RJ_STREAM_PUBLICATION_H
@@ -107,11 +108,11 @@ typedef struct rj_publication {
     const struct rj_path *path; /* where everything of this publication goes (unicast) */
 
     /* Shared words: one writer, release; readers acquire. */
-    int32_t has_receivers;            /* engine -> conductor */
-    int32_t is_connected_shadow;      /* last value of the log's is_connected; see set_connected */
-    int32_t is_end_of_stream;         /* conductor -> engine */
-    int32_t has_unicast_eos;          /* engine -> conductor: the receiver said goodbye */
-    int32_t is_broken;                /* either: the log can no longer be believed */
+    int32_t has_receivers;       /* engine -> conductor */
+    int32_t is_connected_shadow; /* last value of the log's is_connected; see set_connected */
+    int32_t is_end_of_stream;    /* conductor -> engine */
+    int32_t has_unicast_eos;     /* engine -> conductor: the receiver said goodbye */
+    int32_t is_broken;           /* either: the log can no longer be believed */
 
     /* The engine's. */
     rj_flow_control_t flow_control;
@@ -130,7 +131,7 @@ typedef struct rj_publication {
     rj_publication_state_t state;
     int64_t clean_position;
     int64_t state_changed_ns;
-    int64_t last_snd_pos;         /* for the blocked-publisher check */
+    int64_t last_snd_pos; /* for the blocked-publisher check */
     int64_t last_snd_pos_change_ns;
     int32_t last_active_term_count;
 } rj_publication_t;
@@ -145,27 +146,29 @@ void rj_publication_init(rj_publication_t *publication, const rj_publication_con
 /* --- engine --- */
 
 /* Emits what may be sent now as at most `run_max` runs (<= RJ_PUBLICATION_RUNS_MAX) and at most
- * config.datagrams_max datagrams of new data, within the receiver's window and one term. Datagrams of
- * equal size are one run. Nothing moves until the commit. Returns the number of runs. wire.md 10.3 */
-int rj_publication_collect(rj_publication_t *publication, rj_run_t *runs, int run_max, int64_t now_ns);
+ * config.datagrams_max datagrams of new data, within the receiver's window and one term. Datagrams
+ * of equal size are one run. Nothing moves until the commit. Returns the number of runs.
+ * wire.md 10.3 */
+int rj_publication_collect(rj_publication_t *publication, rj_run_t *runs, int run_max,
+                           int64_t now_ns);
 
 /* Takes the results of the runs last collected, in order: advances snd-pos over the whole datagrams
  * taken, up to the first that was not; counts a short send. Returns bytes sent. */
 int64_t rj_publication_commit(rj_publication_t *publication, const rj_run_t *runs, int count,
                               int64_t now_ns);
 
-/* Writes a SETUP if one is due (at most one in 100 ms); returns true when `frame` is to be sent. Called
- * each turn before collect. wire.md 10.2 */
+/* Writes a SETUP if one is due (at most one in 100 ms); returns true when `frame` is to be sent.
+ * Called each turn before collect. wire.md 10.2 */
 bool rj_publication_setup(rj_publication_t *publication, rj_wire_setup_t *frame, int64_t now_ns);
 
-/* When nothing was sent this turn: writes a heartbeat if one is due (returns true), lets flow control
- * idle and expires receivers that went silent. wire.md 10.1, 10.4, 10.6 */
+/* When nothing was sent this turn: writes a heartbeat if one is due (returns true), lets flow
+ * control idle and expires receivers that went silent. wire.md 10.1, 10.4, 10.6 */
 bool rj_publication_idle(rj_publication_t *publication, rj_wire_data_t *frame, int64_t now_ns);
 
-/* A structurally valid status message for this stream and session (its fields may still lie). Returns
- * true when the publication accepted it. wire.md 4.3, 10.5 */
-bool rj_publication_on_sm(rj_publication_t *publication, const rj_wire_sm_t *sm, uint32_t length_bytes,
-                          const rj_address_t *source, int64_t now_ns);
+/* A structurally valid status message for this stream and session (its fields may still lie).
+ * Returns true when the publication accepted it. wire.md 4.3, 10.5 */
+bool rj_publication_on_sm(rj_publication_t *publication, const rj_wire_sm_t *sm,
+                          uint32_t length_bytes, const rj_address_t *source, int64_t now_ns);
 
 /* A structurally valid NAK: starts a resend or is dropped by the rules of wire.md 15.1. */
 void rj_publication_on_nak(rj_publication_t *publication, const rj_wire_nak_t *nak, int64_t now_ns);
@@ -174,12 +177,12 @@ void rj_publication_on_nak(rj_publication_t *publication, const rj_wire_nak_t *n
  * the conductor is told once. wire.md 19 */
 bool rj_publication_on_error(rj_publication_t *publication, int64_t receiver_id, int64_t now_ns);
 
-/* Emits resends that are due as runs; each is committed by the next call of commit_resends. Returns the
- * number of runs. wire.md 15.2 */
+/* Emits resends that are due as runs; each is committed by the next call of commit_resends. Returns
+ * the number of runs. wire.md 15.2 */
 int rj_publication_collect_resends(rj_publication_t *publication, rj_run_t *runs, int run_max,
                                    int64_t now_ns);
-int64_t rj_publication_commit_resends(rj_publication_t *publication, const rj_run_t *runs, int count,
-                                      int64_t now_ns);
+int64_t rj_publication_commit_resends(rj_publication_t *publication, const rj_run_t *runs,
+                                      int count, int64_t now_ns);
 
 /* The earliest time at which a call without a new frame or new data could do anything. */
 int64_t rj_publication_deadline_ns(const rj_publication_t *publication);
@@ -193,13 +196,15 @@ int rj_publication_update_limit(rj_publication_t *publication, bool has_spies, i
 /* The last reference was dropped: fixes the end of the stream and starts DRAINING. driver.md 6.5 */
 void rj_publication_on_unreferenced(rj_publication_t *publication, int64_t now_ns);
 
-/* Timer event: connection status, unblocking, state changes. Adds 1 to `*unblocked_count` when a dead
- * claim was freed. On reaching DONE (return value) the conductor removes it from its engine.
+/* Timer event: connection status, unblocking, state changes. Adds 1 to `*unblocked_count` when a
+ * dead claim was freed. On reaching DONE (return value) the conductor removes it from its engine.
  * `refcount` as of now. driver.md 6.5 */
 rj_publication_state_t rj_publication_on_time(rj_publication_t *publication, int refcount,
-                                              bool has_spies, int64_t *unblocked_count, int64_t now_ns);
+                                              bool has_spies, int64_t *unblocked_count,
+                                              int64_t now_ns);
 
-/* Position of the newest claim, by the log's tail; -1 and is_broken when the log lies (shm.md 17). */
+/* Position of the newest claim, by the log's tail; -1 and is_broken when the log lies (shm.md 17).
+ */
 int64_t rj_publication_producer_position(rj_publication_t *publication);
 
 #endif

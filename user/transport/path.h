@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* path.h - where one destination is reached.
  *
- * A path names the endpoint whose socket sends and the address that it sends to. Where a ring serves
- * the destination it will also hold a port and a ready header template; without one the kernel's
- * socket sends (design.md 2).
+ * A path names the endpoint whose socket sends and the address that it sends to. Where a ring
+ * serves the destination it will also hold a port and a ready header template; without one the
+ * kernel's socket sends (design.md 2).
  *
  * Units      none.
  * Ownership  built by the conductor inside the object that it belongs to (a publication, an image's
@@ -30,8 +30,8 @@ typedef struct rj_path {
     socklen_t sockaddr_bytes;
 } rj_path_t;
 
-/* Fills in a path. `is_connected` says that the endpoint's socket is connected to `address`, so that
- * no address goes with each datagram. */
+/* Fills in a path. `is_connected` says that the endpoint's socket is connected to `address`, so
+ * that no address goes with each datagram. */
 void rj_path_init(rj_path_t *path, struct rj_endpoint *endpoint, const rj_address_t *address,
                   bool is_connected);
 

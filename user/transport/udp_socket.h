@@ -4,8 +4,8 @@
  * Units      bytes.
  * Ownership  a socket number belongs to the endpoint that holds it until `close`.
  * Thread     the conductor's (opening and closing); ports send and receive on the number.
- * Errors     negative errno with a text that names the address and what to do; a text about a failed
- *            bind contains the system's words ("Address already in use"), which clients look for
+ * Errors     negative errno with a text that names the address and what to do; a text about a
+ * failed bind contains the system's words ("Address already in use"), which clients look for
  *            (commands.md 7.2).
  */
 #ifndef RJ_TRANSPORT_UDP_SOCKET_H
@@ -33,12 +33,14 @@ typedef struct rj_socket_info {
 typedef struct rj_sockets rj_sockets_t;
 
 typedef struct rj_sockets_ops {
-    /* Opens a non-blocking, close-on-exec UDP socket: no SO_REUSEADDR, no SO_REUSEPORT (wire.md 8). */
+    /* Opens a non-blocking, close-on-exec UDP socket: no SO_REUSEADDR, no SO_REUSEPORT (wire.md 8).
+     */
     int (*open)(rj_sockets_t *sockets, const rj_socket_params_t *params, rj_socket_info_t *ret_info,
                 rj_err_t *err);
     void (*close)(rj_sockets_t *sockets, int socket);
 
-    /* The buffer sizes that a socket gets when it asks for none, and the most that it may ask for. */
+    /* The buffer sizes that a socket gets when it asks for none, and the most that it may ask for.
+     */
     int (*defaults)(rj_sockets_t *sockets, int32_t *ret_sndbuf_bytes, int32_t *ret_rcvbuf_bytes,
                     int32_t *ret_sndbuf_bytes_max, int32_t *ret_rcvbuf_bytes_max, rj_err_t *err);
 } rj_sockets_ops_t;
