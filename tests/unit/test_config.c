@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver/config.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A source of settings that needs no process environment: pairs of name and value. */
+static const char *from_pairs(const char *name, const void *state)
+{
+    for (const char *const *pair = state; pair[0] != NULL; pair += 2) {
+        if (strcmp(pair[0], name) == 0)
+            return pair[1];
+    }
+    return NULL;
+}
+
+static rj_driver_config_t read_pairs(const char *const *pairs)
+{
+    rj_driver_config_t config;
+    rj_config_read(&config, from_pairs, pairs, NULL);
+    return config;
+}
+
+Test(config, has_the_reference_defaults_and_passes_its_own_check)
+{
+    const char *const none[] = {NULL};
+    rj_driver_config_t config = read_pairs(none);
+    rj_err_t err;
+    cr_assert_eq(rj_config_check(&config, &err), 0, "%s", err.text);
+    cr_expect_eq(config.mtu_bytes, 1408);
+    cr_expect_eq(config.term_bytes, 16 << 20);
+    cr_expect_eq(config.timer_interval_ns, 1000000000);
+    cr_expect_eq(config.nak_unicast_delay_ns, 1000);
+    cr_expect_not(config.has_nak_unicast_delay);
+    cr_expect_eq(strncmp(config.dir, "/dev/shm/aeron-", 15), 0, "%s", config.dir);
+}
+
+Test(config, names_the_directory_after_the_user)
+{
+    const char *const pairs[] = {"USER", "jane", NULL};
+    cr_expect_str_eq(read_pairs(pairs).dir, "/dev/shm/aeron-jane");
+}
+
+Test(config, reads_clamps_and_falls_back_as_the_reference_does)
+{
+    const char *const pairs[] = {"AERON_MTU_LENGTH",
+                                 "100000",
+                                 "AERON_TERM_BUFFER_LENGTH",
+                                 "64kb",
+                                 "AERON_DRIVER_TIMEOUT",
+                                 "junk",
+                                 "AERON_RELIABLE_STREAM",
+                                 "off",
+                                 "AERON_NAK_UNICAST_DELAY",
+                                 "0",
+                                 "AERON_THREADING_MODE",
+                                 "SHARED",
+                                 "AERON_CONDUCTOR_CPU_AFFINITY",
+                                 "0x10",
+                                 NULL};
+    rj_driver_config_t config = read_pairs(pairs);
+    cr_expect_eq(config.mtu_bytes, 65504);
+    cr_expect_eq(config.term_bytes, 65536);
+    cr_expect_eq(config.driver_timeout_ms, 10000);
+    cr_expect_not(config.reliable_stream);
+    cr_expect_eq(config.nak_unicast_delay_ns, 1000);
+    cr_expect(config.has_nak_unicast_delay);
+    cr_expect_eq(config.threading_mode, RJ_THREADING_SHARED);
+    cr_expect_eq(config.conductor_cpu, 16);
+}
+
+Test(config, refuses_relations_that_clamping_cannot_mend)
+{
+    static const char *const rows[][3] = {
+        {"AERON_TERM_BUFFER_LENGTH", "100000", NULL},
+        {"AERON_MTU_LENGTH", "1400", NULL},
+        {"AERON_IPC_MTU_LENGTH", "32", NULL},
+        {"AERON_FILE_PAGE_SIZE", "5000", NULL},
+        {"AERON_CONDUCTOR_BUFFER_LENGTH", "2m", NULL},
+        {"AERON_CLIENTS_BUFFER_LENGTH", "2m", NULL},
+        {"AERON_CLIENT_LIVENESS_TIMEOUT", "1s", NULL},
+        {"AERON_PUBLICATION_UNBLOCK_TIMEOUT", "10s", NULL},
+        {"AERON_UNTETHERED_RESTING_TIMEOUT", "1s", NULL},
+        {"AERON_NAK_UNICAST_DELAY", "9223372036854775807", NULL},
+        {"AERON_DRIVER_TERMINATION_VALIDATOR", "my_function", NULL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        rj_driver_config_t config = read_pairs(rows[i]);
+        rj_err_t err;
+        cr_expect_lt(rj_config_check(&config, &err), 0, "%s", rows[i][0]);
+        cr_expect_not_null(strstr(err.text, rows[i][0]), "%s: %s", rows[i][0], err.text);
+    }
+}
+
+Test(config, defines_a_property_as_its_variable)
+{
+    rj_err_t err;
+    cr_assert_eq(rj_config_define("aeron.mtu.length=2048", &err), 0);
+    cr_expect_str_eq(getenv("AERON_MTU_LENGTH"), "2048");
+    cr_assert_eq(rj_config_define("aeron.mtu.length=", &err), 0);
+    cr_expect_null(getenv("AERON_MTU_LENGTH"));
+    cr_expect_eq(rj_config_define("nonsense", &err), -EINVAL);
+    cr_expect_eq(rj_config_define("=x", &err), -EINVAL);
+}
