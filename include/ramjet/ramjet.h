@@ -47,7 +47,7 @@ typedef struct rj_request rj_request_t;
 typedef struct rj_publication rj_publication_t;
 typedef struct rj_subscription rj_subscription_t;
 typedef struct rj_image rj_image_t;
-typedef struct rj_counter rj_counter_t;
+typedef struct rj_client_counter rj_client_counter_t;
 typedef struct rj_assembler rj_assembler_t;
 
 /* What an offer or a claim answers when it is not a position, which is above 0 (shm.md 12.6). */
@@ -159,13 +159,13 @@ int rj_client_add_subscription(rj_client_t *client, const char *channel, int32_t
                                const rj_image_handlers_t *handlers,
                                rj_subscription_t **ret_subscription, rj_err_t *err);
 int rj_client_add_counter(rj_client_t *client, int32_t type_id, const void *key, size_t key_length,
-                          const char *label, rj_counter_t **ret_counter, rj_err_t *err);
+                          const char *label, rj_client_counter_t **ret_counter, rj_err_t *err);
 
 /* A counter that outlives its client: whoever asks for the same type and registration gets the same
  * one. */
 int rj_client_add_static_counter(rj_client_t *client, int32_t type_id, int64_t registration_id,
                                  const void *key, size_t key_length, const char *label,
-                                 rj_counter_t **ret_counter, rj_err_t *err);
+                                 rj_client_counter_t **ret_counter, rj_err_t *err);
 
 /* The same, only sent. The request belongs to the client; the poll or cancel that ends it gives it
  * back. */
@@ -189,7 +189,8 @@ int rj_request_poll_publication(rj_request_t *request, rj_publication_t **ret_pu
                                 rj_err_t *err);
 int rj_request_poll_subscription(rj_request_t *request, rj_subscription_t **ret_subscription,
                                  rj_err_t *err);
-int rj_request_poll_counter(rj_request_t *request, rj_counter_t **ret_counter, rj_err_t *err);
+int rj_request_poll_counter(rj_request_t *request, rj_client_counter_t **ret_counter,
+                            rj_err_t *err);
 
 /* Ends a request nobody waits for any more; what the driver makes of it is removed when its answer
  * comes. */
@@ -227,16 +228,17 @@ int64_t rj_publication_offer_vector(rj_publication_t *publication, const struct 
 
 /* Room for one message of one frame in the log itself. The caller fills `payload`, then commits or
  * aborts, soon: no byte behind it is read before. */
-typedef struct rj_claim {
-    uint8_t *payload;
+typedef struct rj_offer_claim {
+    uint8_t *payload; /* behind its 32 bytes of header */
     size_t length;
-} rj_claim_t;
+} rj_offer_claim_t;
 
 /* Claims `length` bytes; `claim` is written when the result is a position. */
-int64_t rj_publication_try_claim(rj_publication_t *publication, size_t length, rj_claim_t *claim);
-void rj_claim_set_reserved_value(rj_claim_t *claim, int64_t reserved_value);
-void rj_claim_commit(rj_claim_t *claim);
-void rj_claim_abort(rj_claim_t *claim);
+int64_t rj_publication_try_claim(rj_publication_t *publication, size_t length,
+                                 rj_offer_claim_t *claim);
+void rj_offer_claim_set_reserved_value(rj_offer_claim_t *claim, int64_t reserved_value);
+void rj_offer_claim_commit(rj_offer_claim_t *claim);
+void rj_offer_claim_abort(rj_offer_claim_t *claim);
 
 /* The stream's end so far; RJ_OFFER_CLOSED when closed. */
 int64_t rj_publication_position(const rj_publication_t *publication);
@@ -389,41 +391,42 @@ uint64_t rj_assembler_dropped_count(const rj_assembler_t *assembler);
 
 /* ---- counters ---- */
 
-int32_t rj_counter_id(const rj_counter_t *counter);
-int64_t rj_counter_registration_id(const rj_counter_t *counter);
-int64_t rj_counter_value(const rj_counter_t *counter);
+int32_t rj_client_counter_id(const rj_client_counter_t *counter);
+int64_t rj_client_counter_registration_id(const rj_client_counter_t *counter);
+int64_t rj_client_counter_value(const rj_client_counter_t *counter);
 
-/* `set` and `add` belong to the counter's one writer. Ignored when closed. */
-void rj_counter_set(rj_counter_t *counter, int64_t value);
-int64_t rj_counter_add(rj_counter_t *counter, int64_t increment);
-bool rj_counter_is_closed(const rj_counter_t *counter);
+/* `set` and `add` belong to the counter's one writer; add returns the value before. Both do nothing
+ * to a closed counter. */
+void rj_client_counter_set(rj_client_counter_t *counter, int64_t value);
+int64_t rj_client_counter_add(rj_client_counter_t *counter, int64_t increment);
+bool rj_client_counter_is_closed(const rj_client_counter_t *counter);
 
 /* Gives the counter back; a static one stays in the driver. NULL is allowed. */
-void rj_counter_close(rj_counter_t *counter);
+void rj_client_counter_close(rj_client_counter_t *counter);
 
-/* A record as it was a moment ago. Key and label point into the driver's memory and may change. */
-typedef struct rj_counter_view {
+/* One of the driver's counters as it was a moment ago. */
+typedef struct rj_counter_record {
     int32_t id;
     int32_t type_id;
     int64_t value;
     int64_t registration_id;
     int64_t owner_id;
     int64_t reference_id;
-    const uint8_t *key; /* 112 bytes */
-    const char *label;  /* not terminated */
-    size_t label_length;
-} rj_counter_view_t;
+    uint8_t key[112];
+    char label[380 + 1];
+} rj_counter_record_t;
 
-/* Looks at every allocated counter in the order of ids until `visit` answers false. */
+/* Shows every allocated counter, in the order of ids, until `visit` answers false. */
 void rj_client_counters_foreach(const rj_client_t *client,
-                                bool (*visit)(void *user, const rj_counter_view_t *view),
+                                bool (*visit)(void *user, const rj_counter_record_t *record),
                                 void *user);
 
-/* 0, or -ENOENT when the id is not allocated. */
-int rj_client_counter_read(const rj_client_t *client, int32_t id, rj_counter_view_t *ret_view);
+/* -ENOENT when the id is not allocated. */
+int rj_client_counters_read(const rj_client_t *client, int32_t id, rj_counter_record_t *ret_record);
 
 /* The lowest id with this type and registration, or -1. */
-int32_t rj_client_counter_find(const rj_client_t *client, int32_t type_id, int64_t registration_id);
+int32_t rj_client_counters_find(const rj_client_t *client, int32_t type_id,
+                                int64_t registration_id);
 
 #ifdef __cplusplus
 }
