@@ -32,7 +32,7 @@ typedef struct rj_system_counter_labels {
 } rj_system_counter_labels_t;
 
 /* Allocates all of them, in order, so that counter id = index, and stores the version counters. */
-int rj_system_counters_allocate(rj_system_counters_t *system, rj_counters_manager_t *counters,
+int rj_system_counters_allocate(rj_system_counters_t *system, rj_counters_t *counters,
                                 const rj_system_counter_labels_t *labels, int64_t epoch_ms,
                                 rj_err_t *err);
 
