@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # ramjet: one non-recursive Makefile. `make help` lists the targets.
 
-O       ?= build
-CC      ?= gcc
+VERSION := 0.1.0
+comma   := ,
+SAN     ?=
+# A build with sanitizers never shares objects with a plain one.
+O       ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 CLANG   ?= clang
-V       ?= 0
+BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
+PREFIX  ?= /usr/local
 Q       := $(if $(filter 1,$(V)),,@)
 say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
@@ -13,52 +20,128 @@ WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-pro
            -Wmissing-prototypes -Wold-style-definition -Wcast-qual -Wpointer-arith -Wwrite-strings \
            -Wvla -Wundef -Wformat=2 -Wswitch-enum -Wimplicit-fallthrough
 ifeq ($(shell $(CC) --version 2>/dev/null | grep -c clang),0)
-WARN    += -Wduplicated-cond -Wlogical-op -Wnull-dereference
+# Sanitizers add branches that the null-dereference analysis takes for ours.
+WARN    += -Wduplicated-cond -Wlogical-op $(if $(SAN),,-Wnull-dereference)
 endif
 WERROR  ?= $(if $(CI),-Werror)
 HARDEN  := -fstack-protector-strong $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
-SANFLAG := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-CPPFLAGS += -Iinclude -Iuser -I. -I$(O) -D_GNU_SOURCE
+SANFLAG := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# Skeletons are generated code: -isystem keeps our warnings out of them.
+CPPFLAGS += -Iinclude -Iuser -I. -isystem $(O)/bpf -D_GNU_SOURCE
 ALL_CFLAGS = -std=gnu11 $(WARN) $(WERROR) $(HARDEN) $(SANFLAG) -pthread $(CFLAGS) -MMD -MP
-LDLIBS  := -pthread -lm
-LDFLAGS += -Wl,-z,relro,-z,now $(SANFLAG)
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(WERROR) -Iinclude -I. -MMD -MP
+LDFLAGS += -Wl,-z,relro,-z,now,--as-needed $(SANFLAG)
 
+# Sources: a new file in a known folder needs no line here.
+BPF_SRC := $(wildcard bpf/*.bpf.c)
 LIB_SRC := $(filter-out user/cli/%,$(wildcard user/*/*.c netlink/*.c))
 CLI_SRC := $(wildcard user/cli/*.c)
-LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
-CLI_OBJ := $(CLI_SRC:%.c=$(O)/%.o)
-UNIT    := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+FIX_SRC := $(wildcard tests/fixtures/*.c)
+SIM_SRC := $(wildcard tests/sim/*.c)
+PROGS   := $(wildcard tests/unit/test_*.c tests/bpf/*.c tests/netns/*.c)
+STRESS  := $(patsubst %.c,$(O)/%,$(wildcard tests/stress/*.c))
+FUZZ    := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
+LIBS    := $(if $(wildcard user/xdp/*.c),libbpf) $(if $(wildcard netlink/*.c),libmnl)
+LDLIBS  += $(if $(strip $(LIBS)),$(shell pkg-config --libs $(LIBS) 2>/dev/null)) -pthread -lm
 
-all: $(O)/libramjet.a $(if $(CLI_SRC),$(O)/ramjet $(O)/aeronmd)
+SKEL    := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.skel.h)
+obj      = $(patsubst %.c,$(O)/obj/%.o,$(1))
+LIB     := $(O)/libramjet.a
+TESTS   := $(PROGS:%.c=$(O)/%)
+ALL_OBJ := $(call obj,$(LIB_SRC) $(CLI_SRC) $(FIX_SRC) $(SIM_SRC) $(PROGS) \
+             $(wildcard tests/stress/*.c tests/fuzz/fuzz_*.c))
 
-$(O)/%.o: %.c
+all: $(LIB) $(if $(CLI_SRC),$(O)/ramjet $(O)/aeronmd) ## build the library and the programs
+tests: all $(TESTS) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
+stress: $(STRESS)
+fuzzers: $(FUZZ)
+
+$(O)/obj/%.o: %.c | tools
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
 
-$(O)/libramjet.a: $(LIB_OBJ)
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c | tools
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+# bpftool's linker drops the DWARF that clang leaves in the object and keeps the BTF.
+$(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen object $(<:.bpf.o=.linked.o) $<
+	$(Q)$(BPFTOOL) gen skeleton $(<:.bpf.o=.linked.o) name $* >$@.tmp && mv $@.tmp $@
+
+$(call obj,$(wildcard user/xdp/*.c tests/bpf/*.c)): $(SKEL)
+
+$(LIB): $(call obj,$(LIB_SRC))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(O)/ramjet: $(CLI_OBJ) $(O)/libramjet.a
+link = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB)
+
+$(O)/ramjet: $(call obj,$(CLI_SRC)) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(O)/libramjet.a $(LDLIBS)
+	$(link) $(LDLIBS)
 
 $(O)/aeronmd: $(O)/ramjet
 	$(Q)ln -sf ramjet $@
 
-$(O)/tests/unit/%: tests/unit/%.c $(O)/libramjet.a
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libramjet.a -lcriterion $(LDLIBS)
+$(TESTS): $(O)/%: $(O)/obj/%.o $(call obj,$(FIX_SRC)) $(LIB)
+	$(call say,LD,$@)
+	$(link) -lcriterion $(LDLIBS)
 
-unit: $(UNIT)
-	$(Q)set -e; for t in $(UNIT); do $$t --quiet || exit 1; done
+$(O)/tests/sim: $(call obj,$(SIM_SRC) $(FIX_SRC)) $(LIB)
+$(STRESS): $(O)/%: $(O)/obj/%.o $(LIB)
+$(O)/tests/sim $(STRESS):
+	$(call say,LD,$@)
+	$(link) $(LDLIBS)
 
-check: all unit
+$(FUZZ): $(O)/%: $(O)/obj/%.o $(LIB)
+	$(call say,LD,$@)
+	$(link) -fsanitize=fuzzer $(LDLIBS)
 
-clean:
-	$(Q)rm -rf $(O)
+tools:
+	@for t in $(firstword $(CC)) pkg-config $(if $(BPF_SRC),$(CLANG) $(BPFTOOL)); do \
+	  command -v $$t >/dev/null || { echo "$$t is missing: run 'make deps' as root" >&2; exit 1; }; done
 
-.PHONY: all unit check clean
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT:=.d)
+export O CI
+unit: ## unit tests alone (SAN=address,undefined runs them under sanitizers)
+	+$(Q)scripts/test.sh --quiet unit
+check: all ## quick tests without root: unit and a short simulation
+	+$(Q)scripts/test.sh --quiet unit sim
+test: ## install what is missing, then run the whole test suite (STAGES="unit sim" for some)
+	+$(Q)scripts/test.sh --install $(STAGES)
+sim: ## simulation alone: SEEDS=N seeds starting at SEED=S
+	+$(Q)SEEDS=$(or $(SEEDS),200) SEED=$(or $(SEED),1) scripts/test.sh sim
+fuzz: ## every fuzzer for SECONDS=N each
+	+$(Q)FUZZ_SECONDS=$(or $(SECONDS),60) scripts/test.sh fuzz
+interop: ## the official clients and drivers against ours, at full length
+	+$(Q)INTEROP=full scripts/test.sh --install interop
+soak: ## 20000 seeds, long fuzzing, the whole interop: for a night
+	+$(Q)SEEDS=20000 FUZZ_SECONDS=1800 INTEROP=full scripts/test.sh --install
+run: ## install what is missing, build, and show a file crossing a lossy wire
+	+$(Q)scripts/install-deps.sh product && $(MAKE) all && scripts/run.sh
+bench: ## measure against the official C driver (QUICK=1 for a short table)
+	+$(Q)scripts/install-deps.sh product interop && $(MAKE) all && QUICK=$(QUICK) bench/run.sh
+bare: ## `make run` and `make test` in a fresh minimal Debian 12 holding only git and make
+	$(Q)scripts/bare.sh
+tidy: ## house rules: layers, sizes, forbidden calls, format
+	+$(Q)scripts/test.sh style
+lint: ## clang-tidy and gcc -fanalyzer over the product
+	+$(Q)scripts/lint.sh
+format: ## rewrite the sources with clang-format
+	$(Q)scripts/tidy.sh --format
+deps: ## install what a build needs, as root (GROUP="product test interop")
+	$(Q)scripts/install-deps.sh $(or $(GROUP),product)
+install: all ## binaries, library, headers, man pages: PREFIX=, DESTDIR=
+	$(Q)scripts/install.sh '$(O)' '$(DESTDIR)' '$(PREFIX)' '$(VERSION)' '$(LIBS)'
+clean: ## remove every build folder
+	$(Q)rm -rf build build-* $(O)
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+.PHONY: all tests stress fuzzers tools unit check test sim fuzz interop soak run bench bare tidy lint \
+        format deps install clean help
+.SECONDARY:
+-include $(ALL_OBJ:.o=.d) $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.d)

@@ -1,0 +1,99 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what ramjet needs on Debian 12.
+# usage: scripts/install-deps.sh [product] [test] [lint] [interop]
+#
+# Asks dpkg first, so that a machine that has everything pays a few milliseconds and needs
+# neither root nor a network. Downloads that are not Debian's go to the cache folder.
+set -eu
+
+cache=${RJ_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ramjet}
+
+die() {
+    echo "ramjet: $*" >&2
+    exit 1
+}
+
+packages_of() {
+    case $1 in
+    product)
+        echo gcc libc6-dev make pkg-config iproute2
+        # A group asks only for what the tree at hand uses.
+        ls bpf/*.bpf.c >/dev/null 2>&1 && echo clang bpftool libbpf-dev
+        ls netlink/*.c >/dev/null 2>&1 && echo libmnl-dev
+        ;;
+    test) echo git clang libclang-rt-14-dev libcriterion-dev clang-format shellcheck codespell ;;
+    lint) echo clang-tidy ;;
+    interop)
+        echo openjdk-17-jdk-headless maven clang libclang-14-dev g++ python3-venv
+        # Debian 12's first rustc is too old for the peers; one that is there already serves.
+        command -v cargo >/dev/null || echo rustc-web cargo-web
+        ;;
+    *) die "unknown group '$1': product, test, lint or interop" ;;
+    esac
+    return 0
+}
+
+# Prints those of its arguments that dpkg does not know as installed.
+missing() {
+    dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null |
+        awk -v want="$*" '
+            $1 == "ii" { have[$2] = 1 }
+            END {
+                n = split(want, w, " ")
+                for (i = 1; i <= n; i++)
+                    if (!(w[i] in have))
+                        print w[i]
+            }' |
+        sort -u
+}
+
+install_packages() {
+    log=$(mktemp)
+    export DEBIAN_FRONTEND=noninteractive
+    # The lists may be absent or stale: install, and only when that fails update and try again.
+    for attempt in first second; do
+        if apt-get install -y -q --no-install-recommends "$@" </dev/null >"$log" 2>&1; then
+            rm -f "$log"
+            return 0
+        fi
+        [ "$attempt" = second ] || apt-get update -q </dev/null >>"$log" 2>&1 || break
+    done
+    tail -n 15 "$log" >&2
+    rm -f "$log"
+    die "apt-get could not install: $*"
+}
+
+# The reference driver wants a newer cmake than Debian's; PyPI has one.
+install_cmake() {
+    [ -x "$cache/cmake/bin/cmake" ] && return 0
+    echo "ramjet: installing cmake from PyPI into the cache"
+    mkdir -p "$cache"
+    if ! python3 -m venv "$cache/cmake" ||
+        ! "$cache/cmake/bin/pip" install -q cmake </dev/null; then
+        die "pip could not install cmake"
+    fi
+}
+
+cd "$(dirname "$0")/.."
+[ $# -gt 0 ] || set -- product
+groups=$*
+command -v dpkg-query >/dev/null || die "needs Debian 12: dpkg is not here"
+
+wanted=
+for group in $groups; do
+    wanted="$wanted $(packages_of "$group" | tr '\n' ' ')"
+done
+# shellcheck disable=SC2086 # a list of words
+absent=$(missing $wanted | tr '\n' ' ')
+if [ -n "$absent" ]; then
+    [ "$(id -u)" = 0 ] || die "root is needed to install: $absent"
+    # shellcheck disable=SC1091 # read where it runs
+    . /etc/os-release
+    [ "${ID:-} ${VERSION_ID:-}" = "debian 12" ] ||
+        die "needs Debian 12, this is ${PRETTY_NAME:-unknown}; install: $absent"
+    echo "ramjet: installing $absent"
+    # shellcheck disable=SC2086
+    install_packages $absent
+fi
+case " $groups " in *" interop "*) install_cmake ;; esac

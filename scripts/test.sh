@@ -1,0 +1,282 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs the tests and counts them. usage: scripts/test.sh [--install] [--quiet] [stage...]
+#
+# Every test ends as one line: "ok NAME", "not ok NAME" or "skip NAME reason". The last line
+# is "N passed, N failed, N skipped"; the exit status is 1 when one failed. --install first
+# installs what the stages need; --quiet shows only what is not ok. docs/testing.md has more.
+set -eu
+cd "$(dirname "$0")/.."
+
+stages_all="style build install unit sim asan tsan fuzz bpf netns interop"
+O=${O:-build}
+log=$O/test-logs
+results=$log/results
+jobs=$(nproc)
+quiet=
+install=
+# What slows programs down must not make their deadline fail: these only catch the hanging.
+patience=${TEST_PATIENCE:-300}
+
+# say VERDICT NAME [REASON]: one test is decided.
+say() {
+    echo "$*" >>"$results"
+    case $quiet$1 in
+    yesok) ;;
+    *) echo "$*" ;;
+    esac
+}
+
+# Shows what a failed program printed.
+show() {
+    [ ! -s "$1" ] || tail -n "${2:-40}" "$1" | sed 's/^/    | /'
+}
+
+# Turns what a test program reports, Criterion's TAP or plain "ok NAME" lines, into ours.
+decode() {
+    sed -nE -e 's/ +\([0-9.]+s\)$//;t name' -e ':name' \
+        -e "s/^ok +(- +)?(.*[^ ]) +# SKIP *(.*)/skip $1 \\2 \\3/p;t" \
+        -e "s/^ok +(- +)?/ok $1 /p;s/^not ok +(- +)?/not ok $1 /p;s/^skip +/skip $1 /p" "$2"
+}
+
+# Takes over a program's own verdicts and holds them against its exit status and its plan: a
+# program that was killed, or that lost a test on the way, has failed whatever it printed.
+judge() { # STAGE NAME STATUS REPORT LOG
+    decode "$1" "$4" >"$log/decoded"
+    while read -r line; do
+        case $line in
+        'not ok '*) say not ok "${line#not ok }" ;;
+        'skip '*) say skip "${line#skip }" ;;
+        *) say ok "${line#ok }" ;;
+        esac
+    done <"$log/decoded"
+    told=$(wc -l <"$log/decoded")
+    bad=$(grep -c '^not ok ' "$log/decoded" || true)
+    planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$4" | tail -n 1)
+    if [ "$3" = 124 ] || [ "$3" = 137 ]; then
+        say not ok "$1 $2 was killed after $patience s"
+    elif [ "$3" = 0 ] && { [ "$planned" = 0 ] || [ "${planned:-$told}" != "$told" ]; }; then
+        say not ok "$1 $2 reported $told of $planned tests"
+    elif [ "$3" != 0 ] && [ "$bad" = 0 ]; then
+        say not ok "$1 $2 exit status $3"
+    elif [ "$told" = 0 ]; then
+        say ok "$1 $2"
+        return 0
+    elif [ "$bad" = 0 ]; then
+        return 0
+    fi
+    show "$5"
+}
+
+# run STAGE NAME COMMAND...: a program that reports on stdout, or by its exit status alone.
+run() {
+    stage=$1 name=$2 out=$log/$1.$2.log status=0
+    shift 2
+    timeout -k 10 "$patience" "$@" </dev/null >"$out" 2>&1 || status=$?
+    judge "$stage" "$name" "$status" "$out" "$out"
+}
+
+# A Criterion program; its report goes to a file of its own, where no test's output can disturb it.
+run_criterion() {
+    stage=$1 name=$(basename "$2") status=0
+    tap=$log/$stage.$name.tap out=$log/$stage.$name.log
+    rm -f "$tap"
+    timeout -k 10 "$patience" "$2" "--tap=$tap" </dev/null >"$out" 2>&1 || status=$?
+    [ -f "$tap" ] || echo "1..0" >"$tap"
+    judge "$stage" "$name" "$status" "$tap" "$out"
+}
+
+# compile STAGE ARGUMENT...: builds quietly, or fails the stage and shows the compiler's words.
+compile() {
+    stage=$1
+    shift
+    if make -s --no-print-directory -j"$jobs" "$@" >"$log/$stage.build.log" 2>&1; then
+        return 0
+    fi
+    say not ok "$stage build"
+    show "$log/$stage.build.log" 30
+    return 1
+}
+
+root_or_skip() {
+    [ "$(id -u)" = 0 ] && return 0
+    say skip "$1" "needs root"
+    return 1
+}
+
+# list PATTERN...: the files that exist, or nothing.
+list() {
+    ls "$@" 2>/dev/null || true
+}
+
+# some STAGE PATTERN...: whether there is anything for this stage to run.
+some() {
+    stage=$1
+    shift
+    [ -z "$(list "$@")" ] || return 0
+    say skip "$stage" "no tests in $(dirname "$1")"
+    return 1
+}
+
+stage_style() {
+    run style layers scripts/check-layers.sh
+    run style tidy scripts/tidy.sh
+}
+
+stage_build() {
+    compile build O="$O" tests && say ok build
+    return 0
+}
+
+stage_install() {
+    compile install O="$O" all || return 0
+    run install headers-and-library scripts/test-install.sh "$O"
+}
+
+stage_unit() {
+    compile unit O="$O" tests || return 0
+    for test in $(list tests/unit/test_*.c); do
+        run_criterion unit "$O/${test%.c}"
+    done
+}
+
+stage_sim() {
+    compile sim O="$O" tests || return 0
+    if [ -x "$O/tests/sim" ]; then
+        run sim seeds "$O/tests/sim" --seeds "${SEEDS:-$sim_seeds}" --seed "${SEED:-1}"
+    else
+        say skip sim "no simulation in tests/sim"
+    fi
+}
+
+# clang's build serves both this stage and the fuzzers, and proves that clang takes our code.
+sanitized() {
+    compile "$1" CC=clang O="$O-asan" SAN=address,undefined,fuzzer-no-link tests fuzzers
+}
+
+stage_asan() {
+    sanitized asan || return 0
+    rm -f "$log"/asan.report.*
+    # Criterion does not notice a leak: what counts is whether a report was written.
+    export ASAN_OPTIONS="log_path=$PWD/$log/asan.report:detect_leaks=1"
+    export UBSAN_OPTIONS="print_stacktrace=1"
+    for test in $(list tests/unit/test_*.c); do
+        run_criterion asan "$O-asan/${test%.c}"
+        reports asan "$(basename "$test" .c)"
+    done
+    if [ -x "$O-asan/tests/sim" ]; then
+        run asan sim "$O-asan/tests/sim" --seeds "${ASAN_SEEDS:-10}" --seed "${SEED:-1}"
+        reports asan sim
+    fi
+    unset ASAN_OPTIONS UBSAN_OPTIONS
+}
+
+# Fails NAME for each report that a sanitizer left, and takes the report away.
+reports() {
+    for report in $(list "$log"/asan.report.*); do
+        say not ok "$1 $2 left a sanitizer report"
+        show "$report"
+        rm -f "$report"
+    done
+}
+
+stage_tsan() {
+    some tsan tests/stress/*.c || return 0
+    compile tsan CC=gcc O="$O-tsan" SAN=thread stress || return 0
+    for test in $(list tests/stress/*.c); do
+        run tsan "$(basename "$test" .c)" "$O-tsan/${test%.c}"
+    done
+}
+
+stage_fuzz() {
+    some fuzz tests/fuzz/fuzz_*.c || return 0
+    sanitized fuzz || return 0
+    for test in $(list tests/fuzz/fuzz_*.c); do
+        name=$(basename "$test" .c)
+        seeds=tests/fixtures/corpus/${name#fuzz_}
+        # What the fuzzer finds new lands in the build folder, not in the tree.
+        mkdir -p "$log/corpus/$name"
+        [ -d "$seeds" ] || seeds=
+        run fuzz "$name" "$O-asan/${test%.c}" -max_total_time="${FUZZ_SECONDS:-8}" -timeout=10 \
+            -verbosity=0 -artifact_prefix="$log/$name." "$log/corpus/$name" ${seeds:+"$seeds"}
+    done
+}
+
+# Needs root, and then fails where the kernel's BPF is missing.
+stage_bpf() {
+    some bpf tests/bpf/*.c || return 0
+    root_or_skip bpf || return 0
+    compile bpf O="$O" tests || return 0
+    for test in $(list tests/bpf/*.c); do
+        run_criterion bpf "$O/${test%.c}"
+    done
+}
+
+stage_netns() {
+    some netns tests/netns/*.c tests/netns/test_*.sh || return 0
+    root_or_skip netns || return 0
+    compile netns O="$O" tests || return 0
+    for test in $(list tests/netns/*.c); do
+        run_criterion netns "$O/${test%.c}"
+    done
+    for test in $(list tests/netns/test_*.sh); do
+        RJ_BUILD=$PWD/$O run netns "$(basename "$test" .sh)" "$test"
+    done
+}
+
+stage_interop() {
+    some interop tests/interop/test_*.sh || return 0
+    root_or_skip interop || return 0
+    compile interop O="$O" all || return 0
+    [ "${INTEROP:-share}" = share ] || patience=7200
+    for test in $(list tests/interop/test_*.sh); do
+        RJ_BUILD=$PWD/$O INTEROP=${INTEROP:-share} \
+            run interop "$(basename "$test" .sh)" "$test"
+    done
+}
+
+install_for() {
+    groups="product test"
+    case " $* " in *" interop "*) groups="$groups interop" ;; esac
+    # shellcheck disable=SC2086
+    scripts/install-deps.sh $groups || say not ok "install what the tests need"
+}
+
+finish() {
+    passed=$(grep -c '^ok ' "$results" || true)
+    failed=$(grep -c '^not ok ' "$results" || true)
+    skipped=$(grep -c '^skip ' "$results" || true)
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" = 0 ] && [ "$passed" != 0 ]
+}
+
+while :; do
+    case ${1:-} in
+    --install) install=yes ;;
+    --quiet) quiet=yes ;;
+    *) break ;;
+    esac
+    shift
+done
+[ $# -gt 0 ] || eval "set -- $stages_all"
+for stage in "$@"; do
+    case " $stages_all " in
+    *" $stage "*) ;;
+    *) echo "ramjet: unknown stage '$stage': $stages_all" >&2 && exit 2 ;;
+    esac
+done
+sim_seeds=200
+[ -z "$quiet" ] || sim_seeds=100
+
+mkdir -p "$log"
+: >"$results"
+trap 'exit 130' INT TERM
+[ -z "$install" ] || install_for "$@"
+if ! grep -q '^not ok' "$results"; then
+    for stage in "$@"; do
+        began=$(date +%s)
+        "stage_$stage"
+        [ -n "$quiet" ] || echo "-- $stage: $(($(date +%s) - began)) s"
+    done
+fi
+finish
