@@ -5,12 +5,12 @@
  * is one: what a driver answered (commands.md 10), or one of rj_client_error_t; 0 means none.
  * Ownership  the caller owns the struct; the text lives inside it.
  * Thread     the caller's.
- * Errors     a text longer than RJ_ERR_TEXT_MAX - 1 is cut.
+ * Errors     a text longer than RJ_ERR_TEXT_MAX - 1 is cut; a whole channel URI (4,095 bytes) fits.
  */
 #ifndef RAMJET_ERROR_H
 #define RAMJET_ERROR_H
 
-enum { RJ_ERR_TEXT_MAX = 1024 };
+enum { RJ_ERR_TEXT_MAX = 4608 };
 
 typedef struct rj_err {
     int code;
