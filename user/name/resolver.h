@@ -17,7 +17,6 @@
 
 enum {
     RJ_RESOLVER_TEXT_BYTES = RJ_ADDRESS_HOST_MAX + 17, /* `host:port` with brackets, terminated */
-    RJ_AERON_UNKNOWN_HOST = 9,
 };
 
 /* Why a name is asked for; a table for tests gives the second question another answer. */

@@ -70,7 +70,7 @@ bool rj_address_is_wildcard(const rj_address_t *address);
 /* IPv4 224.0.0.0/4 or IPv6 ff00::/8. */
 bool rj_address_is_multicast(const rj_address_t *address);
 
-/* IPv6 fe80::/10 or ff02::/16: an address that means nothing without a scope id. */
+/* IPv6 fe80::/10 or ffx2::/16: an address that means nothing without a scope id. */
 bool rj_address_is_link_local(const rj_address_t *address);
 
 /* The control group that belongs to a data group (wire.md 7.1): last byte plus one without carry,
@@ -91,18 +91,29 @@ size_t rj_address_print(const rj_address_t *address, char ret[static RJ_ADDRESS_
 /* The same without port and brackets. */
 size_t rj_address_print_host(const rj_address_t *address, char ret[static RJ_ADDRESS_TEXT_BYTES]);
 
+/* Decimal digits, 0..65535: else `port invalid` or `port out of range`. */
+int rj_port_parse(uint16_t *ret, const char *text, size_t length, rj_err_t *err);
+
+/* The host at the front of a text and where it ends. */
+typedef struct rj_host {
+    char name[RJ_ADDRESS_HOST_MAX + 1]; /* without brackets and scope, terminated, never empty */
+    bool is_bracketed;
+    size_t rest_index; /* what follows the host, or its bracket, in the text */
+} rj_host_t;
+
+/* Cuts the host off: up to the closing bracket, else up to the first `:` or the end. */
+int rj_host_split(rj_host_t *ret, const char *text, size_t length, rj_err_t *err);
+
 /* `host:port` taken apart but not resolved. */
 typedef struct rj_host_port {
-    char host[RJ_ADDRESS_HOST_MAX + 1]; /* without brackets and scope, terminated, never empty */
+    rj_host_t host;
     uint16_t port;
-    bool is_bracketed;
     bool is_literal;      /* `address` holds it, port included; there is nothing to resolve */
     rj_address_t address; /* valid only when is_literal */
 } rj_host_port_t;
 
 /* Takes apart `host:port`, `[v6]:port` or `[v6%scope]:port`; the scope is dropped. The port is
- * mandatory, 0..65535: else `port invalid` or `port out of range`. A bare IPv6 literal needs
- * brackets. */
+ * mandatory; a bare IPv6 literal is refused, for it needs brackets. */
 int rj_host_port_parse(rj_host_port_t *ret, const char *text, size_t length, rj_err_t *err);
 
 #endif

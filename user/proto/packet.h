@@ -5,7 +5,7 @@
  *             │ one control frame, or DATA/PAD frames one after another │  nothing of it is trusted
  *             └─────────────────────────────────────────────────────────┘
  *
- * Units      bytes; `receive_time_ns` is ns since the epoch.
+ * Units      bytes; monotonic ns.
  * Ownership  the port that filled it owns the bytes, until its next poll; they are contiguous and
  * may be written to, for receive timestamps go into frames before they are inserted. Thread     the
  * engine of the port. Errors     none.
@@ -22,11 +22,8 @@ struct rj_endpoint; /* endpoint/ says what it is; a packet only carries it */
 typedef struct rj_packet {
     uint8_t *data;
     uint32_t length_bytes;        /* of the UDP payload, exactly; a super-frame is split before */
-    uint32_t destination_index;   /* which socket of the endpoint; 0 but for multi-destination
-                                     subscriptions */
     struct rj_endpoint *endpoint; /* whose address and port the datagram was sent to */
-    int64_t receive_time_ns; /* stamped by NIC or kernel, ns since the epoch; 0 when there is no
-                                stamp */
+    int64_t receive_time_ns;      /* when it came, or the port's poll that found it */
     rj_address_t source;
 } rj_packet_t;
 

@@ -21,10 +21,6 @@
 #include "proto/uri.h"
 
 enum {
-    RJ_TERM_LENGTH_MIN = 64 * 1024,
-    RJ_TERM_LENGTH_MAX = 1024 * 1024 * 1024,
-    RJ_MTU_MIN = 64, /* the least multiple of 32 above the header */
-    RJ_MTU_MAX = 65504,
     RJ_RESEND_MAX = 256,
 };
 

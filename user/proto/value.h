@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* value.h - the kinds of values that stand behind a URI key, read from text (commands.md 13.2).
+/* value.h - numbers and choices that stand behind a URI key, read from text (commands.md 13.2).
  *
- * Units      sizes: bytes. Durations: ns.
+ * Sizes and durations are in base/quantity.h.
+ *
+ * Units      none.
  * Ownership  none; text needs no terminator and is never read beyond `length`.
  * Thread     any.
  * Errors     false means "not such a value"; then nothing is written. The whole text must be
@@ -19,13 +21,6 @@ typedef enum rj_inferable {
     RJ_INFERABLE_TRUE = 1,
     RJ_INFERABLE_INFER = 2,
 } rj_inferable_t;
-
-/* Decimal digits with an optional k, m or g (either case) for 1024, 1024^2, 1024^3; 0..2^63-1. */
-bool rj_value_size(const char *text, size_t length, int64_t *ret_bytes);
-
-/* Decimal digits with an optional ns, us, ms or s (either case), ns without; saturates at 2^63-1.
- */
-bool rj_value_duration(const char *text, size_t length, int64_t *ret_ns);
 
 /* Optional sign; decimal, 0x hexadecimal, or octal behind a leading 0, as Aeron: C integers. */
 bool rj_value_i64(const char *text, size_t length, int64_t *ret);
