@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set_text(rj_err_t *err, int code, int aeron_code, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void set_text(rj_err_t *err, int code, int aeron_code,
+                                                           const char *format, va_list args)
 {
     err->code = code;
     err->aeron_code = aeron_code;
