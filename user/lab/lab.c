@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/lab.h"
+#include "lab/lab.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/netns.h"
+#include "lab/netns.h"
 
 #include <errno.h>
 #include <fcntl.h>

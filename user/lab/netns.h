@@ -10,8 +10,8 @@
  * Thread     the calling thread only.
  * Errors     negative errno; -ENOENT when there is no such namespace, -EPERM without privilege.
  */
-#ifndef RJ_CLI_NETNS_H
-#define RJ_CLI_NETNS_H
+#ifndef RJ_LAB_NETNS_H
+#define RJ_LAB_NETNS_H
 
 #include "base/err.h"
 

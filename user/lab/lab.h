@@ -14,13 +14,14 @@
  * Thread     the main thread; entering a namespace changes the whole thread.
  * Errors     negative errno and one line, without the command's name in front.
  */
-#ifndef RJ_CLI_LAB_H
-#define RJ_CLI_LAB_H
+#ifndef RJ_LAB_LAB_H
+#define RJ_LAB_LAB_H
 
 #include "base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     RJ_LAB_NAME_MAX = 31, /* bytes, the prefix "rj-" included */
