@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what ramjet needs on Debian 12.
-# usage: scripts/install-deps.sh [product] [test] [lint] [interop]
+# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop]
 #
 # Asks dpkg first, so that a machine that has everything pays a few milliseconds and needs
 # neither root nor a network. Downloads that are not Debian's go to the cache folder.
@@ -24,12 +24,13 @@ packages_of() {
         ;;
     test) echo git clang libclang-rt-14-dev libcriterion-dev clang-format shellcheck codespell ;;
     lint) echo clang-tidy ;;
+    bare) echo debootstrap git ;;
     interop)
         echo openjdk-17-jdk-headless maven clang libclang-14-dev g++ python3-venv
         # Debian 12's first rustc is too old for the peers; one that is there already serves.
         command -v cargo >/dev/null || echo rustc-web cargo-web
         ;;
-    *) die "unknown group '$1': product, test, lint or interop" ;;
+    *) die "unknown group '$1': product, test, lint, bare or interop" ;;
     esac
     return 0
 }

@@ -68,11 +68,24 @@ judge() { # STAGE NAME STATUS REPORT LOG
     show "$5"
 }
 
+# await LOG COMMAND...: the command's exit status, or 124 when it had to be killed. It runs in a
+# group of its own, which an interrupt from the keyboard does not reach; our trap ends it then.
+await() {
+    out=$1
+    shift
+    timeout -k 10 "$patience" env --default-signal=INT,QUIT "$@" </dev/null >"$out" 2>&1 &
+    child=$!
+    wait "$child"
+    ended=$?
+    child=
+    return "$ended"
+}
+
 # run STAGE NAME COMMAND...: a program that reports on stdout, or by its exit status alone.
 run() {
     stage=$1 name=$2 out=$log/$1.$2.log status=0
     shift 2
-    timeout -k 10 "$patience" "$@" </dev/null >"$out" 2>&1 || status=$?
+    await "$out" "$@" || status=$?
     judge "$stage" "$name" "$status" "$out" "$out"
 }
 
@@ -81,7 +94,7 @@ run_criterion() {
     stage=$1 name=$(basename "$2") status=0
     tap=$log/$stage.$name.tap out=$log/$stage.$name.log
     rm -f "$tap"
-    timeout -k 10 "$patience" "$2" "--tap=$tap" </dev/null >"$out" 2>&1 || status=$?
+    await "$out" "$2" "--tap=$tap" || status=$?
     [ -f "$tap" ] || echo "1..0" >"$tap"
     judge "$stage" "$name" "$status" "$tap" "$out"
 }
@@ -270,7 +283,8 @@ sim_seeds=200
 
 mkdir -p "$log"
 : >"$results"
-trap 'exit 130' INT TERM
+child=
+trap '[ -z "$child" ] || kill "$child" || true; exit 130' INT TERM HUP
 [ -z "$install" ] || install_for "$@"
 if ! grep -q '^not ok' "$results"; then
     for stage in "$@"; do
