@@ -7,8 +7,7 @@
  *
  *   clean position   lowest subscriber    rcv-pos          rcv-hwm       last SM position + term/2
  *   -----+-----------------+-----------------+----------------+--------------------+---->
- *   zero |  kept one term  |  to be read     |  has gaps      |  not yet received  | over-run:
- * dropped
+ *   zero |  kept one term  |  to be read     |  has gaps      |  not yet received  | dropped
  *
  * Units      positions: stream bytes since the initial term began. Times: monotonic ns.
  * Ownership  the conductor allocates, hands it to an engine, gets it back released, frees.
@@ -21,7 +20,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/address.h"
 #include "ramjet/wire.h"
 #include "shm/log_buffer.h"
 #include "stream/congestion.h"
@@ -74,21 +72,22 @@ typedef enum rj_image_insert {
     RJ_IMAGE_OVERRUN,
     RJ_IMAGE_UNDERRUN,
     RJ_IMAGE_INVALID,
-    RJ_IMAGE_IGNORED /* rejected image, or a term before the first */
+    RJ_IMAGE_IGNORED /* a term before the first */
 } rj_image_insert_t;
 
-/* What one call of track asks the engine to send, on every live connection. */
 enum { RJ_IMAGE_NAKS_MAX = 16 };
 
+/* What one call of track asks the engine to send, on every live connection, and to count. */
 typedef struct rj_image_work {
     bool sm_is_due;
-    rj_wire_sm_t
-        sm; /* complete; send sm.frame_length bytes, followed by group_tag if has_group_tag */
+    uint32_t sm_length_bytes; /* 36, or 44 with a group tag */
+    rj_wire_sm_t sm;
     int32_t nak_count;
     rj_wire_nak_t naks[RJ_IMAGE_NAKS_MAX];
-    int64_t rttm_echo_ns; /* != 0: send an RTTM request with this time */
-    int64_t lost_bytes;   /* newly reported loss, for the loss report */
-    int32_t gaps_filled;  /* unreliable streams */
+    bool rttm_is_due;
+    rj_wire_rttm_t rttm;
+    int64_t lost_bytes;  /* newly found missing, for the loss report */
+    int32_t gaps_filled; /* unreliable streams */
 } rj_image_work_t;
 
 typedef struct rj_image {
@@ -103,23 +102,28 @@ typedef struct rj_image {
     int32_t is_revoked;       /* engine -> conductor */
     int32_t working_count;    /* engine -> conductor: subscriber positions that count */
     int32_t is_drained;       /* engine -> conductor: every working subscriber has read rcv-pos */
-    int32_t sends_eos_sm;     /* conductor -> engine */
+    int32_t sends_eos_sm;     /* conductor -> engine: it is draining */
+    int32_t sm_is_requested;  /* conductor sets, engine clears: send one now */
 
     /* The engine's. */
-    rj_subscriber_position_t *subscribers;
-    rj_image_connection_t connections[RJ_IMAGE_CONNECTIONS_MAX];
-    int32_t connection_count;
-    rj_loss_t loss;
-    rj_congestion_t congestion;
-    int64_t clean_position;
-    int64_t last_sm_position;
+    int64_t rcv_pos;          /* everything below it is there */
+    int64_t last_sm_position; /* as sent */
+    int32_t last_sm_window_bytes;
     int64_t overrun_position; /* last SM position + term/2 */
-    int64_t next_sm_position;
-    int32_t next_sm_window_bytes;
-    int64_t next_sm_deadline_ns;
-    bool sm_is_pending;
-    bool sm_is_enabled;
-    uint64_t bad_position_count;
+    int64_t sm_deadline_ns;
+    int64_t clean_position;
+    int64_t published_rcv_pos; /* as in the counters */
+    int64_t published_hwm_pos;
+    rj_subscriber_position_t *subscribers;
+    bool had_subscribers;
+    bool sm_is_enabled; /* false: a newer image of the session speaks for the receiver */
+    int32_t connection_count;
+    int32_t active_transport_count; /* as in the log's metadata */
+    uint64_t bad_position_count;    /* what clients wrote and we refused */
+    int64_t new_gap_count;          /* of `loss`, as congestion control last heard */
+    rj_congestion_t congestion;
+    rj_image_connection_t connections[RJ_IMAGE_CONNECTIONS_MAX];
+    rj_loss_t loss;
 } rj_image_t;
 
 /* --- conductor: before the engine knows it --- */
@@ -132,31 +136,46 @@ void rj_image_init(rj_image_t *image, const rj_image_config_t *config,
 
 /* Links a subscriber at the position that a new one joins: the lowest of rcv-pos and all working
  * subscribers. The value is in position->join_position and in its counter. Returns false, and links
- * nothing, when the image no longer accepts (draining and drained). wire.md 11.5, driver.md 10.2 */
+ * nothing, when the image no longer accepts: its last subscriber left, or it is drained and
+ * draining. wire.md 11.5, driver.md 10.2 */
 bool rj_image_add_subscriber(rj_image_t *image, rj_subscriber_position_t *position);
 bool rj_image_remove_subscriber(rj_image_t *image, rj_subscriber_position_t *position);
 
+/* Index of the connection through a destination, or -1. */
+int rj_image_find_connection(const rj_image_t *image, int32_t destination_id);
+
+/* A destination through which the image may be heard. Returns the index: of the one there was, else
+ * of a new one that lives for 5 s from now; -1 when there is no room. */
+int rj_image_add_connection(rj_image_t *image, int32_t destination_id,
+                            const struct rj_path *control, int64_t now_ns);
+
 /* --- engine --- */
 
-/* Notes that something of the session came through a destination; a new connection is added when
- * there is room. `is_frame`: data or setup, not mere existence. Returns its index or -1. */
-int rj_image_track_connection(rj_image_t *image, int32_t destination_id,
-                              const struct rj_path *control, bool is_frame, int64_t now_ns);
-void rj_image_remove_connection(rj_image_t *image, int32_t destination_id);
+/* The last connection takes the place of the removed one: so must whatever the caller keeps by
+ * index. Returns the index that became free, or -1 when there was no such connection. */
+int rj_image_remove_connection(rj_image_t *image, int32_t destination_id, int64_t now_ns);
+
 bool rj_image_connection_is_alive(const rj_image_connection_t *connection, int64_t now_ns);
 
-/* Checks a DATA/PAD datagram or heartbeat (wire.md 12) and copies it to its place. `data` is the
- * UDP payload; the structural check of wire.md 4.1 has passed. */
+/* A SETUP of this session came through a connection. */
+void rj_image_on_setup(rj_image_t *image, int connection, int64_t now_ns);
+
+/* Checks a DATA/PAD datagram or heartbeat (wire.md 12) that came through `connection` (-1: none,
+ * nobody had room for it) and copies it to its place. `data` is the UDP payload; the structural
+ * check of wire.md 4.1 has passed. */
 rj_image_insert_t rj_image_insert(rj_image_t *image, int connection, const uint8_t *data,
                                   uint32_t length_bytes, int64_t now_ns);
 
-/* Once a turn: rebuild, loss, SM scheduling, cleaning, gap filling. Fills `work`. Returns the
- * number of things to send. wire.md 13, 14; driver.md 10.5 to 10.7 */
+/* Once a turn: positions, loss, SM scheduling, cleaning, gap filling. Fills in the parts of `work`
+ * that its counts and flags announce. Returns the number of frames to send. wire.md 13, 14;
+ * driver.md 10.5 to 10.7 */
 int rj_image_track(rj_image_t *image, rj_image_work_t *work, int64_t now_ns);
 
 /* An RTTM answer for this image; `now_ns` fresh. */
 void rj_image_on_rttm(rj_image_t *image, const rj_wire_rttm_t *rttm, int64_t now_ns);
 
+/* The earliest time at which a turn without a new frame or a reader's progress could do anything.
+ */
 int64_t rj_image_deadline_ns(const rj_image_t *image);
 
 #endif

@@ -23,7 +23,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/address.h"
 #include "proto/run.h"
 #include "ramjet/wire.h"
 #include "shm/log_buffer.h"
@@ -34,6 +33,9 @@ enum {
     RJ_PUBLICATION_RECEIVERS_MAX = 64, /* receivers whose liveness is watched */
     RJ_PUBLICATION_RUNS_MAX = 64,      /* runs that one turn of one publication may emit */
     RJ_PUBLICATION_DATAGRAMS_MAX = 64, /* datagrams of new data that one turn may emit */
+    RJ_PUBLICATION_SETUP_NS = 100 * 1000 * 1000,
+    RJ_PUBLICATION_HEARTBEAT_NS = 100 * 1000 * 1000,
+    RJ_PUBLICATION_RTTM_NS = 100 * 1000 * 1000, /* at most one measurement in it, while NAKs come */
 };
 
 /* Value words of its counters (commands.md 14). Engine writes snd_*, naks; conductor pub_*. */
@@ -54,12 +56,11 @@ typedef struct rj_publication_config {
     int32_t term_window_bytes;
     int32_t ttl;           /* as SETUP announces it: multicast with a URI ttl, else 0 */
     int32_t datagrams_max; /* new datagrams a turn, 1..RJ_PUBLICATION_DATAGRAMS_MAX */
-    int32_t resend_max;    /* retransmit slots (retransmit.h) */
     int64_t linger_ns;
     int64_t connection_timeout_ns;
     int64_t unblock_timeout_ns;
-    int64_t retransmit_delay_ns;
-    int64_t retransmit_linger_ns;
+    rj_flow_control_config_t flow_control;
+    rj_retransmit_config_t retransmit; /* term_length and is_group are filled in by init */
     bool is_exclusive;
     bool is_group; /* multicast or MDC: group flag in SETUP */
     bool signal_eos;
@@ -82,6 +83,7 @@ typedef struct rj_receiver_liveness {
 typedef struct rj_run_position {
     int64_t begin_pos;
     int64_t end_pos; /* includes the padding that the last datagram skips */
+    int32_t slot;    /* resends: of the retransmit */
 } rj_run_position_t;
 
 /* What happened since the engine last took it; the engine adds it to the system counters. */
@@ -96,8 +98,9 @@ typedef struct rj_publication_stats {
     int64_t retransmits_sent;
     int64_t retransmitted_bytes;
     int64_t retransmit_overflows;
-    int64_t receiver_overflows; /* RJ_PUBLICATION_RECEIVERS_MAX was not enough */
-    int64_t log_corruptions;    /* a frame length in the log cannot be true */
+    int64_t retransmit_throttles; /* turns in which the budget held something back */
+    int64_t receiver_overflows;   /* RJ_PUBLICATION_RECEIVERS_MAX was not enough */
+    int64_t log_corruptions;      /* a frame length in the log cannot be true */
 } rj_publication_stats_t;
 
 typedef struct rj_publication {
@@ -108,32 +111,42 @@ typedef struct rj_publication {
     const struct rj_path *path; /* where everything of this publication goes (unicast) */
 
     /* Shared words: one writer, release; readers acquire. */
-    int32_t has_receivers;       /* engine -> conductor */
-    int32_t is_connected_shadow; /* last value of the log's is_connected; see set_connected */
-    int32_t is_end_of_stream;    /* conductor -> engine */
-    int32_t has_unicast_eos;     /* engine -> conductor: the receiver said goodbye */
-    int32_t is_broken;           /* either: the log can no longer be believed */
+    int32_t has_receivers;          /* engine -> conductor */
+    int32_t has_required_receivers; /* engine -> conductor: flow control is content */
+    int32_t has_unicast_eos;        /* engine -> conductor: the receiver said goodbye */
+    int32_t is_end_of_stream;       /* conductor -> engine */
+    int32_t is_broken;              /* either: the log can no longer be believed */
 
     /* The engine's. */
-    rj_flow_control_t flow_control;
-    rj_retransmit_t retransmit;
-    rj_publication_stats_t stats;
-    rj_receiver_liveness_t receivers[RJ_PUBLICATION_RECEIVERS_MAX];
-    int32_t receiver_count;
-    rj_run_position_t run_positions[RJ_PUBLICATION_RUNS_MAX]; /* of the runs last collected */
+    int64_t snd_pos; /* as in the counters */
+    int64_t snd_lmt;
     int64_t last_setup_ns;
     int64_t last_data_ns; /* data or heartbeat */
     bool has_initial_connection;
     bool is_setup_elicited;
     bool tracks_sender_limit;
+    int32_t receiver_count;
+    int64_t receivers_due_ns; /* no receiver can expire earlier */
+    int64_t last_rttm_ns;     /* echo_timestamp of the measurement under way, or of the last one */
+    int64_t rtt_ns;           /* smoothed; 0 until measured */
+    bool rttm_is_wanted;
+    bool rttm_is_pending;
+    rj_flow_control_t flow_control;
+    rj_publication_stats_t stats;
+    rj_receiver_liveness_t receivers[RJ_PUBLICATION_RECEIVERS_MAX];
+    rj_run_position_t run_positions[RJ_PUBLICATION_RUNS_MAX];    /* of the runs last collected */
+    rj_run_position_t resend_positions[RJ_PUBLICATION_RUNS_MAX]; /* likewise */
+    rj_retransmit_t retransmit;
 
     /* The conductor's. */
     rj_publication_state_t state;
+    bool is_connected; /* as in the log's metadata */
+    rj_log_producer_t producer;
+    int64_t pub_lmt;
     int64_t clean_position;
     int64_t state_changed_ns;
     int64_t last_snd_pos; /* for the blocked-publisher check */
     int64_t last_snd_pos_change_ns;
-    int32_t last_active_term_count;
 } rj_publication_t;
 
 /* --- conductor: before the engine knows it --- */
@@ -153,7 +166,8 @@ int rj_publication_collect(rj_publication_t *publication, rj_run_t *runs, int ru
                            int64_t now_ns);
 
 /* Takes the results of the runs last collected, in order: advances snd-pos over the whole datagrams
- * taken, up to the first that was not; counts a short send. Returns bytes sent. */
+ * taken, up to the first that was not, and counts a short send. `count` is how many runs the port
+ * looked at. An error of the port ends the walk and counts as nothing else. Returns bytes sent. */
 int64_t rj_publication_commit(rj_publication_t *publication, const rj_run_t *runs, int count,
                               int64_t now_ns);
 
@@ -161,50 +175,62 @@ int64_t rj_publication_commit(rj_publication_t *publication, const rj_run_t *run
  * Called each turn before collect. wire.md 10.2 */
 bool rj_publication_setup(rj_publication_t *publication, rj_wire_setup_t *frame, int64_t now_ns);
 
-/* When nothing was sent this turn: writes a heartbeat if one is due (returns true), lets flow
- * control idle and expires receivers that went silent. wire.md 10.1, 10.4, 10.6 */
+/* When nothing was sent this turn, and no send failed: writes a heartbeat if one is due (returns
+ * true), lets flow control idle and expires receivers that went silent. wire.md 10.1, 10.4, 10.6 */
 bool rj_publication_idle(rj_publication_t *publication, rj_wire_data_t *frame, int64_t now_ns);
+
+/* While NAKs come, asks the receiver for a round trip now and then: the linger of resends follows
+ * it. Returns true when `frame` is to be sent; `now_ns` should be fresh. Ours: Aeron never asks,
+ * but every receiver answers. */
+bool rj_publication_rttm(rj_publication_t *publication, rj_wire_rttm_t *frame, int64_t now_ns);
 
 /* A structurally valid status message for this stream and session (its fields may still lie).
  * Returns true when the publication accepted it. wire.md 4.3, 10.5 */
 bool rj_publication_on_sm(rj_publication_t *publication, const rj_wire_sm_t *sm,
-                          uint32_t length_bytes, const rj_address_t *source, int64_t now_ns);
+                          uint32_t length_bytes, int64_t now_ns);
 
 /* A structurally valid NAK: starts a resend or is dropped by the rules of wire.md 15.1. */
 void rj_publication_on_nak(rj_publication_t *publication, const rj_wire_nak_t *nak, int64_t now_ns);
+
+/* An RTTM without the reply flag: the answer to one of ours, or not. `now_ns` fresh. */
+void rj_publication_on_rttm(rj_publication_t *publication, const rj_wire_rttm_t *rttm,
+                            int64_t now_ns);
 
 /* A receiver rejected the stream (ERR). Returns true when that receiver was live until now, so that
  * the conductor is told once. wire.md 19 */
 bool rj_publication_on_error(rj_publication_t *publication, int64_t receiver_id, int64_t now_ns);
 
-/* Emits resends that are due as runs; each is committed by the next call of commit_resends. Returns
- * the number of runs. wire.md 15.2 */
+/* Emits resends that are due, within their budget, as runs. Each collect is followed by its commit
+ * before any other call. Returns the number of runs. wire.md 15.2 */
 int rj_publication_collect_resends(rj_publication_t *publication, rj_run_t *runs, int run_max,
                                    int64_t now_ns);
+
+/* The same contract as rj_publication_commit; what was not taken is offered again. */
 int64_t rj_publication_commit_resends(rj_publication_t *publication, const rj_run_t *runs,
                                       int count, int64_t now_ns);
 
-/* The earliest time at which a call without a new frame or new data could do anything. */
+/* The earliest time at which a turn without a new frame or new data could do anything. */
 int64_t rj_publication_deadline_ns(const rj_publication_t *publication);
 
 /* --- conductor, while the engine has it --- */
 
-/* Every turn, ACTIVE only: pub-pos, the limit and cleaning. `spy_min_pos` is the lowest position of
- * active spies, INT64_MAX when there is none. Returns 1 when the limit moved. driver.md 6.4 */
-int rj_publication_update_limit(rj_publication_t *publication, bool has_spies, int64_t spy_min_pos);
+/* Every turn, ACTIVE only (else it does nothing): connection status, pub-pos, the limit and
+ * cleaning. `spy_min_pos` is the lowest position of active spies, INT64_MAX when there is none.
+ * Returns 1 when the limit moved. driver.md 6.2, 6.4 */
+int rj_publication_update_limit(rj_publication_t *publication, int64_t spy_min_pos);
 
 /* The last reference was dropped: fixes the end of the stream and starts DRAINING. driver.md 6.5 */
 void rj_publication_on_unreferenced(rj_publication_t *publication, int64_t now_ns);
 
-/* Timer event: connection status, unblocking, state changes. Adds 1 to `*unblocked_count` when a
- * dead claim was freed. On reaching DONE (return value) the conductor removes it from its engine.
- * `refcount` as of now. driver.md 6.5 */
+/* Timer event: unblocking and state changes; ACTIVE -> LINGER means that a client revoked it. Adds
+ * 1 to `*unblocked_count` when a dead claim was freed. On reaching DONE (return value) the
+ * conductor removes it from its engine. `refcount` as of now. driver.md 6.5, 17 */
 rj_publication_state_t rj_publication_on_time(rj_publication_t *publication, int refcount,
-                                              bool has_spies, int64_t *unblocked_count,
+                                              int64_t spy_min_pos, int64_t *unblocked_count,
                                               int64_t now_ns);
 
-/* Position of the newest claim, by the log's tail; -1 and is_broken when the log lies (shm.md 17).
- */
+/* Position of the newest claim, by the log's tails; the last good one, and is_broken, when they lie
+ * (shm.md 17). */
 int64_t rj_publication_producer_position(rj_publication_t *publication);
 
 #endif

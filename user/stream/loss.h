@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loss.h - which bytes of an image are missing, and when to ask for them.
+ *
+ * It learns of every insertion and so knows the gaps without looking at the log. Only while there
+ * are more gaps than it can hold does somebody have to scan on from `known_pos` (rj_loss_is_blind).
+ *
+ *      first missing        gaps[1]            known_pos         hwm_pos
+ *   --------+-----+-----------+----+---------------+-----------------+
+ *   complete| gap | complete  |gap | complete      | not looked at   |
+ *           +-----+           +----+               | (else empty)    |
+ *
+ * A NAK for a gap is due `delay_ns` after the gap was first seen. What follows depends:
+ *
+ *   explicit settings   every `retry_ns`, for the first gap alone, as Aeron does.
+ *   otherwise           the retry follows the measured repair time. The bytes that answer a gap's
+ *   only
+ *                       NAK are a round-trip sample, smoothed as in RFC 6298; the interval is at
+ *                       least RJ_LOSS_RETRY_NS_MIN, doubles from a gap's fourth NAK on and then
+ *                       stays below RJ_LOSS_BACK_OFF_NS_MAX (or what was measured, if that is
+ *                       more). Before the first sample only the first gap is asked for again, its
+ *                       interval doubling each time: a long path must not be flooded by somebody
+ *                       who does not know it yet, and a sender with one slot for resends answers
+ *                       alternating NAKs every time.
+ *
+ * A gap that shrinks, or is split by bytes that arrive in its middle, keeps its timer, and each
+ * sign of progress moves that on by one interval. What is added at its end after it was NAKed is a
+ * new gap. No gap crosses a term's end or the high-water mark.
+ *
+ * Units      positions: stream bytes since the initial term began. Times: monotonic ns.
+ * Ownership  a plain value inside its image; no heap, nothing to close.
+ * Thread     the image's engine.
+ * Errors     none; every call succeeds.
+ */
+#ifndef RJ_STREAM_LOSS_H
+#define RJ_STREAM_LOSS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    RJ_LOSS_GAPS_MAX = 64,
+    RJ_LOSS_RETRY_NS_MIN = 100 * 1000,
+    RJ_LOSS_BACK_OFF_NS_MAX = 20 * 1000 * 1000,
+    RJ_LOSS_RETRY_NS_MAX = 1000 * 1000 * 1000,
+};
+
+typedef struct rj_span {
+    int64_t begin_pos;
+    int64_t end_pos; /* exclusive; begin == end means empty */
+} rj_span_t;
+
+typedef struct rj_loss_config {
+    int64_t delay_ns; /* before the first NAK of a gap; 0 for unreliable streams */
+    int64_t retry_ns; /* between the first and the second */
+    bool is_explicit; /* somebody set them: they hold exactly */
+} rj_loss_config_t;
+
+typedef struct rj_loss_gap {
+    rj_span_t span;
+    int64_t reported_pos; /* loss below it has been reported */
+    int64_t due_ns;       /* next NAK */
+    int64_t retry_ns;     /* how long after that the following one */
+    int64_t first_nak_ns;
+    int64_t last_nak_ns;
+    int32_t nak_count;
+} rj_loss_gap_t;
+
+typedef struct rj_loss {
+    int64_t known_pos; /* every byte missing below it is in `gaps` */
+    int64_t hwm_pos;   /* highest position that anything told of */
+    int32_t gap_count;
+    int32_t term_mask;
+    int64_t due_ns; /* nothing is due earlier; may be too early after a gap went away */
+    int64_t retry_ns;
+    int64_t rtt_ns; /* smoothed; 0 until there is a sample */
+    int64_t rtt_variation_ns;
+    int64_t new_gap_count; /* ever */
+    rj_loss_config_t config;
+    rj_loss_gap_t gaps[RJ_LOSS_GAPS_MAX]; /* in order, apart or at a term's end */
+} rj_loss_t;
+
+/* Begins at `position`, with nothing missing. `term_length` is a power of two. */
+void rj_loss_init(rj_loss_t *loss, const rj_loss_config_t *config, int32_t term_length,
+                  int64_t position);
+
+/* What rj_loss_on_received does when the bytes are not the next ones in order. */
+void rj_loss_on_unordered(rj_loss_t *loss, int64_t begin_pos, int64_t end_pos, int64_t now_ns);
+
+/* Bytes that were missing are there now; the span may also cover some that were there already. */
+static inline void rj_loss_on_received(rj_loss_t *loss, int64_t begin_pos, int64_t end_pos,
+                                       int64_t now_ns)
+{
+    if (__builtin_expect(begin_pos != loss->known_pos, 0)) {
+        rj_loss_on_unordered(loss, begin_pos, end_pos, now_ns);
+        return;
+    }
+    loss->known_pos = end_pos;
+    if (end_pos > loss->hwm_pos)
+        loss->hwm_pos = end_pos;
+}
+
+/* The sender says that it has sent everything below `position`. */
+void rj_loss_on_heartbeat(rj_loss_t *loss, int64_t position, int64_t now_ns);
+
+/* The first missing byte; the high-water mark when there is none. */
+static inline int64_t rj_loss_first_missing_pos(const rj_loss_t *loss)
+{
+    return loss->gap_count > 0 ? loss->gaps[0].span.begin_pos : loss->known_pos;
+}
+
+/* Whether there was no room for what lies from `known_pos` to `hwm_pos`, and there is now: look at
+ * the log from `known_pos` and tell by on_scanned until this is false. */
+static inline bool rj_loss_is_blind(const rj_loss_t *loss)
+{
+    return loss->known_pos < loss->hwm_pos && loss->gap_count < RJ_LOSS_GAPS_MAX;
+}
+
+/* From known_pos all is there up to `gap.begin_pos`, then `gap` is missing (it may be empty). */
+void rj_loss_on_scanned(rj_loss_t *loss, rj_span_t gap, int64_t now_ns);
+
+/* Writes up to `span_max` gaps for which a NAK is due now, and re-arms their timers. `*lost_bytes`
+ * grows by what had not been reported before. Returns their number. */
+int rj_loss_poll(rj_loss_t *loss, rj_span_t *spans, int span_max, int64_t *lost_bytes,
+                 int64_t now_ns);
+
+/* The earliest time rj_loss_poll could return something; INT64_MAX when nothing is missing. */
+int64_t rj_loss_deadline_ns(const rj_loss_t *loss);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* retransmit.h - which bytes of a publication are to be sent again, and how often.
+ *
+ * A NAK takes a slot. The slot waits for the configured delay (usually none), is then READY and
+ * gives out its bytes as the budget allows, and lingers after the last of them, during which NAKs
+ * that begin in its range are taken for echoes and dropped.
+ *
+ *   FREE --nak, delay--> DELAYED --delay over--> READY --all sent--> LINGERING --linger over-->
+ *   FREE
+ *      \--nak, no delay--------------------------^
+ *
+ * Budget: in any span of time in which `t` ns pass and `n` bytes of new data are sent, at most
+ *
+ *        burst + n + t / 2^RJ_RETRANSMIT_EARN_SHIFT   bytes
+ *
+ * are sent again (and at most one datagram more), where burst = T/2 + RJ_RETRANSMIT_BURST_BYTES.
+ * What exceeds it waits. So neither loss nor forged NAKs can start a storm, while half a term that
+ * was lost as a whole is repaired at once.
+ *
+ * The linger, unless it was set explicitly, follows the round trip once that has been measured:
+ * later than one round trip after a resend, a NAK means that the resend was lost.
+ *
+ * Units      positions: stream bytes since the initial term began. Times: monotonic ns.
+ * Ownership  a plain value inside its publication; no heap, nothing to close.
+ * Thread     the publication's engine.
+ * Errors     none; what is refused is said in the result.
+ */
+#ifndef RJ_STREAM_RETRANSMIT_H
+#define RJ_STREAM_RETRANSMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    RJ_RETRANSMIT_SLOTS_MAX = 256,
+    RJ_RETRANSMIT_SLOTS_DEFAULT = 16,
+    RJ_RETRANSMIT_EARN_SHIFT = 4, /* one byte each 16 ns: 62.5 MB/s */
+    RJ_RETRANSMIT_BURST_BYTES = 256 * 1024,
+    RJ_RETRANSMIT_LINGER_NS_MIN = 200 * 1000,
+};
+
+typedef struct rj_retransmit_config {
+    int32_t slot_count; /* 1..RJ_RETRANSMIT_SLOTS_MAX */
+    int32_t term_length;
+    int64_t delay_ns;
+    int64_t linger_ns;
+    bool linger_is_explicit;
+    bool is_group; /* a full table refuses; else its oldest slot is used again */
+} rj_retransmit_config_t;
+
+typedef enum rj_retransmit_state {
+    RJ_RETRANSMIT_FREE,
+    RJ_RETRANSMIT_DELAYED,
+    RJ_RETRANSMIT_READY,
+    RJ_RETRANSMIT_LINGERING
+} rj_retransmit_state_t;
+
+typedef struct rj_retransmit_slot {
+    int64_t begin_pos; /* as asked for */
+    int64_t end_pos;
+    int64_t next_pos;    /* sent again up to here */
+    int64_t deadline_ns; /* of DELAYED and LINGERING */
+    rj_retransmit_state_t state;
+} rj_retransmit_slot_t;
+
+typedef enum rj_retransmit_answer {
+    RJ_RETRANSMIT_ACCEPTED,
+    RJ_RETRANSMIT_DUPLICATE,
+    RJ_RETRANSMIT_OVERFLOW
+} rj_retransmit_answer_t;
+
+typedef struct rj_retransmit {
+    rj_retransmit_config_t config;
+    int32_t active_count; /* slots that are not FREE */
+    int32_t ready_count;
+    int64_t due_ns; /* no deadline is earlier */
+    int64_t linger_ns;
+    int64_t budget_bytes;
+    int64_t budget_bytes_max;
+    int64_t earned_until_ns;
+    rj_retransmit_slot_t slots[RJ_RETRANSMIT_SLOTS_MAX];
+} rj_retransmit_t;
+
+/* All slots free, the budget full. */
+void rj_retransmit_init(rj_retransmit_t *retransmit, const rj_retransmit_config_t *config,
+                        int64_t now_ns);
+
+/* Somebody asks for a span that can be sent: it is not empty and lies in one term. Only its
+ * beginning is compared with what is under way. */
+rj_retransmit_answer_t rj_retransmit_on_nak(rj_retransmit_t *retransmit, int64_t begin_pos,
+                                            int64_t end_pos, int64_t now_ns);
+
+/* New data went out: it earns budget. */
+void rj_retransmit_on_sent(rj_retransmit_t *retransmit, int64_t bytes);
+
+/* A measured round trip, smoothed; the linger follows it. */
+void rj_retransmit_on_rtt(rj_retransmit_t *retransmit, int64_t rtt_ns);
+
+/* Lets delays and lingers end and the budget grow. Returns how many slots are READY. */
+int rj_retransmit_poll(rj_retransmit_t *retransmit, int64_t now_ns);
+
+/* The next READY slot from index `from` on, or -1. */
+int rj_retransmit_next_ready(const rj_retransmit_t *retransmit, int from);
+
+/* `slot` has sent everything up to `position`, `bytes` of them on the wire. It lingers once it has
+ * reached its end. */
+void rj_retransmit_on_resent(rj_retransmit_t *retransmit, int slot, int64_t position, int64_t bytes,
+                             int64_t now_ns);
+
+/* `slot` can send no more: what it wants is not in the log (any longer). It lingers. */
+void rj_retransmit_give_up(rj_retransmit_t *retransmit, int slot, int64_t now_ns);
+
+/* The earliest time at which poll could change anything; INT64_MAX when nothing is under way. */
+int64_t rj_retransmit_deadline_ns(const rj_retransmit_t *retransmit);
+
+#endif
