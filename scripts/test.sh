@@ -133,6 +133,7 @@ some() {
 
 stage_style() {
     run style layers scripts/check-layers.sh
+    run style headers scripts/check-headers.sh
     run style tidy scripts/tidy.sh
 }
 
@@ -167,6 +168,18 @@ sanitized() {
     compile "$1" CC=clang O="$O-asan" SAN=address,undefined,fuzzer-no-link tests fuzzers
 }
 
+# The same seeds give the same events whoever compiled: else a seed replays nothing.
+same_trace() {
+    compile asan O="$O" tests || return 0
+    await "$log/trace.gcc" "$O/tests/sim" --seeds "${ASAN_SEEDS:-10}" --seed "${SEED:-1}" || true
+    if grep -q '^trace ' "$log/trace.gcc" &&
+        [ "$(grep '^trace ' "$log/trace.gcc")" = "$(grep '^trace ' "$log/asan.sim.log")" ]; then
+        say ok "asan sim has the same trace as gcc's"
+    else
+        say not ok "asan sim has another trace than gcc's"
+    fi
+}
+
 stage_asan() {
     sanitized asan || return 0
     rm -f "$log"/asan.report.*
@@ -180,6 +193,7 @@ stage_asan() {
     if [ -x "$O-asan/tests/sim" ]; then
         run asan sim "$O-asan/tests/sim" --seeds "${ASAN_SEEDS:-10}" --seed "${SEED:-1}"
         reports asan sim
+        same_trace
     fi
     unset ASAN_OPTIONS UBSAN_OPTIONS
 }
