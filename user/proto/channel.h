@@ -65,8 +65,7 @@ typedef struct rj_channel {
     bool has_interface;
     bool has_tag;
     int64_t tag;
-    bool has_ttl;
-    uint8_t ttl;          /* 0 unless has_ttl */
+    uint8_t ttl;          /* 0: not given, the driver's */
     int32_t sndbuf_bytes; /* so-sndbuf; 0 when not given: driver's or OS default */
     int32_t rcvbuf_bytes; /* so-rcvbuf; the same */
     int32_t media_receive_timestamp_offset; /* or RJ_TIMESTAMP_* */
@@ -87,12 +86,10 @@ typedef struct rj_channel {
     char canonical[RJ_CHANNEL_CANONICAL_BYTES]; /* commands.md 13.7; empty for IPC */
 } rj_channel_t;
 
-/* Reads a channel as `role` names it. For UDP and spies it refuses: a spy on IPC or as a
- * destination
- * (`spies are invalid`); dynamic without control; nothing to reach (no endpoint, control or tags,
- * and not manual or response); a publication with control but neither endpoint nor control-mode;
- * keys that a destination must not carry, naming the key; `ats=true`; timestamp ranges that
- * overlap. */
+/* Reads a channel as `role` names it. It refuses: a spy on IPC, and one to publish or to send to (`spies
+ * are invalid`); on UDP: dynamic without control; nothing to reach (no endpoint, control or tags, and not
+ * manual or response); a publication with control but neither endpoint nor control-mode; keys that a
+ * destination must not carry, naming the key; `ats=true`; timestamp ranges that overlap. */
 int rj_channel_parse(rj_channel_t *ret, const char *text, size_t length, rj_channel_role_t role,
                      rj_err_t *err);
 
