@@ -107,6 +107,7 @@ compile() {
         return 0
     fi
     say not ok "$stage build"
+    sed -i '/^  [A-Z]* /d' "$log/$stage.build.log"
     show "$log/$stage.build.log" 30
     return 1
 }
@@ -138,8 +139,8 @@ stage_style() {
 }
 
 stage_build() {
-    compile build O="$O" tests && say ok build
-    return 0
+    compile build O="$O" tests || return 0
+    say ok build
 }
 
 stage_install() {
@@ -307,6 +308,8 @@ if ! grep -q '^not ok' "$results"; then
     for stage in "$@"; do
         began=$(date +%s)
         "stage_$stage"
+        # What does not build needs no further telling.
+        ! grep -q '^not ok build' "$results" || break
         [ -n "$quiet" ] || echo "-- $stage: $(($(date +%s) - began)) s"
     done
 fi
