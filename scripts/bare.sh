@@ -10,7 +10,7 @@ set -eu
 
 suite=bookworm
 clone=/srv/ramjet
-cache=${RJ_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ramjet}/bare
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/ramjet/bare
 
 die() {
     echo "ramjet: $*" >&2

@@ -4,10 +4,9 @@
 # usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop]
 #
 # Asks dpkg first, so that a machine that has everything pays a few milliseconds and needs
-# neither root nor a network. Downloads that are not Debian's go to the cache folder.
+# neither root nor a network. Only Debian's own packages: what comes from other registries is
+# fetched by whoever needs it, into the cache folder.
 set -eu
-
-cache=${RJ_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ramjet}
 
 die() {
     echo "ramjet: $*" >&2
@@ -26,7 +25,9 @@ packages_of() {
     lint) echo clang-tidy ;;
     bare) echo debootstrap git ;;
     interop)
-        echo openjdk-17-jdk-headless maven clang libclang-14-dev g++ python3-venv
+        echo openjdk-17-jdk-headless maven
+        # The official C driver is built from its crate.
+        echo gcc g++ libc6-dev libclang-14-dev libbsd-dev uuid-dev python3-venv
         # Debian 12's first rustc is too old for the peers; one that is there already serves.
         command -v cargo >/dev/null || echo rustc-web cargo-web
         ;;
@@ -52,37 +53,23 @@ missing() {
 install_packages() {
     log=$(mktemp)
     export DEBIAN_FRONTEND=noninteractive
-    # The lists may be absent or stale: install, and only when that fails update and try again.
-    for attempt in first second; do
-        if apt-get install -y -q --no-install-recommends "$@" </dev/null >"$log" 2>&1; then
-            rm -f "$log"
-            return 0
-        fi
-        [ "$attempt" = second ] || apt-get update -q </dev/null >>"$log" 2>&1 || break
-    done
+    # Absent or stale lists give old packages or none; without a network they may still serve.
+    apt-get update -q </dev/null >"$log" 2>&1 || true
+    if apt-get install -y -q --no-install-recommends "$@" </dev/null >>"$log" 2>&1; then
+        rm -f "$log"
+        return 0
+    fi
     tail -n 15 "$log" >&2
     rm -f "$log"
     die "apt-get could not install: $*"
 }
 
-# The reference driver wants a newer cmake than Debian's; PyPI has one.
-install_cmake() {
-    [ -x "$cache/cmake/bin/cmake" ] && return 0
-    echo "ramjet: installing cmake from PyPI into the cache"
-    mkdir -p "$cache"
-    if ! python3 -m venv "$cache/cmake" ||
-        ! "$cache/cmake/bin/pip" install -q cmake </dev/null; then
-        die "pip could not install cmake"
-    fi
-}
-
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- product
-groups=$*
 command -v dpkg-query >/dev/null || die "needs Debian 12: dpkg is not here"
 
 wanted=
-for group in $groups; do
+for group in "$@"; do
     wanted="$wanted $(packages_of "$group" | tr '\n' ' ')"
 done
 # shellcheck disable=SC2086 # a list of words
@@ -97,4 +84,3 @@ if [ -n "$absent" ]; then
     # shellcheck disable=SC2086
     install_packages $absent
 fi
-case " $groups " in *" interop "*) install_cmake ;; esac
