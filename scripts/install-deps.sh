@@ -55,7 +55,8 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     # Absent or stale lists give old packages or none; without a network they may still serve.
     apt-get update -q </dev/null >"$log" 2>&1 || true
-    if apt-get install -y -q --no-install-recommends "$@" </dev/null >>"$log" 2>&1; then
+    if apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" \
+        </dev/null >>"$log" 2>&1; then
         rm -f "$log"
         return 0
     fi
@@ -70,7 +71,8 @@ command -v dpkg-query >/dev/null || die "needs Debian 12: dpkg is not here"
 
 wanted=
 for group in "$@"; do
-    wanted="$wanted $(packages_of "$group" | tr '\n' ' ')"
+    packages=$(packages_of "$group")
+    wanted="$wanted $packages"
 done
 # shellcheck disable=SC2086 # a list of words
 absent=$(missing $wanted | tr '\n' ' ')
