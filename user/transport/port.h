@@ -6,10 +6,11 @@
  * (design.md 2).
  *
  * Units      bytes; times are monotonic ns.
- * Ownership  the caller owns port and endpoints; a kind of port embeds rj_port_t as its first
- * member. Thread     every call comes from the port's engine thread; none blocks, none allocates.
+ * Ownership  a port is made by its kind's open (registry.h names them) and gone after `close`; a
+ *            kind embeds rj_port_t as its first member. The caller owns the endpoints.
+ * Thread     every call comes from the port's engine thread; none blocks, none allocates.
  * Errors     negative errno, as each slot says. EAGAIN is never an error here: it is "nothing
- * taken".
+ *            taken".
  */
 #ifndef RJ_TRANSPORT_PORT_H
 #define RJ_TRANSPORT_PORT_H
@@ -21,6 +22,18 @@
 #include "proto/packet.h"
 #include "proto/run.h"
 #include "transport/path.h"
+
+enum {
+    RJ_PORT_RECEIVE_BATCH_DEFAULT = 64,
+    RJ_PORT_RECEIVE_BATCH_MAX = 1024,
+    RJ_PORT_ENDPOINTS_MAX = 8192,
+};
+
+/* What a port is opened with; it takes all memory that it will ever need. */
+typedef struct rj_port_params {
+    uint32_t receive_batch; /* most packets that one poll gives, 1..RJ_PORT_RECEIVE_BATCH_MAX */
+    uint32_t endpoint_max;  /* endpoints attached at a time, 1..RJ_PORT_ENDPOINTS_MAX */
+} rj_port_params_t;
 
 /* Which half of an engine wants what arrives here. */
 typedef enum rj_endpoint_kind {
@@ -41,15 +54,16 @@ typedef struct rj_port_ops {
     const char *name; /* as in the option --transport=NAME */
 
     /* Sends `count` runs in order. Fills in each run's number, counting on from the last call, and
-     * its result: bytes taken, whole datagrams only, or a negative errno when none were. Returns
-     * how many runs were looked at; the last one short, or fewer than `count`, means that a queue
-     * is full. ECONNREFUSED, the echo of an earlier datagram, counts as taken nothing, not as an
-     * error. */
+     * its result: bytes taken, whole datagrams only, or a negative errno when none were. A short
+     * result is a full queue; what follows for the same queue is not tried then and has result 0.
+     * Returns how many runs were looked at, fewer than `count` where all that is left must wait.
+     * ECONNREFUSED, the echo of an earlier datagram, counts as taken nothing, not as an error. */
     int (*send)(rj_port_t *port, rj_run_t *runs, size_t count);
 
-    /* Fills up to `count` received packets, valid until the next poll of this port. `now_ns`
-     * becomes their receive time where the port has none of its own. Serves attached endpoints
-     * fairly. A socket's error is kept for `take_error` and does not stop the others. */
+    /* Fills up to `count` received packets, never more than the port's batch, valid until the next
+     * poll of this port. `now_ns` becomes their receive time where the port has none of its own.
+     * Serves attached endpoints fairly. A socket's error is kept for `take_error` and stops no
+     * other. */
     int (*poll)(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns);
 
     /* Collects completions; no byte of a run numbered below the result is referenced any more. */
@@ -64,7 +78,7 @@ typedef struct rj_port_ops {
      * errno and the endpoint it struck. */
     int (*take_error)(rj_port_t *port, rj_endpoint_t **ret_endpoint);
 
-    /* Gives everything back. Safe on a closed or half-open port. */
+    /* Gives everything back, the port itself included. */
     void (*close)(rj_port_t *port);
 } rj_port_ops_t;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* udp_socket.h - an endpoint's socket calls, as a table, because the simulation has its own.
  *
- * Units      bytes.
+ * Units      bytes. Granted buffer sizes are as getsockopt reports them, which is what Aeron's
+ *            drivers compare with; Linux reports twice what was asked for.
  * Ownership  a socket number belongs to the endpoint that holds it until `close`.
  * Thread     the conductor's (opening and closing); ports send and receive on the number.
  * Errors     negative errno with a text that names the address and what to do; a text about a
- * failed bind contains the system's words ("Address already in use"), which clients look for
- *            (commands.md 7.2).
+ *            failed bind contains the system's words ("Address already in use"), which clients look
+ *            for (commands.md 7.2).
  */
 #ifndef RJ_TRANSPORT_UDP_SOCKET_H
 #define RJ_TRANSPORT_UDP_SOCKET_H
@@ -19,28 +20,26 @@
 typedef struct rj_socket_params {
     rj_address_t bind;    /* exact; wildcard address and port 0 are allowed */
     rj_address_t connect; /* family 0: do not connect */
-    int32_t sndbuf_bytes; /* 0: leave the system's value */
+    int32_t sndbuf_bytes; /* 0: leave the system's value. More than it grants is no error */
     int32_t rcvbuf_bytes;
 } rj_socket_params_t;
 
 typedef struct rj_socket_info {
     int socket;
     rj_address_t local;   /* as bound; the port is never 0. The address may be the wildcard */
-    int32_t sndbuf_bytes; /* what the system granted */
+    int32_t sndbuf_bytes; /* granted */
     int32_t rcvbuf_bytes;
 } rj_socket_info_t;
 
 typedef struct rj_sockets rj_sockets_t;
 
 typedef struct rj_sockets_ops {
-    /* Opens a non-blocking, close-on-exec UDP socket: no SO_REUSEADDR, no SO_REUSEPORT (wire.md 8).
-     */
+    /* Opens a non-blocking, close-on-exec UDP socket without any reuse of its port (wire.md 8). */
     int (*open)(rj_sockets_t *sockets, const rj_socket_params_t *params, rj_socket_info_t *ret_info,
                 rj_err_t *err);
     void (*close)(rj_sockets_t *sockets, int socket);
 
-    /* The buffer sizes that a socket gets when it asks for none, and the most that it may ask for.
-     */
+    /* What a socket is granted that asks for nothing, and what one that asks for all it can get. */
     int (*defaults)(rj_sockets_t *sockets, int32_t *ret_sndbuf_bytes, int32_t *ret_rcvbuf_bytes,
                     int32_t *ret_sndbuf_bytes_max, int32_t *ret_rcvbuf_bytes_max, rj_err_t *err);
 } rj_sockets_ops_t;

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/udp_socket.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* More than any system grants; it cuts this to its maximum without complaint. */
+enum { BUFFER_BYTES_UNLIMITED = 0x3fffffff };
+
+/* Words the failure of the system call `what` on `address`; returns -errno. */
+static int fail_call(rj_err_t *err, const char *what, const rj_address_t *address)
+{
+    const int code = errno;
+    char text[RJ_ADDRESS_TEXT_BYTES];
+    rj_address_print(address, text);
+    const char *hint = code == EADDRINUSE ? " (choose another port, or end what holds it)" : "";
+    return rj_fail(err, -code, "%s %s: %s%s", what, text, strerrordesc_np(code), hint);
+}
+
+static int set_buffer(int fd, int option, int32_t bytes)
+{
+    return bytes > 0 ? setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof(bytes)) : 0;
+}
+
+static int get_buffer(int fd, int option, int32_t *ret_bytes)
+{
+    socklen_t length = sizeof(*ret_bytes);
+    return getsockopt(fd, SOL_SOCKET, option, ret_bytes, &length);
+}
+
+static int get_local(int fd, rj_address_t *ret_local)
+{
+    struct sockaddr_storage sockaddr;
+    socklen_t length = sizeof(sockaddr);
+    if (getsockname(fd, (struct sockaddr *)&sockaddr, &length) < 0)
+        return -1;
+    if (!rj_address_from_sockaddr(ret_local, (const struct sockaddr *)&sockaddr, length)) {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+    return 0;
+}
+
+static int bind_to(int fd, const rj_address_t *address, rj_err_t *err)
+{
+    struct sockaddr_storage sockaddr;
+    const socklen_t length = rj_address_to_sockaddr(address, &sockaddr);
+    if (bind(fd, (const struct sockaddr *)&sockaddr, length) < 0)
+        return fail_call(err, "bind", address);
+    return 0;
+}
+
+static int connect_to(int fd, const rj_address_t *address, rj_err_t *err)
+{
+    if (address->family == AF_UNSPEC)
+        return 0;
+    struct sockaddr_storage sockaddr;
+    const socklen_t length = rj_address_to_sockaddr(address, &sockaddr);
+    if (connect(fd, (const struct sockaddr *)&sockaddr, length) < 0)
+        return fail_call(err, "connect", address);
+    return 0;
+}
+
+/* The buffers come first, so that no datagram meets the small ones. The address is read before the
+ * connect, which would put the chosen source address in the place of the wildcard. */
+static int set_up(int fd, const rj_socket_params_t *params, rj_socket_info_t *info, rj_err_t *err)
+{
+    if (set_buffer(fd, SO_SNDBUF, params->sndbuf_bytes) < 0 ||
+        set_buffer(fd, SO_RCVBUF, params->rcvbuf_bytes) < 0 ||
+        get_buffer(fd, SO_SNDBUF, &info->sndbuf_bytes) < 0 ||
+        get_buffer(fd, SO_RCVBUF, &info->rcvbuf_bytes) < 0)
+        return fail_call(err, "buffers of", &params->bind);
+    const int result = bind_to(fd, &params->bind, err);
+    if (result < 0)
+        return result;
+    if (get_local(fd, &info->local) < 0)
+        return fail_call(err, "getsockname", &params->bind);
+    info->socket = fd;
+    return connect_to(fd, &params->connect, err);
+}
+
+static int kernel_open(rj_sockets_t *sockets, const rj_socket_params_t *params,
+                       rj_socket_info_t *ret_info, rj_err_t *err)
+{
+    (void)sockets;
+    const int fd = socket(params->bind.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return fail_call(err, "socket", &params->bind);
+    rj_socket_info_t info;
+    const int result = set_up(fd, params, &info, err);
+    if (result < 0) {
+        close(fd);
+        return result;
+    }
+    *ret_info = info;
+    return 0;
+}
+
+static void kernel_close(rj_sockets_t *sockets, int fd)
+{
+    (void)sockets;
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Asked of a socket and not of /proc, which hides these settings from other network namespaces. */
+static int read_defaults(int fd, int32_t *sndbuf, int32_t *rcvbuf, int32_t *sndbuf_max,
+                         int32_t *rcvbuf_max)
+{
+    if (get_buffer(fd, SO_SNDBUF, sndbuf) < 0 || get_buffer(fd, SO_RCVBUF, rcvbuf) < 0 ||
+        set_buffer(fd, SO_SNDBUF, BUFFER_BYTES_UNLIMITED) < 0 ||
+        set_buffer(fd, SO_RCVBUF, BUFFER_BYTES_UNLIMITED) < 0 ||
+        get_buffer(fd, SO_SNDBUF, sndbuf_max) < 0 || get_buffer(fd, SO_RCVBUF, rcvbuf_max) < 0)
+        return -errno;
+    return 0;
+}
+
+static int kernel_defaults(rj_sockets_t *sockets, int32_t *ret_sndbuf_bytes,
+                           int32_t *ret_rcvbuf_bytes, int32_t *ret_sndbuf_bytes_max,
+                           int32_t *ret_rcvbuf_bytes_max, rj_err_t *err)
+{
+    (void)sockets;
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return rj_fail(err, -errno, "socket: %s", strerrordesc_np(errno));
+    int32_t sndbuf;
+    int32_t rcvbuf;
+    int32_t sndbuf_max;
+    int32_t rcvbuf_max;
+    const int result = read_defaults(fd, &sndbuf, &rcvbuf, &sndbuf_max, &rcvbuf_max);
+    close(fd);
+    if (result < 0)
+        return rj_fail(err, result, "buffers of a socket: %s", strerrordesc_np(-result));
+    *ret_sndbuf_bytes = sndbuf;
+    *ret_rcvbuf_bytes = rcvbuf;
+    *ret_sndbuf_bytes_max = sndbuf_max;
+    *ret_rcvbuf_bytes_max = rcvbuf_max;
+    return 0;
+}
+
+static const rj_sockets_ops_t kernel_ops = {
+    .open = kernel_open,
+    .close = kernel_close,
+    .defaults = kernel_defaults,
+};
+
+rj_sockets_t *rj_sockets_kernel(void)
+{
+    static rj_sockets_t kernel = {.ops = &kernel_ops};
+    return &kernel;
+}
