@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `ramjet lab`: hosts and a wire made of namespaces. What a lab is stands in lab.h. */
+#include "cli/cmd_lab.h"
 #include "cli/command.h"
-#include "lab/lab.h"
+#include "lab/impair.h"
 #include "lab/netns.h"
-#include "cli/options.h"
-#include "cli/output.h"
 #include "lab/plan.h"
 #include "lab/run.h"
 #include "lab/state.h"
@@ -15,30 +14,21 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_NAME = 0x100, KEY_HOSTS, KEY_DIRECT, KEY_MTU, KEY_QUEUES, KEY_DRY_RUN, KEY_JSON };
+enum { KEY_HOSTS = RJ_CMD_LAB_KEY_OWN, KEY_DIRECT, KEY_MTU, KEY_QUEUES, KEY_DRY_RUN };
 
-#define DEFAULT_NAME "rj-lab"
-#define NAME_ROW                                                                                   \
-    {                                                                                              \
-        "name", KEY_NAME, "LAB", 0, "Which lab (" DEFAULT_NAME ")", 0                              \
-    }
 #define DRY_RUN_ROW                                                                                \
     {                                                                                              \
         "dry-run", KEY_DRY_RUN, NULL, 0, "Print the commands and run none", 0                      \
     }
-#define JSON_ROW                                                                                   \
-    {                                                                                              \
-        "json", KEY_JSON, NULL, 0, "Print one JSON object a line", 0                               \
-    }
 
-static int fail(const char *command, const rj_err_t *err)
+int rj_cmd_lab_fail(const char *command, const rj_err_t *err)
 {
     fprintf(stderr, "%s: %s\n", command, err->text);
     return RJ_EXIT_FAILED;
 }
 
-static void take_name(const struct argp_state *state, const char *text,
-                      char ret_name[static RJ_LAB_NAME_MAX + 1])
+void rj_cmd_lab_take_name(const struct argp_state *state, const char *text,
+                          char ret_name[static RJ_LAB_NAME_MAX + 1])
 {
     rj_err_t err;
     if (rj_lab_name_parse(text, ret_name, &err) != 0)
@@ -48,7 +38,6 @@ static void take_name(const struct argp_state *state, const char *text,
 typedef struct lab_input {
     rj_lab_shape_t shape;
     bool is_dry_run;
-    bool has_hosts;
     rj_output_format_t format;
 } lab_input_t;
 
@@ -57,8 +46,8 @@ static error_t parse_lab(int key, char *arg, struct argp_state *state)
 {
     lab_input_t *input = state->input;
     switch (key) {
-    case KEY_NAME:
-        take_name(state, arg, input->shape.name);
+    case RJ_CMD_LAB_KEY_NAME:
+        rj_cmd_lab_take_name(state, arg, input->shape.name);
         return 0;
     case KEY_HOSTS:
         input->shape.host_count =
@@ -78,7 +67,7 @@ static error_t parse_lab(int key, char *arg, struct argp_state *state)
     case KEY_DRY_RUN:
         input->is_dry_run = true;
         return 0;
-    case KEY_JSON:
+    case RJ_CMD_LAB_KEY_JSON:
         input->format = RJ_OUTPUT_JSON;
         return 0;
     case ARGP_KEY_ARG:
@@ -215,13 +204,13 @@ static int run_up(int argc, char **argv)
 {
     static const char command[] = "ramjet lab up";
     static const struct argp_option rows[] = {
-        NAME_ROW,
+        RJ_CMD_LAB_NAME_ROW,
         {"hosts", KEY_HOSTS, "N", 0, "How many hosts, 2 to 16 (2)", 0},
         {"direct", KEY_DIRECT, NULL, 0, "Two hosts on one veth pair, no wire between them", 0},
         {"mtu", KEY_MTU, "BYTES", 0, "MTU of every link (1500)", 0},
         {"queues", KEY_QUEUES, "Q", 0, "Receive and transmit queues of every link (1)", 0},
         DRY_RUN_ROW,
-        JSON_ROW,
+        RJ_CMD_LAB_JSON_ROW,
         {0}};
     static const struct argp argp = {
         .options = rows,
@@ -230,7 +219,7 @@ static int run_up(int argc, char **argv)
                "fd00::i/64 on eth0; all hosts meet on a bridge in the namespace LAB-wire. Does "
                "nothing when that lab is there already.\v"
                "Example:\n  ramjet lab up --hosts 3 --mtu 9000"};
-    lab_input_t input = {.shape = {.name = DEFAULT_NAME,
+    lab_input_t input = {.shape = {.name = RJ_LAB_NAME_DEFAULT,
                                    .topology = RJ_LAB_BRIDGED,
                                    .host_count = 2,
                                    .mtu_bytes = 1500,
@@ -246,35 +235,36 @@ static int run_up(int argc, char **argv)
     if (rj_lab_check_privilege(&err) != 0 || rj_lab_lock(input.shape.name, &lock_fd, &err) != 0 ||
         make_unless_there(&input.shape, &err) != 0 ||
         print_hosts(input.shape.name, input.format, &err) != 0)
-        return fail(command, &err);
+        return rj_cmd_lab_fail(command, &err);
     return RJ_EXIT_DONE;
 }
 
 static int run_down(int argc, char **argv)
 {
     static const char command[] = "ramjet lab down";
-    static const struct argp_option rows[] = {NAME_ROW, DRY_RUN_ROW, JSON_ROW, {0}};
+    static const struct argp_option rows[] = {
+        RJ_CMD_LAB_NAME_ROW, DRY_RUN_ROW, RJ_CMD_LAB_JSON_ROW, {0}};
     static const struct argp argp = {
         .options = rows,
         .parser = parse_lab,
         .doc = "Removes a lab, whole or half made. Does nothing when there is none. A process "
                "that still runs in the lab is named and left alone, without its links.\v"
                "Example:\n  ramjet lab down"};
-    lab_input_t input = {.shape = {.name = DEFAULT_NAME}};
+    lab_input_t input = {.shape = {.name = RJ_LAB_NAME_DEFAULT}};
     const char *lab = input.shape.name;
     uint32_t hosts = 0;
     rj_err_t err;
     int lock_fd = -1;
     rj_options_parse(&argp, command, 0, argc, argv, &input);
     if (rj_lab_find(lab, &hosts, &err) != 0)
-        return fail(command, &err);
+        return rj_cmd_lab_fail(command, &err);
     if (input.is_dry_run) {
         rj_lab_plan_t plan;
         rj_lab_plan_down(&plan, lab, hosts);
         return print_plan(&plan, input.format);
     }
     if (rj_lab_check_privilege(&err) != 0 || rj_lab_lock(lab, &lock_fd, &err) != 0)
-        return fail(command, &err);
+        return rj_cmd_lab_fail(command, &err);
     for (int host = RJ_LAB_WIRE; host <= RJ_LAB_HOSTS_MAX; host++) {
         char namespace[RJ_LAB_NAMESPACE_MAX];
         rj_lab_namespace(lab, host, namespace);
@@ -284,23 +274,39 @@ static int run_down(int argc, char **argv)
                     namespace);
     }
     if (take_down(lab, &err) != 0)
-        return fail(command, &err);
+        return rj_cmd_lab_fail(command, &err);
     return RJ_EXIT_DONE;
+}
+
+/* A wire that is good, or not there, needs no words. */
+static int print_wire(const char *lab, rj_output_format_t format, rj_err_t *err)
+{
+    rj_lab_shape_t shape;
+    rj_impair_view_t view;
+    if (rj_lab_shape_look(lab, &shape, err) != 0 || rj_lab_impair_look(&shape, &view, err) != 0)
+        return 0;
+    if (format == RJ_OUTPUT_TABLE)
+        putchar('\n');
+    return rj_cmd_lab_print_impairment(&shape, format, err);
 }
 
 static int run_status(int argc, char **argv)
 {
     static const char command[] = "ramjet lab status";
-    static const struct argp_option rows[] = {NAME_ROW, JSON_ROW, {0}};
-    static const struct argp argp = {.options = rows,
-                                     .parser = parse_lab,
-                                     .doc = "Lists the hosts of a lab and their addresses.\v"
-                                            "Example:\n  ramjet lab status --json"};
-    lab_input_t input = {.shape = {.name = DEFAULT_NAME}};
+    static const struct argp_option rows[] = {RJ_CMD_LAB_NAME_ROW, RJ_CMD_LAB_JSON_ROW, {0}};
+    static const struct argp argp = {
+        .options = rows,
+        .parser = parse_lab,
+        .doc = "Lists the hosts of a lab and their addresses, and what its "
+               "wire did to the frames while it is impaired.\v"
+               "Example:\n  ramjet lab status --json"};
+    lab_input_t input = {.shape = {.name = RJ_LAB_NAME_DEFAULT}};
     rj_err_t err;
     rj_options_parse(&argp, command, 0, argc, argv, &input);
-    if (rj_lab_check_privilege(&err) != 0 || print_hosts(input.shape.name, input.format, &err) != 0)
-        return fail(command, &err);
+    if (rj_lab_check_privilege(&err) != 0 ||
+        print_hosts(input.shape.name, input.format, &err) != 0 ||
+        print_wire(input.shape.name, input.format, &err) != 0)
+        return rj_cmd_lab_fail(command, &err);
     return RJ_EXIT_DONE;
 }
 
@@ -316,8 +322,8 @@ static error_t parse_exec(int key, char *arg, struct argp_state *state)
     exec_input_t *input = state->input;
     rj_err_t err;
     switch (key) {
-    case KEY_NAME:
-        take_name(state, arg, input->name);
+    case RJ_CMD_LAB_KEY_NAME:
+        rj_cmd_lab_take_name(state, arg, input->name);
         return 0;
     case ARGP_KEY_ARG:
         if (!input->has_host) {
@@ -343,7 +349,7 @@ static error_t parse_exec(int key, char *arg, struct argp_state *state)
 static int run_exec(int argc, char **argv)
 {
     static const char command[] = "ramjet lab exec";
-    static const struct argp_option rows[] = {NAME_ROW, {0}};
+    static const struct argp_option rows[] = {RJ_CMD_LAB_NAME_ROW, {0}};
     static const struct argp argp = {
         .options = rows,
         .parser = parse_exec,
@@ -352,7 +358,7 @@ static int run_exec(int argc, char **argv)
                "/sys and bpffs stay the caller's. The exit code is the command's; 127 when there "
                "is no such command, 126 when it cannot be run.\v"
                "Example:\n  ramjet lab exec h1 -- ip address\n"};
-    exec_input_t input = {.name = DEFAULT_NAME};
+    exec_input_t input = {.name = RJ_LAB_NAME_DEFAULT};
     rj_options_parse(&argp, command, ARGP_IN_ORDER, argc, argv, &input);
 
     char namespace[RJ_LAB_NAMESPACE_MAX];
@@ -364,7 +370,7 @@ static int run_exec(int argc, char **argv)
         rj_fail(&err, code, "lab %s has no %s: `ramjet lab status --name %s` lists its hosts",
                 input.name, namespace + strlen(input.name) + 1, input.name);
     if (code != 0)
-        return fail(command, &err);
+        return rj_cmd_lab_fail(command, &err);
     execvp(input.command[0], input.command);
     code = errno;
     fprintf(stderr, "%s: cannot run '%s': %s\n", command, input.command[0], strerror(code));
@@ -375,6 +381,7 @@ static const rj_command_t commands[] = {
     {"up", run_up, "make hosts and the wire between them"},
     {"down", run_down, "remove them"},
     {"status", run_status, "list hosts and addresses"},
+    {"impair", rj_cmd_lab_impair, "lose, duplicate, reorder, corrupt on the wire"},
     {"exec", run_exec, "run a command on a host"},
 };
 

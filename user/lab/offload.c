@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lab/offload.h"
+
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { FEATURES_MAX = 256, BLOCK_BITS = 32 };
+
+/* Each of these ends in an array without a length, which the kernel fills as far as it is told. */
+typedef union names {
+    struct ethtool_gstrings head;
+    uint8_t room[sizeof(struct ethtool_gstrings) + FEATURES_MAX * ETH_GSTRING_LEN];
+} names_t;
+
+typedef union feature_state {
+    struct ethtool_gfeatures head;
+    uint8_t room[sizeof(struct ethtool_gfeatures) +
+                 FEATURES_MAX / BLOCK_BITS * sizeof(struct ethtool_get_features_block)];
+} feature_state_t;
+
+typedef union feature_wish {
+    struct ethtool_sfeatures head;
+    uint8_t room[sizeof(struct ethtool_sfeatures) +
+                 FEATURES_MAX / BLOCK_BITS * sizeof(struct ethtool_set_features_block)];
+} feature_wish_t;
+
+static int call(int fd, const char *interface, void *command)
+{
+    struct ifreq request = {.ifr_data = command};
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+    return ioctl(fd, SIOCETHTOOL, &request) < 0 ? -errno : 0;
+}
+
+static int read_count(int fd, const char *interface, uint32_t *ret_count)
+{
+    struct {
+        struct ethtool_sset_info head;
+        uint32_t count;
+    } info = {.head = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES}};
+    int code = call(fd, interface, &info);
+    if (code == 0)
+        *ret_count = info.count < FEATURES_MAX ? info.count : FEATURES_MAX;
+    return code;
+}
+
+static bool is_ours(const char *feature)
+{
+    return strncmp(feature, "tx-checksum-", strlen("tx-checksum-")) == 0 ||
+           strncmp(feature, "tx-gso-", strlen("tx-gso-")) == 0 ||
+           (strncmp(feature, "tx-", strlen("tx-")) == 0 && strstr(feature, "segmentation") != NULL);
+}
+
+static void wish(feature_wish_t *wishes, const feature_state_t *state, const names_t *names,
+                 uint32_t count, rj_lab_offload_t offload)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char name[ETH_GSTRING_LEN + 1] = "";
+        uint32_t bit = 1u << i % BLOCK_BITS;
+        const struct ethtool_get_features_block *have = &state->head.features[i / BLOCK_BITS];
+        struct ethtool_set_features_block *want = &wishes->head.features[i / BLOCK_BITS];
+        memcpy(name, names->room + sizeof(names->head) + i * ETH_GSTRING_LEN, ETH_GSTRING_LEN);
+        if (!is_ours(name) || (have->available & bit) == 0 || (have->never_changed & bit) != 0)
+            continue;
+        want->valid |= bit;
+        if (offload == RJ_LAB_OFFLOAD_ON)
+            want->requested |= bit;
+    }
+}
+
+static int set_features(int fd, const char *interface, rj_lab_offload_t offload)
+{
+    names_t names = {.head = {.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES}};
+    feature_state_t state = {.head = {.cmd = ETHTOOL_GFEATURES}};
+    feature_wish_t wishes = {.head = {.cmd = ETHTOOL_SFEATURES}};
+    uint32_t count = 0;
+    int code = read_count(fd, interface, &count);
+    if (code != 0)
+        return code;
+    uint32_t blocks = (count + BLOCK_BITS - 1) / BLOCK_BITS;
+    names.head.len = count;
+    state.head.size = blocks;
+    wishes.head.size = blocks;
+    code = call(fd, interface, &names);
+    if (code == 0)
+        code = call(fd, interface, &state);
+    if (code != 0)
+        return code;
+    wish(&wishes, &state, &names, count, offload);
+    return call(fd, interface, &wishes);
+}
+
+int rj_lab_offload_set(const char *interface, rj_lab_offload_t offload, rj_err_t *err)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int code = fd < 0 ? -errno : set_features(fd, interface, offload);
+    if (fd >= 0)
+        close(fd);
+    if (code != 0)
+        return rj_fail(err, code, "cannot switch the offloads of %s: %s", interface,
+                       strerror(-code));
+    return 0;
+}
