@@ -47,8 +47,9 @@ typedef struct rj_cnc_params {
     int64_t pid;
 } rj_cnc_params_t;
 
-/* The length of the file for these parameters; -EINVAL, with the parameter named, for lengths that
- * are out of bounds, would unalign a section or make the file larger than 2^31 - 1. */
+/* The length of the file for these parameters; -EINVAL, with the parameter named, for lengths that no
+ * client could use: buffers that are no power of two, an unaligned section, a file above 2^31 - 1. The
+ * narrower limits of Aeron's options are the configuration's. */
 int64_t rj_cnc_file_length(const rj_cnc_params_t *params, rj_err_t *err);
 
 /* Driver: creates <directory>/cnc.dat with everything but the version; -EEXIST if another driver
@@ -67,6 +68,10 @@ void rj_cnc_retire(rj_cnc_t *cnc);
  * again later. -EPROTO for an incompatible version, -EINVAL for lengths that cannot be. Success
  * says nothing about a living driver: see rj_cnc_driver_is_alive. */
 int rj_cnc_try_map(rj_cnc_t *cnc, const char *directory, rj_mapfile_access_t access, rj_err_t *err);
+
+/* The same, but says what it found: -ENOENT no file, -EAGAIN not published, -ENODATA shorter than its
+ * sections; the rest as above. */
+int rj_cnc_inspect(rj_cnc_t *cnc, const char *directory, rj_mapfile_access_t access, rj_err_t *err);
 
 /* Unmaps; safe on a closed struct. */
 void rj_cnc_close(rj_cnc_t *cnc);

@@ -12,7 +12,7 @@
  * Ownership  the section belongs to its mapping; the struct is a view and needs no close.
  * Thread     producers: any number of threads and processes. Consumer calls: one thread.
  * Errors     negative errno. Producers may be hostile: what they can write is bounded before use,
- * and spoilt records are skipped and counted in `corrupt_count`.
+ *            and spoilt records are skipped and counted in `corrupt_count`.
  */
 #ifndef RJ_SHM_RING_MPSC_H
 #define RJ_SHM_RING_MPSC_H
@@ -49,7 +49,8 @@ typedef rj_ring_action_t (*rj_ring_handler_t)(void *context, int32_t type, const
  * a power of two of at least 8 and the section is 8-byte aligned. Nothing is written. */
 int rj_ring_mpsc_attach(rj_ring_mpsc_t *ring, uint8_t *section, int64_t section_length);
 
-/* Producer: copies a message in. -EAGAIN when full, -EINVAL for a type below 1, -EMSGSIZE. */
+/* Producer: copies a message in. -EAGAIN when full, -EINVAL for a type below 1, -EMSGSIZE, -EBADMSG if
+ * somebody has spoilt the tail. */
 int rj_ring_mpsc_write(rj_ring_mpsc_t *ring, int32_t type, const void *body, int32_t length);
 
 /* Producer: claims room and gives the address of the body, which is published by commit or turned
