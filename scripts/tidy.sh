@@ -109,7 +109,7 @@ if command -v shellcheck >/dev/null; then
 fi
 if command -v codespell >/dev/null; then
     # shellcheck disable=SC2086
-    codespell -L ot,nd,te,inout $all >>"$breaches" || true
+    codespell -L ot,nd,te,inout,crate $all >>"$breaches" || true
 fi
 
 cat "$breaches"

@@ -1,0 +1,87 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Fetches an official Aeron peer by package name and prints the path of what it got:
+#
+#   tests/interop/fetch.sh java     the jar with Java driver, client, samples and tools
+#   tests/interop/fetch.sh c        the C driver's binary, built on the spot (some minutes, once)
+#
+# The peers are black boxes: tests talk to them, nobody reads them. They live outside the tree, in
+# $RJ_CACHE (${XDG_CACHE_HOME:-$HOME/.cache}/ramjet), in one folder for each pinned version. A
+# folder gets its final name only when it is complete, so what has that name can be used without
+# asking further; runs at the same time wait for one another.
+#
+# Which registry answers is the business of mvn, pip and cargo and their own configuration.
+set -eu
+umask 022
+
+JAVA_VERSION=1.51.0
+JAVA_SHA256=9686a7c6bb3c464f7ac76ceaf7a0c67249e3499aa8142872a6d1b2f398bca458
+C_VERSION=0.2.16     # of the crate that carries the C driver, release 1.54.0
+CMAKE_VERSION=4.4.4  # the driver wants a newer one than Debian 12's
+BUILD_JOBS=${RJ_BUILD_JOBS:-2}
+
+die() {
+    echo "fetch: $*" >&2
+    exit 1
+}
+
+need() {
+    command -v "$1" >/dev/null 2>&1 || die "$1 is missing: make deps installs it"
+}
+
+# Runs one noisy step. Its output is only worth reading when it fails.
+quietly() {
+    "$@" >"$work/log" 2>&1 && return
+    tail -n 40 "$work/log" >&2
+    die "failed: $*"
+}
+
+fetch_java() {
+    need mvn
+    quietly mvn -B dependency:copy -Dartifact="io.aeron:aeron-all:$JAVA_VERSION" \
+        -DoutputDirectory="$work/java"
+    echo "$JAVA_SHA256  $work/java/aeron-all-$JAVA_VERSION.jar" | sha256sum --check --quiet >&2 ||
+        die "aeron-all $JAVA_VERSION is not the file that was pinned"
+}
+
+# The crate builds the driver with cmake and links two libraries by name, hence their -dev packages.
+fetch_c() {
+    need cargo
+    need python3
+    for library in bsd uuid; do
+        echo 'int main(void) { return 0; }' >"$work/probe.c"
+        "${CC:-cc}" -o "$work/probe" "$work/probe.c" "-l$library" 2>/dev/null ||
+            die "cannot link lib$library: make deps installs libbsd-dev and uuid-dev"
+    done
+    quietly python3 -m venv "$work/venv"
+    quietly "$work/venv/bin/python" -m pip install --quiet "cmake==$CMAKE_VERSION"
+    quietly env PATH="$work/venv/bin:$PATH" CARGO_TARGET_DIR="$work/target" \
+        nice -n 10 cargo install rusteron-media-driver --version "=$C_VERSION" --locked \
+        --features static --bin media_driver --jobs "$BUILD_JOBS" --root "$work/c"
+}
+
+case ${1:-} in
+java) version=$JAVA_VERSION product=aeron-all-$JAVA_VERSION.jar ;;
+# The driver's build is tuned for the processor it ran on.
+c) version=$C_VERSION-$(uname -m)-$(grep -m 1 '^flags' /proc/cpuinfo | cksum | cut -d ' ' -f 1)
+    product=bin/media_driver ;;
+*) die "usage: fetch.sh java|c" ;;
+esac
+
+cache=${RJ_CACHE:-${XDG_CACHE_HOME:-${HOME:?fetch: HOME is not set}/.cache}/ramjet}
+target=$cache/$1-$version
+if [ ! -f "$target/$product" ]; then
+    mkdir -p "$cache"
+    exec 9>"$cache/lock-$1"
+    flock 9
+fi
+if [ ! -f "$target/$product" ]; then
+    echo "fetch: official $1 peer $version, once" >&2
+    work=$(mktemp -d "$cache/work-XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 1' HUP INT TERM
+    "fetch_$1"
+    rm -rf "$target"
+    mv "$work/$1" "$target"
+fi
+echo "$target/$product"
