@@ -200,9 +200,9 @@ Test(stream_params, makes_the_log_of_a_response_prototype_as_small_as_can_be)
     cr_assert_eq(publication.response_correlation_id, RJ_RESPONSE_PROTOTYPE);
     cr_assert_eq(publication.term_length_bytes, 65536);
     cr_assert_eq(publication.window_bytes, 32768);
-    cr_assert_lt(
-        publish("udp", "response-correlation-id=prototype|init-term-id=0|term-id=0|term-offset=1048576"),
-        0);
+    cr_assert_lt(publish("udp", "response-correlation-id=prototype|init-term-id=0|term-id=0|"
+                                "term-offset=1048576"),
+                 0);
 }
 
 Test(stream_params, ignores_what_only_udp_has_on_ipc)

@@ -21,7 +21,8 @@ static int resolve_interface_host(rj_interface_spec_t *spec, const char *text,
     return 0;
 }
 
-/* The address that a text in `interface=` means. Unicast may bind the wildcard, multicast must know. */
+/* The address that a text in `interface=` means. Unicast may bind the wildcard, multicast must
+ * know. */
 static int find_interface(const char *text, uint16_t family, bool is_multicast,
                           const rj_channel_world_t *world, rj_resolve_reason_t reason,
                           rj_interface_match_t *ret, rj_err_t *err)

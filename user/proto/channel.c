@@ -24,7 +24,8 @@ static bool is_destination(const rj_channel_t *channel)
            channel->role == RJ_CHANNEL_RECEIVE_DESTINATION;
 }
 
-/* Copies the value of `key`; 1 when it is there, 0 when not, negative when it is too long to mean a host. */
+/* Copies the value of `key`; 1 when it is there, 0 when not, negative when it is too long to mean a
+ * host. */
 static int copy_text(const rj_channel_t *channel, const char *key,
                      char ret[static RJ_CHANNEL_TEXT_BYTES], rj_err_t *err)
 {
@@ -311,7 +312,8 @@ static int assign_addresses(rj_channel_t *channel, const rj_address_t *endpoint,
     return 0;
 }
 
-/* Channels that leave an address open are never the same by their text: each gets its tag, or a number. */
+/* Channels that leave an address open are never the same by their text: each gets its tag, or a
+ * number. */
 static void write_suffix(const rj_channel_t *channel, bool is_open, int64_t *unique_suffix,
                          char *ret, size_t ret_bytes)
 {

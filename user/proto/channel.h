@@ -86,10 +86,11 @@ typedef struct rj_channel {
     char canonical[RJ_CHANNEL_CANONICAL_BYTES]; /* commands.md 13.7; empty for IPC */
 } rj_channel_t;
 
-/* Reads a channel as `role` names it. It refuses: a spy on IPC, and one to publish or to send to (`spies
- * are invalid`); on UDP: dynamic without control; nothing to reach (no endpoint, control or tags, and not
- * manual or response); a publication with control but neither endpoint nor control-mode; keys that a
- * destination must not carry, naming the key; `ats=true`; timestamp ranges that overlap. */
+/* Reads a channel as `role` names it. It refuses: a spy on IPC, and one to publish or to send to
+ * (`spies are invalid`); on UDP: dynamic without control; nothing to reach (no endpoint, control or
+ * tags, and not manual or response); a publication with control but neither endpoint nor
+ * control-mode; keys that a destination must not carry, naming the key; `ats=true`; timestamp
+ * ranges that overlap. */
 int rj_channel_parse(rj_channel_t *ret, const char *text, size_t length, rj_channel_role_t role,
                      rj_err_t *err);
 

@@ -7,8 +7,8 @@
 
 #include "base/bits.h"
 
-/* The least datagram of each type: its fixed part, of which every field may then be read. RES, which
- * these sockets ignore, has the length at which the reference begins to believe it. */
+/* The least datagram of each type: its fixed part, of which every field may then be read. RES,
+ * which these sockets ignore, has the length at which the reference begins to believe it. */
 static uint32_t least_length(int16_t type)
 {
     switch (type) {
@@ -61,7 +61,8 @@ bool rj_frame_setup_is_valid(const rj_wire_setup_t *setup)
                          setup->term_length <= RJ_TERM_LENGTH_MAX && rj_is_pow2(setup->term_length);
     const bool is_offset = setup->term_offset >= 0 && setup->term_offset < setup->term_length &&
                            setup->term_offset % RJ_FRAME_ALIGNMENT == 0;
-    /* As Aeron: 32, a header and no payload, passes here though no publication may be made with it. */
+    /* As Aeron: 32, a header and no payload, passes here though no publication may be made with
+     * it. */
     const bool is_mtu = setup->mtu >= RJ_DATA_HEADER_BYTES && setup->mtu <= RJ_MTU_MAX &&
                         setup->mtu % RJ_FRAME_ALIGNMENT == 0;
     return is_term && is_offset && is_mtu;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* frame.h - whether a received datagram is a frame of Aeron's protocol, and how frames are written.
  *
- * A datagram is checked twice before anybody acts on it. rj_frame_check looks at what every frame must be
- * (wire.md 4.1); after it the fixed part of the frame's struct in ramjet/wire.h may be read. The checks of
- * wire.md 4.3 then look at the fields of each type, and rj_frame_walk_data at whole datagrams of data.
+ * A datagram is checked twice before anybody acts on it. rj_frame_check looks at what every frame
+ * must be (wire.md 4.1); after it the fixed part of the frame's struct in ramjet/wire.h may be
+ * read. The checks of wire.md 4.3 look at the fields of each type, rj_frame_walk_data at whole
+ * datagrams.
  *
- *     socket ─► rj_frame_check ─► type ─► rj_frame_<type>_is_valid ─► the stream it names
- *                    └─ refused: count it, drop it ◄──┘
+ *     socket -> rj_frame_check -> type -> rj_frame_<type>_is_valid -> the stream it names
+ *                    `- refused: count it, drop it <-'
  *
  * Units      bytes; offsets from the start of a term.
  * Ownership  none: functions over somebody's bytes.
@@ -22,7 +23,8 @@
 
 #include <ramjet/wire.h>
 
-/* Why a datagram is no frame. All of them count as one `invalid packet` for Aeron; ours tell more. */
+/* Why a datagram is no frame. All of them count as one `invalid packet` for Aeron; ours tell
+ * more. */
 typedef enum rj_frame_reason {
     RJ_FRAME_TOO_SHORT = -1, /* for the common header, or for its type */
     RJ_FRAME_BAD_VERSION = -2,
@@ -31,16 +33,16 @@ typedef enum rj_frame_reason {
     RJ_FRAME_UNALIGNED = -5, /* a data datagram that is no multiple of 32 */
 } rj_frame_reason_t;
 
-/* The structural check. Returns the type, 0 or above, of which the fixed struct may now be read (an SM's
- * group_tag only where rj_frame_sm_has_tag says so); else one of rj_frame_reason_t. */
+/* The structural check. Returns the type, 0 or above, of which the fixed struct may now be read (an
+ * SM's group_tag only where rj_frame_sm_has_tag says so); else one of rj_frame_reason_t. */
 int rj_frame_check(const uint8_t *data, uint32_t length_bytes);
 
-/* Term length, MTU and offset are possible ones. Whether the window is large enough for that MTU is the
- * image's business. */
+/* Term length, MTU and offset are possible ones. Whether the window is large enough for that MTU is
+ * the image's business. */
 bool rj_frame_setup_is_valid(const rj_wire_setup_t *setup);
 
-/* Offset and window fit a term. `term_length` is the publication's, or RJ_TERM_LENGTH_MAX where there is
- * none. */
+/* Offset and window fit a term. `term_length` is the publication's, or RJ_TERM_LENGTH_MAX where
+ * there is none. */
 static inline bool rj_frame_sm_is_valid(const rj_wire_sm_t *sm, int32_t term_length)
 {
     return sm->consumption_term_offset >= 0 && sm->consumption_term_offset < term_length &&
@@ -81,10 +83,10 @@ static inline bool rj_frame_is_heartbeat(const rj_wire_data_t *data, uint32_t le
     return length_bytes == RJ_DATA_HEADER_BYTES && data->frame_length == 0;
 }
 
-/* Walks a datagram of DATA and PAD frames that rj_frame_check has passed, and checks that they follow each
- * other without a hole and within one term (wire.md 12.1). Returns the bytes of the term that they cover,
- * 0 for a heartbeat, or -1. That is more than `length_bytes` only where the last frame is a PAD, of which
- * the header alone travels; it never reaches beyond the term. */
+/* Walks a datagram of DATA and PAD frames that rj_frame_check has passed, and checks that they
+ * follow each other without a hole and within one term (wire.md 12.1). Returns the bytes of the
+ * term that they cover, 0 for a heartbeat, or -1. That is more than `length_bytes` only where the
+ * last frame is a PAD, of which the header alone travels; it never reaches beyond the term. */
 int64_t rj_frame_walk_data(const uint8_t *data, uint32_t length_bytes, int32_t term_length);
 
 /* The header of a message's frame; 32-byte alignment is the writer's business. */
@@ -155,7 +157,8 @@ typedef struct rj_frame_rsp_setup {
     int32_t response_session_id;
 } rj_frame_rsp_setup_t;
 
-/* Each writes one whole frame at the front of `ret` and returns its length, which is what to send. */
+/* Each writes one whole frame at the front of `ret` and returns its length, which is what to
+ * send. */
 uint32_t rj_frame_write_setup(rj_wire_setup_t *ret, const rj_frame_setup_t *params);
 uint32_t rj_frame_write_sm(rj_wire_sm_t *ret, const rj_frame_sm_t *params);
 uint32_t rj_frame_write_nak(rj_wire_nak_t *ret, const rj_frame_nak_t *params);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* packet.h - one received UDP datagram, on its way from a port to a stream.
  *
- *     data ─► ┌──────────────────── length_bytes ─────────────────────┐
- *             │ one control frame, or DATA/PAD frames one after another │  nothing of it is trusted
- *             └─────────────────────────────────────────────────────────┘
+ *     data
+ *      |<----------------------- length_bytes ----------------------->|
+ *      | one control frame, or DATA and PAD frames one after another  |  none of it is trusted
  *
  * Units      bytes; monotonic ns.
  * Ownership  the port that filled it owns the bytes, until its next poll; they are contiguous and
