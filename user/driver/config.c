@@ -223,7 +223,8 @@ static const option_t options[] = {
      FIELD(retransmit_delay_ns), 0, 0, INT64_MAX, "delay before a resend", NULL, 0},
     {"AERON_RETRANSMIT_UNICAST_LINGER", "retransmit_unicast_linger_ns", OPTION_DURATION,
      FIELD(retransmit_linger_ns), MILLIS(10), MICROS(1), INT64_MAX,
-     "how long NAKs for the same range are ignored after a resend", NULL, 0},
+     "how long NAKs for the same range are ignored after a resend", NULL,
+     FIELD(has_retransmit_linger)},
 
     {"AERON_DRIVER_CONDUCTOR_CYCLE_THRESHOLD", "conductor_cycle_threshold_ns", OPTION_DURATION,
      FIELD(conductor_threshold_ns), MILLIS(100), 0, INT64_MAX, "a longer cycle is counted", NULL,

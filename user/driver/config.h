@@ -133,6 +133,7 @@ typedef struct rj_driver_config {
     int64_t max_resend;
     int64_t retransmit_delay_ns;
     int64_t retransmit_linger_ns;
+    bool has_retransmit_linger; /* set by somebody: else it follows the round trip */
 
     /* stall thresholds */
     int64_t conductor_threshold_ns;

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent.h - threads that run agents, and what they do when there is nothing to do.
+ *
+ * An agent is a bounded duty cycle that answers how much it did. A runner calls the agents of one
+ * thread with one reading of the clock a turn and hands the sum to its idle strategy (driver.md 1).
+ *
+ *   back-off:  work --0--> spin `spins` times --> yield `yields` times --> park, twice as long each time
+ *                ^-------------------------- any work ------------------------------------'
+ *
+ * Units      ns.
+ * Ownership  the caller owns runners, agents and what they point at, until `stop` has returned.
+ * Thread     start and stop: one. do_work: the runner's thread.
+ * Errors     start: negative errno; a CPU that cannot be had is a warning, not an error.
+ */
+#ifndef RJ_DRIVER_AGENT_H
+#define RJ_DRIVER_AGENT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "driver/config.h"
+
+enum {
+    RJ_RUNNER_AGENTS_MAX = 4,
+    RJ_BACKOFF_SPINS = 10,
+    RJ_BACKOFF_YIELDS =
+        0, /* ours: a thread that yields to a busy one starves (spec measuring.md 3) */
+    RJ_BACKOFF_PARK_MIN_NS = 1000,
+    RJ_BACKOFF_PARK_MAX_NS = 100000,
+};
+
+typedef enum rj_idle_kind {
+    RJ_IDLE_NOOP,
+    RJ_IDLE_SPIN,
+    RJ_IDLE_YIELD,
+    RJ_IDLE_SLEEP,
+    RJ_IDLE_BACKOFF
+} rj_idle_kind_t;
+
+typedef struct rj_idle {
+    rj_idle_kind_t kind;
+    int64_t spins_max;
+    int64_t yields_max;
+    int64_t park_min_ns; /* also what `sleep` sleeps */
+    int64_t park_max_ns;
+    int64_t count; /* idle turns in a row, up to spins_max + yields_max */
+    int64_t park_ns;
+} rj_idle_t;
+
+/* Reads name and arguments of driver.md 1.1. -EINVAL for a name that is not built in (foreign symbols
+ * are not loaded) and for arguments that are not of its form. */
+int rj_idle_init(rj_idle_t *idle, const rj_idle_config_t *config, rj_err_t *err);
+
+/* What the next idle turn is to do; pure, so that it can be tested: returns the ns to sleep, 0 for
+ * none, and sets `*ret_yields`. Any work starts the back-off again. */
+int64_t rj_idle_next(rj_idle_t *idle, int work, bool *ret_yields);
+
+typedef struct rj_agent {
+    int (*do_work)(void *state, int64_t now_ns);
+    void *state;
+} rj_agent_t;
+
+typedef struct rj_runner {
+    const char *name; /* of the thread, at most 15 bytes count */
+    rj_agent_t agents[RJ_RUNNER_AGENTS_MAX];
+    int agent_count;
+    rj_idle_t idle;
+    int cpu; /* -1: any */
+    int32_t is_running;
+    bool has_thread;
+    pthread_t thread;
+} rj_runner_t;
+
+/* Runs the agents in a thread of their own. */
+int rj_runner_start(rj_runner_t *runner, rj_err_t *err);
+
+/* Runs them in the calling thread until stop; `start` for who has a thread already. */
+void rj_runner_run(rj_runner_t *runner);
+
+/* Makes the loop end after its turn; safe in a signal handler. */
+void rj_runner_signal_stop(rj_runner_t *runner);
+
+/* Stops and joins. Safe on a runner that was never started. */
+void rj_runner_stop(rj_runner_t *runner);
+
+#endif
