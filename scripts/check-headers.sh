@@ -5,5 +5,5 @@ set -eu
 cd "$(dirname "$0")/.."
 
 find include user netlink -name '*.h' 2>/dev/null | sort |
-    xargs -P "$(nproc)" -I HEADER "${CC:-gcc}" -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iuser -I. \
-        -D_GNU_SOURCE -fsyntax-only -include HEADER -x c /dev/null
+    xargs -P "$(nproc)" -I HEADER "${CC:-gcc}" -std=gnu11 -Wall -Wextra -Werror \
+        -Iinclude -Iuser -I. -D_GNU_SOURCE -fsyntax-only -include HEADER -x c /dev/null
