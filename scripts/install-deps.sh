@@ -27,7 +27,7 @@ packages_of() {
     interop)
         echo openjdk-17-jdk-headless maven
         # The official C driver is built from its crate.
-        echo gcc g++ libc6-dev make libbsd-dev uuid-dev python3-venv
+        echo gcc g++ libc6-dev make clang libclang1-14 libbsd-dev uuid-dev python3-venv
         # Debian 12's first rustc is too old for the peers; one that is there already serves.
         command -v cargo >/dev/null || echo rustc-web cargo-web
         ;;
