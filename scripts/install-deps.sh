@@ -26,10 +26,11 @@ packages_of() {
     bare) echo debootstrap git ;;
     interop)
         echo openjdk-17-jdk-headless maven
-        # The official C driver is built from its crate.
+        # The official C driver is built from its crate, whose build generates Rust and formats it.
         echo gcc g++ libc6-dev make clang libclang1-14 libbsd-dev uuid-dev python3-venv
-        # Debian 12's first rustc is too old for the peers; one that is there already serves.
-        command -v cargo >/dev/null || echo rustc-web cargo-web
+        # Debian 12's first rustc is too old for that; a toolchain that is there already serves.
+        command -v cargo >/dev/null && command -v rustfmt >/dev/null ||
+            echo rustc-web cargo-web rustfmt-web
         ;;
     *) die "unknown group '$1': product, test, lint, bare or interop" ;;
     esac
