@@ -51,7 +51,7 @@ TESTS   := $(PROGS:%.c=$(O)/%)
 ALL_OBJ := $(call obj,$(LIB_SRC) $(CLI_SRC) $(FIX_SRC) $(SIM_SRC) $(PROGS) \
              $(wildcard tests/stress/*.c tests/fuzz/fuzz_*.c))
 
-all: $(LIB) $(if $(CLI_SRC),$(O)/ramjet $(O)/aeronmd) ## build the library and the programs
+all: $(LIB) $(SKEL) $(if $(CLI_SRC),$(O)/ramjet $(O)/aeronmd) ## build the library and the programs
 tests: all $(TESTS) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
 stress: $(STRESS)
 fuzzers: $(FUZZ)
