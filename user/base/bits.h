@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bits.h - alignment and powers of two.
+/* bits.h - alignment, powers of two, the lesser and the greater.
  *
  * Units      plain integers. `align` must be a power of two.
  * Ownership  none.  Thread any.  Errors none.
@@ -19,6 +19,16 @@ static inline int64_t rj_align_up(int64_t value, int64_t align)
 static inline bool rj_is_aligned(int64_t value, int64_t align)
 {
     return (value & (align - 1)) == 0;
+}
+
+static inline int64_t rj_min_i64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t rj_max_i64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
 }
 
 static inline bool rj_is_pow2(int64_t value)

@@ -56,7 +56,7 @@ struct rj_congestion {
 /* `window_bytes` is the configured receiver window: at most half of `term_length` of it is used.
  * wire.md 14.3, 17 */
 void rj_congestion_init(rj_congestion_t *congestion, const rj_congestion_config_t *config,
-                        int32_t window_bytes, int32_t term_length, int64_t now_ns);
+                        int32_t window_bytes, int32_t term_length);
 
 extern const rj_congestion_ops_t rj_congestion_static;
 

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "ramjet/wire.h"
+#include "base/atomic.h"
 #include "shm/log_buffer.h"
 #include "stream/congestion.h"
 #include "stream/loss.h"
@@ -170,6 +171,13 @@ rj_image_insert_t rj_image_insert(rj_image_t *image, int connection, const uint8
  * that its counts and flags announce. Returns the number of frames to send. wire.md 13, 14;
  * driver.md 10.5 to 10.7 */
 int rj_image_track(rj_image_t *image, rj_image_work_t *work, int64_t now_ns);
+
+/* So many NAK frames went out: naks times live connections. */
+static inline void rj_image_on_naks_sent(rj_image_t *image, int64_t count)
+{
+    rj_store_release_i64(image->counters.naks_sent,
+                         rj_load_relaxed_i64(image->counters.naks_sent) + count);
+}
 
 /* An RTTM answer for this image; `now_ns` fresh. */
 void rj_image_on_rttm(rj_image_t *image, const rj_wire_rttm_t *rttm, int64_t now_ns);

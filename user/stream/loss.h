@@ -11,16 +11,14 @@
  *
  * A NAK for a gap is due `delay_ns` after the gap was first seen. What follows depends:
  *
- *   explicit settings   every `retry_ns`, for the first gap alone, as Aeron does.
- *   otherwise           the retry follows the measured repair time. The bytes that answer a gap's
- *   only
- *                       NAK are a round-trip sample, smoothed as in RFC 6298; the interval is at
- *                       least RJ_LOSS_RETRY_NS_MIN, doubles from a gap's fourth NAK on and then
- *                       stays below RJ_LOSS_BACK_OFF_NS_MAX (or what was measured, if that is
- *                       more). Before the first sample only the first gap is asked for again, its
- *                       interval doubling each time: a long path must not be flooded by somebody
- *                       who does not know it yet, and a sender with one slot for resends answers
- *                       alternating NAKs every time.
+ *   explicit    every `retry_ns`, for the first gap alone, as Aeron does.
+ *   otherwise   the interval follows the measured repair time. The bytes that answer a gap's only
+ *               NAK are a round-trip sample, smoothed as in RFC 6298. The interval is at least
+ *               RJ_LOSS_RETRY_NS_MIN; from a gap's fourth NAK on it doubles, up to
+ *               RJ_LOSS_BACK_OFF_NS_MAX or what was measured, if that is more. Before the first
+ *               sample only the first gap is asked for again, its interval doubling each time: a
+ *               long path must not be flooded by somebody who does not know it yet, and a sender
+ *               with one slot for resends answers alternating NAKs every time.
  *
  * A gap that shrinks, or is split by bytes that arrive in its middle, keeps its timer, and each
  * sign of progress moves that on by one interval. What is added at its end after it was NAKed is a
@@ -63,6 +61,7 @@ typedef struct rj_loss_gap {
     int64_t first_nak_ns;
     int64_t last_nak_ns;
     int32_t nak_count;
+    bool is_answered; /* some of it came after a NAK */
 } rj_loss_gap_t;
 
 typedef struct rj_loss {

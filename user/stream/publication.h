@@ -28,6 +28,7 @@
 #include "shm/log_buffer.h"
 #include "stream/flow_control.h"
 #include "stream/retransmit.h"
+#include "stream/run_builder.h"
 
 enum {
     RJ_PUBLICATION_RECEIVERS_MAX = 64, /* receivers whose liveness is watched */
@@ -79,13 +80,6 @@ typedef struct rj_receiver_liveness {
     int64_t last_sm_ns;
 } rj_receiver_liveness_t;
 
-/* Which position follows when the datagrams of a run have been taken. */
-typedef struct rj_run_position {
-    int64_t begin_pos;
-    int64_t end_pos; /* includes the padding that the last datagram skips */
-    int32_t slot;    /* resends: of the retransmit */
-} rj_run_position_t;
-
 /* What happened since the engine last took it; the engine adds it to the system counters. */
 typedef struct rj_publication_stats {
     int64_t heartbeats_sent;
@@ -116,15 +110,17 @@ typedef struct rj_publication {
     int32_t has_unicast_eos;        /* engine -> conductor: the receiver said goodbye */
     int32_t is_end_of_stream;       /* conductor -> engine */
     int32_t is_broken;              /* either: the log can no longer be believed */
+    int64_t snd_pos;                /* engine -> conductor, as in the counter */
 
     /* The engine's. */
-    int64_t snd_pos; /* as in the counters */
-    int64_t snd_lmt;
+    int64_t snd_lmt; /* as in the counter, which clients could spoil */
     int64_t last_setup_ns;
     int64_t last_data_ns; /* data or heartbeat */
     bool has_initial_connection;
     bool is_setup_elicited;
     bool tracks_sender_limit;
+    int32_t collected_count; /* runs that await their commit */
+    int32_t collected_resend_count;
     int32_t receiver_count;
     int64_t receivers_due_ns; /* no receiver can expire earlier */
     int64_t last_rttm_ns;     /* echo_timestamp of the measurement under way, or of the last one */
@@ -162,8 +158,7 @@ void rj_publication_init(rj_publication_t *publication, const rj_publication_con
  * config.datagrams_max datagrams of new data, within the receiver's window and one term. Datagrams
  * of equal size are one run. Nothing moves until the commit. Returns the number of runs.
  * wire.md 10.3 */
-int rj_publication_collect(rj_publication_t *publication, rj_run_t *runs, int run_max,
-                           int64_t now_ns);
+int rj_publication_collect(rj_publication_t *publication, rj_run_t *runs, int run_max);
 
 /* Takes the results of the runs last collected, in order: advances snd-pos over the whole datagrams
  * taken, up to the first that was not, and counts a short send. `count` is how many runs the port
@@ -186,8 +181,7 @@ bool rj_publication_rttm(rj_publication_t *publication, rj_wire_rttm_t *frame, i
 
 /* A structurally valid status message for this stream and session (its fields may still lie).
  * Returns true when the publication accepted it. wire.md 4.3, 10.5 */
-bool rj_publication_on_sm(rj_publication_t *publication, const rj_wire_sm_t *sm,
-                          uint32_t length_bytes, int64_t now_ns);
+bool rj_publication_on_sm(rj_publication_t *publication, const rj_wire_sm_t *sm, int64_t now_ns);
 
 /* A structurally valid NAK: starts a resend or is dropped by the rules of wire.md 15.1. */
 void rj_publication_on_nak(rj_publication_t *publication, const rj_wire_nak_t *nak, int64_t now_ns);

@@ -5,9 +5,10 @@
  * gives out its bytes as the budget allows, and lingers after the last of them, during which NAKs
  * that begin in its range are taken for echoes and dropped.
  *
- *   FREE --nak, delay--> DELAYED --delay over--> READY --all sent--> LINGERING --linger over-->
- *   FREE
+ *   FREE --nak, delay--> DELAYED --delay over--> READY --all sent--> LINGERING --over--> FREE
  *      \--nak, no delay--------------------------^
+ *
+ * A full table refuses, but for a single receiver it uses the slot again that has lingered longest.
  *
  * Budget: in any span of time in which `t` ns pass and `n` bytes of new data are sent, at most
  *
@@ -33,10 +34,11 @@
 
 enum {
     RJ_RETRANSMIT_SLOTS_MAX = 256,
-    RJ_RETRANSMIT_SLOTS_DEFAULT = 16,
-    RJ_RETRANSMIT_EARN_SHIFT = 4, /* one byte each 16 ns: 62.5 MB/s */
+    RJ_RETRANSMIT_SLOTS_UNICAST = 64, /* as many gaps as our receiver asks for (loss.h) */
+    RJ_RETRANSMIT_EARN_SHIFT = 4,     /* one byte each 16 ns: 62.5 MB/s */
     RJ_RETRANSMIT_BURST_BYTES = 256 * 1024,
     RJ_RETRANSMIT_LINGER_NS_MIN = 200 * 1000,
+    RJ_RETRANSMIT_LINGER_NS_MAX = 1000 * 1000 * 1000, /* both of a linger that follows */
 };
 
 typedef struct rj_retransmit_config {
@@ -45,7 +47,7 @@ typedef struct rj_retransmit_config {
     int64_t delay_ns;
     int64_t linger_ns;
     bool linger_is_explicit;
-    bool is_group; /* a full table refuses; else its oldest slot is used again */
+    bool is_group; /* several receivers ask */
 } rj_retransmit_config_t;
 
 typedef enum rj_retransmit_state {
@@ -96,7 +98,8 @@ void rj_retransmit_on_sent(rj_retransmit_t *retransmit, int64_t bytes);
 /* A measured round trip, smoothed; the linger follows it. */
 void rj_retransmit_on_rtt(rj_retransmit_t *retransmit, int64_t rtt_ns);
 
-/* Lets delays and lingers end and the budget grow. Returns how many slots are READY. */
+/* Lets delays and lingers end and, when something is READY, the budget grow. Returns how many slots
+ * are READY. */
 int rj_retransmit_poll(rj_retransmit_t *retransmit, int64_t now_ns);
 
 /* The next READY slot from index `from` on, or -1. */
@@ -110,7 +113,8 @@ void rj_retransmit_on_resent(rj_retransmit_t *retransmit, int slot, int64_t posi
 /* `slot` can send no more: what it wants is not in the log (any longer). It lingers. */
 void rj_retransmit_give_up(rj_retransmit_t *retransmit, int slot, int64_t now_ns);
 
-/* The earliest time at which poll could change anything; INT64_MAX when nothing is under way. */
+/* The earliest time at which poll could change anything or a READY slot send something, which may
+ * be long ago; INT64_MAX when nothing is under way. */
 int64_t rj_retransmit_deadline_ns(const rj_retransmit_t *retransmit);
 
 #endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What receivers tell a publication: status messages, NAKs, errors, round trips; and the answers.
+ */
+#include "stream/publication_feedback.h"
+
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "proto/frame.h"
+#include "shm/term_scan.h"
+
+void rj_publication_set_limit(rj_publication_t *publication, int64_t snd_lmt)
+{
+    if (snd_lmt == publication->snd_lmt)
+        return;
+    publication->snd_lmt = snd_lmt;
+    rj_store_release_i64(publication->counters.snd_lmt, snd_lmt);
+}
+
+/* Release: pairs with the acquire of the conductor. */
+static void set_flag(int32_t *flag, bool value)
+{
+    int32_t word = value ? 1 : 0;
+    if (*flag != word)
+        rj_store_release_i32(flag, word);
+}
+
+static void tell_conductor(rj_publication_t *publication)
+{
+    const rj_flow_control_t *flow_control = &publication->flow_control;
+    set_flag(&publication->has_receivers, publication->receiver_count > 0);
+    set_flag(&publication->has_required_receivers, flow_control->ops->is_ready(flow_control));
+}
+
+static int find_receiver(const rj_publication_t *publication, int64_t receiver_id)
+{
+    for (int i = 0; i < publication->receiver_count; i++) {
+        if (publication->receivers[i].receiver_id == receiver_id)
+            return i;
+    }
+    return -1;
+}
+
+static void remove_receiver(rj_publication_t *publication, int at)
+{
+    publication->receivers[at] = publication->receivers[--publication->receiver_count];
+}
+
+/* A full table gives up the receiver that has been silent for longest. */
+static int add_receiver(rj_publication_t *publication)
+{
+    if (publication->receiver_count < RJ_PUBLICATION_RECEIVERS_MAX)
+        return publication->receiver_count++;
+    publication->stats.receiver_overflows++;
+    int oldest = 0;
+    for (int i = 1; i < publication->receiver_count; i++) {
+        if (publication->receivers[i].last_sm_ns < publication->receivers[oldest].last_sm_ns)
+            oldest = i;
+    }
+    return oldest;
+}
+
+static void touch_receiver(rj_publication_t *publication, int64_t receiver_id, int64_t now_ns)
+{
+    int at = find_receiver(publication, receiver_id);
+    if (at < 0)
+        at = add_receiver(publication);
+    publication->receivers[at] = (rj_receiver_liveness_t){receiver_id, now_ns};
+    publication->receivers_due_ns = rj_min_i64(publication->receivers_due_ns,
+                                               now_ns + publication->config.connection_timeout_ns);
+}
+
+void rj_publication_expire_receivers(rj_publication_t *publication, int64_t now_ns)
+{
+    if (now_ns >= publication->receivers_due_ns) {
+        int64_t timeout_ns = publication->config.connection_timeout_ns;
+        publication->receivers_due_ns = INT64_MAX;
+        for (int i = publication->receiver_count - 1; i >= 0; i--) {
+            int64_t due_ns = publication->receivers[i].last_sm_ns + timeout_ns;
+            if (due_ns <= now_ns)
+                remove_receiver(publication, i);
+            else
+                publication->receivers_due_ns = rj_min_i64(publication->receivers_due_ns, due_ns);
+        }
+    }
+    tell_conductor(publication);
+}
+
+static void on_setup_elicited(rj_publication_t *publication, const rj_wire_sm_t *sm, int64_t now_ns)
+{
+    rj_flow_control_t *flow_control = &publication->flow_control;
+    if (rj_load_acquire_i32(&publication->is_end_of_stream) != 0)
+        return;
+    publication->is_setup_elicited = true;
+    flow_control->ops->on_setup_elicited(flow_control, sm, now_ns);
+}
+
+static void on_live_sm(rj_publication_t *publication, const rj_wire_sm_t *sm, int64_t sm_pos,
+                       int64_t now_ns)
+{
+    rj_flow_control_t *flow_control = &publication->flow_control;
+    if ((sm->flags & RJ_SM_FLAG_EOS) != 0) {
+        int at = find_receiver(publication, sm->receiver_id);
+        if (at >= 0)
+            remove_receiver(publication, at);
+        if (!publication->config.is_group)
+            set_flag(&publication->has_unicast_eos, true);
+    } else {
+        touch_receiver(publication, sm->receiver_id, now_ns);
+    }
+    publication->has_initial_connection = true;
+    rj_publication_set_limit(publication, flow_control->ops->on_sm(flow_control, sm, sm_pos,
+                                                                   publication->snd_lmt, now_ns));
+    tell_conductor(publication);
+}
+
+bool rj_publication_on_sm(rj_publication_t *publication, const rj_wire_sm_t *sm, int64_t now_ns)
+{
+    const rj_log_t *log = publication->log;
+    if (!rj_frame_sm_is_valid(sm, log->term_length)) {
+        publication->stats.invalid_packets++;
+        return false;
+    }
+    publication->stats.sms_received++;
+    if ((sm->flags & RJ_SM_FLAG_SEND_SETUP) != 0) {
+        on_setup_elicited(publication, sm, now_ns);
+        return true;
+    }
+    int64_t sm_pos = rj_position_pack(sm->consumption_term_id, sm->consumption_term_offset,
+                                      log->position_shift, log->initial_term_id);
+    int64_t distance = sm_pos - publication->snd_pos;
+    if (distance < -(log->term_length / 2) || distance > log->term_length / 2) {
+        publication->stats.sms_rejected++;
+        return false;
+    }
+    on_live_sm(publication, sm, sm_pos, now_ns);
+    return true;
+}
+
+bool rj_publication_on_error(rj_publication_t *publication, int64_t receiver_id, int64_t now_ns)
+{
+    rj_flow_control_t *flow_control = &publication->flow_control;
+    flow_control->ops->on_error(flow_control, receiver_id, now_ns);
+    int at = find_receiver(publication, receiver_id);
+    if (at < 0)
+        return false;
+    remove_receiver(publication, at);
+    return true;
+}
+
+/* Half a term and a message behind the sender: so far back the log is not cleaned yet, however far
+ * the conductor has come (it keeps a term). */
+static bool is_resendable(const rj_publication_t *publication, int64_t position)
+{
+    const rj_log_t *log = publication->log;
+    int64_t lowest = publication->snd_pos - log->term_length / 2 - log->message_length_max;
+    return position >= 0 && position >= lowest && position < publication->snd_pos;
+}
+
+void rj_publication_on_nak(rj_publication_t *publication, const rj_wire_nak_t *nak, int64_t now_ns)
+{
+    const rj_log_t *log = publication->log;
+    if (!rj_frame_nak_is_valid(nak, log->term_length)) {
+        publication->stats.invalid_packets++;
+        return;
+    }
+    publication->stats.naks_received++;
+    rj_store_release_i64(publication->counters.naks_received,
+                         rj_load_relaxed_i64(publication->counters.naks_received) + 1);
+    int64_t begin_pos =
+        rj_position_pack(nak->term_id, nak->term_offset, log->position_shift, log->initial_term_id);
+    if (nak->length == 0 || !is_resendable(publication, begin_pos))
+        return;
+    int64_t length = rj_flow_control_resend_length(&publication->flow_control, nak->length);
+    int64_t end_pos = rj_min_i64(begin_pos + length, publication->snd_pos);
+    rj_retransmit_answer_t answer =
+        rj_retransmit_on_nak(&publication->retransmit, begin_pos, end_pos, now_ns);
+    if (answer == RJ_RETRANSMIT_OVERFLOW)
+        publication->stats.retransmit_overflows++;
+    publication->rttm_is_wanted = !publication->config.retransmit.linger_is_explicit;
+}
+
+/* A NAK may name any offset; only where a frame of this very place begins may bytes be taken. */
+static bool is_frame_at(const rj_log_t *log, const uint8_t *frame, int64_t position)
+{
+    rj_wire_data_t header;
+    memcpy(&header, frame, sizeof(header));
+    return header.term_offset == rj_position_term_offset(position, log->term_mask) &&
+           header.term_id ==
+               rj_position_term_id(position, log->position_shift, log->initial_term_id);
+}
+
+/* Adds the datagrams of one slot as far as budget and runs reach. */
+static void collect_slot(rj_publication_t *publication, int slot, rj_run_builder_t *builder,
+                         int64_t *budget_bytes, int64_t now_ns)
+{
+    const rj_log_t *log = publication->log;
+    int64_t begin_pos = publication->retransmit.slots[slot].next_pos;
+    int64_t end_pos = publication->retransmit.slots[slot].end_pos;
+    int64_t position = begin_pos;
+    const uint8_t *term = rj_log_term(log, position);
+    while (position<end_pos && * budget_bytes> 0) {
+        int32_t offset = rj_position_term_offset(position, log->term_mask);
+        int32_t length_max = (int32_t)rj_min_i64(end_pos - position, log->mtu_length);
+        rj_term_scan_t scan = {0, 0};
+        if (is_resendable(publication, position))
+            scan = rj_term_scan(term, offset, log->term_length, length_max);
+        if (scan.available <= 0 || !is_frame_at(log, term + offset, position)) {
+            /* What was found before is sent first; the next turn comes here again at once. */
+            if (position == begin_pos)
+                rj_retransmit_give_up(&publication->retransmit, slot, now_ns);
+            return;
+        }
+        if (!rj_run_builder_add(builder, term + offset, scan.available, scan.padding, position,
+                                slot))
+            return;
+        position += scan.available + scan.padding;
+        *budget_bytes -= scan.available;
+    }
+}
+
+int rj_publication_collect_resends(rj_publication_t *publication, rj_run_t *runs, int run_max,
+                                   int64_t now_ns)
+{
+    rj_retransmit_t *retransmit = &publication->retransmit;
+    publication->collected_resend_count = 0;
+    if (rj_retransmit_poll(retransmit, now_ns) == 0)
+        return 0;
+
+    rj_run_builder_t builder = {.path = publication->path,
+                                .runs = runs,
+                                .positions = publication->resend_positions,
+                                .run_max = (int32_t)rj_min_i64(run_max, RJ_PUBLICATION_RUNS_MAX)};
+    int64_t budget_bytes = retransmit->budget_bytes;
+    int slot = rj_retransmit_next_ready(retransmit, 0);
+    while (slot >= 0 && budget_bytes > 0) {
+        collect_slot(publication, slot, &builder, &budget_bytes, now_ns);
+        slot = rj_retransmit_next_ready(retransmit, slot + 1);
+    }
+    if (budget_bytes <= 0)
+        publication->stats.retransmit_throttles++;
+    publication->collected_resend_count = builder.count;
+    return builder.count;
+}
+
+int64_t rj_publication_commit_resends(rj_publication_t *publication, const rj_run_t *runs,
+                                      int count, int64_t now_ns)
+{
+    rj_retransmit_t *retransmit = &publication->retransmit;
+    int64_t sent_bytes = 0;
+    for (int i = 0; i < publication->collected_resend_count; i++) {
+        const rj_run_position_t *span = &publication->resend_positions[i];
+        int32_t result = i < count ? runs[i].result : 0;
+        if (result < 0)
+            break;
+        if (result > 0) {
+            int64_t position = rj_run_taken_pos(&runs[i], span);
+            if (span->begin_pos == retransmit->slots[span->slot].begin_pos)
+                publication->stats.retransmits_sent++;
+            publication->stats.retransmitted_bytes += position - span->begin_pos;
+            rj_retransmit_on_resent(retransmit, span->slot, position, result, now_ns);
+            sent_bytes += result;
+        }
+        if (i >= count || result < (int32_t)runs[i].total_bytes) {
+            publication->stats.short_sends++;
+            break;
+        }
+    }
+    publication->collected_resend_count = 0;
+    return sent_bytes;
+}
+
+bool rj_publication_rttm(rj_publication_t *publication, rj_wire_rttm_t *frame, int64_t now_ns)
+{
+    if (!publication->rttm_is_wanted ||
+        now_ns <= publication->last_rttm_ns + RJ_PUBLICATION_RTTM_NS)
+        return false;
+    rj_frame_rttm_t rttm = {
+        .session_id = publication->config.session_id,
+        .stream_id = publication->config.stream_id,
+        .echo_timestamp = now_ns,
+        .receiver_id = 0, /* whoever hears it */
+        .wants_reply = true,
+    };
+    rj_frame_write_rttm(frame, &rttm);
+    publication->last_rttm_ns = now_ns;
+    publication->rttm_is_wanted = false;
+    publication->rttm_is_pending = true;
+    return true;
+}
+
+void rj_publication_on_rttm(rj_publication_t *publication, const rj_wire_rttm_t *rttm,
+                            int64_t now_ns)
+{
+    /* One answer for each question, so that nobody can make round trips up at will. */
+    if (!publication->rttm_is_pending || rttm->echo_timestamp != publication->last_rttm_ns)
+        return;
+    int64_t since_ns = now_ns - rttm->echo_timestamp;
+    if (rttm->reception_delta < 0 || rttm->reception_delta > since_ns)
+        return;
+    publication->rttm_is_pending = false;
+    int64_t rtt_ns = rj_max_i64(since_ns - rttm->reception_delta, 1);
+    if (publication->rtt_ns == 0)
+        publication->rtt_ns = rtt_ns;
+    else
+        publication->rtt_ns =
+            rj_max_i64(publication->rtt_ns + (rtt_ns - publication->rtt_ns) / 8, 1);
+    rj_retransmit_on_rtt(&publication->retransmit, publication->rtt_ns);
+}
