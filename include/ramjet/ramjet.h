@@ -135,7 +135,7 @@ int rj_client_conductor_do_work(rj_client_t *client, int64_t now_ns, int64_t epo
 
 /* When the conductor has something to do by itself (a keepalive, a time-out, an end of linger);
  * events of the driver come at any time. INT64_MAX once closed. */
-int64_t rj_client_conductor_deadline_ns(const rj_client_t *client);
+int64_t rj_client_conductor_deadline_ns(rj_client_t *client);
 
 int64_t rj_client_id(const rj_client_t *client);
 
@@ -240,7 +240,8 @@ void rj_offer_claim_set_reserved_value(rj_offer_claim_t *claim, int64_t reserved
 void rj_offer_claim_commit(rj_offer_claim_t *claim);
 void rj_offer_claim_abort(rj_offer_claim_t *claim);
 
-/* The stream's end so far; RJ_OFFER_CLOSED when closed. */
+/* The stream's end so far; RJ_OFFER_CLOSED when closed, RJ_OFFER_ADMIN_ACTION while a term changes.
+ */
 int64_t rj_publication_position(const rj_publication_t *publication);
 
 /* Offers that start below this position succeed; RJ_OFFER_CLOSED when closed. */
@@ -319,10 +320,10 @@ bool rj_subscription_is_connected(const rj_subscription_t *subscription);
 bool rj_subscription_is_closed(const rj_subscription_t *subscription);
 size_t rj_subscription_image_count(const rj_subscription_t *subscription);
 
-/* NULL when there is none. The image stays good for `resource_linger_ns` after it went away. */
-rj_image_t *rj_subscription_image_at(const rj_subscription_t *subscription, size_t index);
-rj_image_t *rj_subscription_image_by_session(const rj_subscription_t *subscription,
-                                             int32_t session_id);
+/* For the thread that polls. NULL when there is none. The image stays good for `resource_linger_ns`
+ * after it went away. */
+rj_image_t *rj_subscription_image_at(rj_subscription_t *subscription, size_t index);
+rj_image_t *rj_subscription_image_by_session(rj_subscription_t *subscription, int32_t session_id);
 
 /* Gives the subscription back; on_unavailable is called for its images. NULL is allowed. */
 void rj_subscription_close(rj_subscription_t *subscription);
