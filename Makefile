@@ -44,6 +44,9 @@ FUZZ    := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 LIBS    := $(if $(wildcard user/xdp/*.c),libbpf) $(if $(wildcard netlink/*.c),libmnl)
 LDLIBS  += $(if $(strip $(LIBS)),$(shell pkg-config --libs $(LIBS) 2>/dev/null)) -pthread -lm
 
+# What only the programs need: SHA-256.
+CLI_LIBS = $(shell pkg-config --libs libcrypto 2>/dev/null)
+
 SKEL    := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.skel.h)
 obj      = $(patsubst %.c,$(O)/obj/%.o,$(1))
 LIB     := $(O)/libramjet.a
@@ -82,7 +85,7 @@ link = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB)
 
 $(O)/ramjet: $(call obj,$(CLI_SRC)) $(LIB)
 	$(call say,LD,$@)
-	$(link) $(LDLIBS)
+	$(link) $(CLI_LIBS) $(LDLIBS)
 
 $(O)/aeronmd: $(O)/ramjet
 	$(Q)ln -sf ramjet $@

@@ -10,6 +10,13 @@
 #include <string.h>
 
 static const rj_command_t commands[] = {
+    {"pub", rj_cmd_pub, "publish a file, stdin or made-up messages"},
+    {"sub", rj_cmd_sub, "subscribe: to a file, stdout, a digest, or only counting"},
+    {"ping", rj_cmd_ping, "measure round trips to a pong"},
+    {"pong", rj_cmd_pong, "send back what a ping sends"},
+    {"stat", rj_cmd_stat, "the counters of a driver"},
+    {"errors", rj_cmd_errors, "the errors a driver has met"},
+    {"loss", rj_cmd_loss, "which streams lost how much"},
     {"lab", rj_cmd_lab, "hosts and a wire made of namespaces, with loss on request"},
 };
 

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/stream_tool.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+
+enum {
+    IDLE_SLEEP_NS = 50000,
+    IDLE_SLEEP_NS_MAX = 1000000000,
+    TURN_INTERVAL_NS = 2000000,
+    AWAIT_SLEEP_NS = 200000,
+    TIMER_SLACK_NS = 1000, /* the kernel's 50 us would double every short sleep */
+};
+
+#define CONNECT_TIMEOUT_NS     INT64_C(10000000000)
+#define CONNECT_TIMEOUT_NS_MAX INT64_C(86400000000000)
+
+static volatile sig_atomic_t is_interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_interrupted = 1;
+}
+
+void rj_stream_tool_init(rj_stream_tool_t *tool, const char *command, const char *channel,
+                         int32_t stream_id)
+{
+    *tool = (rj_stream_tool_t){
+        .command = command,
+        .channel = channel,
+        .stream_id = stream_id,
+        .idle_sleep_ns = IDLE_SLEEP_NS,
+        .connect_timeout_ns = CONNECT_TIMEOUT_NS,
+        .format = RJ_OUTPUT_TABLE,
+    };
+}
+
+bool rj_stream_tool_take_option(rj_stream_tool_t *tool, int key, char *arg,
+                                struct argp_state *state)
+{
+    switch (key) {
+    case RJ_KEY_DIR:
+        tool->directory = arg;
+        return true;
+    case RJ_KEY_CHANNEL:
+        tool->channel = arg;
+        return true;
+    case RJ_KEY_STREAM:
+        tool->stream_id = (int32_t)rj_option_integer(state, "--stream", arg, 0, INT32_MAX);
+        return true;
+    case RJ_KEY_IDLE_SLEEP:
+        tool->idle_sleep_ns =
+            rj_option_duration_ns(state, "--idle-sleep", arg, 0, IDLE_SLEEP_NS_MAX);
+        return true;
+    case RJ_KEY_CONNECT_TIMEOUT:
+        tool->connect_timeout_ns =
+            rj_option_duration_ns(state, "--connect-timeout", arg, 0, CONNECT_TIMEOUT_NS_MAX);
+        if (tool->connect_timeout_ns == 0)
+            tool->connect_timeout_ns = INT64_MAX;
+        return true;
+    case RJ_KEY_JSON:
+        tool->format = RJ_OUTPUT_JSON;
+        return true;
+    case ARGP_KEY_ARG:
+        rj_options_fail(state, "takes no operand, and '%s' is one: see `%s --help`", arg,
+                        state->name);
+    default:
+        return false;
+    }
+}
+
+void rj_stream_tool_complain(const rj_stream_tool_t *tool, const char *format, ...)
+{
+    va_list args;
+    fprintf(stderr, "%s: ", tool->command);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+static void on_error(void *user, const rj_err_t *err)
+{
+    rj_stream_tool_complain(user, "%s", err->text);
+}
+
+int rj_stream_tool_open(rj_stream_tool_t *tool)
+{
+    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: a read must end */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+
+    rj_context_t context;
+    rj_context_init(&context);
+    context.directory = tool->directory;
+    context.client_name = tool->command;
+    context.conductor_mode = RJ_CONDUCTOR_INVOKED;
+    context.on_error = on_error;
+    context.error_user = tool;
+    rj_err_t err;
+    int code = rj_client_connect(&context, &tool->client, &err);
+    if (code < 0)
+        rj_stream_tool_complain(tool, "%s (--dir)", err.text);
+    return code;
+}
+
+void rj_stream_tool_close(rj_stream_tool_t *tool)
+{
+    rj_client_close(tool->client);
+    tool->client = NULL;
+}
+
+bool rj_stream_tool_is_interrupted(void)
+{
+    return is_interrupted != 0;
+}
+
+bool rj_stream_tool_turn(rj_stream_tool_t *tool, int64_t now_ns)
+{
+    if (now_ns >= tool->turn_deadline_ns) {
+        tool->turn_deadline_ns = now_ns + TURN_INTERVAL_NS;
+        rj_client_conductor_do_work(tool->client, now_ns, rj_clock_epoch_ms());
+    }
+    return !rj_stream_tool_is_interrupted() && !rj_client_is_closed(tool->client);
+}
+
+static bool idle(rj_stream_tool_t *tool, int64_t sleep_ns)
+{
+    bool goes_on = rj_stream_tool_turn(tool, rj_clock_mono_ns());
+    if (goes_on && sleep_ns > 0)
+        rj_clock_sleep_ns(sleep_ns);
+    return goes_on;
+}
+
+bool rj_stream_tool_idle(rj_stream_tool_t *tool)
+{
+    return idle(tool, tool->idle_sleep_ns);
+}
+
+rj_publication_t *rj_stream_tool_add_publication(rj_stream_tool_t *tool, const char *channel,
+                                                 int32_t stream_id, rj_publication_kind_t kind)
+{
+    rj_publication_t *publication = NULL;
+    rj_err_t err;
+    if (rj_client_add_publication(tool->client, channel, stream_id, kind, &publication, &err) < 0)
+        rj_stream_tool_complain(tool, "%s", err.text);
+    return publication;
+}
+
+rj_subscription_t *rj_stream_tool_add_subscription(rj_stream_tool_t *tool, const char *channel,
+                                                   int32_t stream_id,
+                                                   const rj_image_handlers_t *handlers)
+{
+    rj_subscription_t *subscription = NULL;
+    rj_err_t err;
+    if (rj_client_add_subscription(tool->client, channel, stream_id, handlers, &subscription,
+                                   &err) < 0)
+        rj_stream_tool_complain(tool, "%s", err.text);
+    return subscription;
+}
+
+static int64_t connect_deadline_ns(const rj_stream_tool_t *tool)
+{
+    return tool->connect_timeout_ns == INT64_MAX ? INT64_MAX
+                                                 : rj_clock_mono_ns() + tool->connect_timeout_ns;
+}
+
+bool rj_stream_tool_await_subscriber(rj_stream_tool_t *tool, const rj_publication_t *publication)
+{
+    int64_t deadline_ns = connect_deadline_ns(tool);
+    while (!rj_publication_is_connected(publication)) {
+        if (!idle(tool, AWAIT_SLEEP_NS))
+            return false;
+        if (rj_clock_mono_ns() >= deadline_ns) {
+            const rj_publication_info_t *info = rj_publication_info(publication);
+            rj_stream_tool_complain(tool,
+                                    "nobody subscribes to %s stream %d: start `ramjet sub`, or "
+                                    "wait longer with --connect-timeout",
+                                    info->channel, info->stream_id);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool rj_stream_tool_await_publisher(rj_stream_tool_t *tool, const rj_subscription_t *subscription)
+{
+    int64_t deadline_ns = connect_deadline_ns(tool);
+    while (rj_subscription_image_count(subscription) == 0) {
+        if (!idle(tool, AWAIT_SLEEP_NS))
+            return false;
+        if (rj_clock_mono_ns() >= deadline_ns) {
+            const rj_subscription_info_t *info = rj_subscription_info(subscription);
+            rj_stream_tool_complain(tool,
+                                    "nobody publishes on %s stream %d: start `ramjet pub`, or "
+                                    "wait longer with --connect-timeout",
+                                    info->channel, info->stream_id);
+            return false;
+        }
+    }
+    return true;
+}
