@@ -2,17 +2,21 @@
 /* dispatcher.h - stream and session -> image, or what to do without one.
  *
  * One for each receive endpoint (wire.md 11, driver.md 11). Per stream: which sessions are wanted,
- * the images there are, and for sessions without image a state:
+ * the images there are, and for wanted sessions without image a state:
  *
- *   (none) --data--> PENDING_SETUP --setup--> INIT_IN_PROGRESS --image added--> image
- *      |  \--setup-------------------------------^       |failed -> (none)        |removed, no EOS
- *      |nobody wants it                                                          v
- *      +--> NO_INTEREST                                                      COOL_DOWN
+ *   UNKNOWN --data--> PENDING_SETUP --setup--> INIT_IN_PROGRESS --image added--> ACTIVE
+ *      \ ------setup---------------------------^   |                              |removed before
+ *                                                  |failed -> UNKNOWN             |its end
+ *                                                                                 v
+ *                                                                             COOL_DOWN
+ *
+ * A session that nobody wants is not remembered: asking again costs what a mark would, and nobody
+ * outside can fill the table with marks.
  *
  * Units      none.
  * Ownership  its tables have a fixed capacity, taken when it is opened. It does not own images.
  * Thread     opened and closed by the conductor while no engine has it, else the engine's.
- * Errors     -ENOSPC when a table is full: nothing changes.
+ * Errors     a full table: -ENOSPC, or RJ_DISPATCH_FULL; nothing changes then.
  */
 #ifndef RJ_ENDPOINT_DISPATCHER_H
 #define RJ_ENDPOINT_DISPATCHER_H
@@ -29,11 +33,10 @@ enum {
 
 typedef enum rj_session_state {
     RJ_SESSION_UNKNOWN = 0,
-    RJ_SESSION_ACTIVE,
+    RJ_SESSION_ACTIVE, /* there is an image */
     RJ_SESSION_PENDING_SETUP,
     RJ_SESSION_INIT_IN_PROGRESS,
     RJ_SESSION_COOL_DOWN,
-    RJ_SESSION_NO_INTEREST
 } rj_session_state_t;
 
 /* What is to be done with a frame. */
@@ -43,44 +46,48 @@ typedef enum rj_dispatch {
     RJ_DISPATCH_ELICIT_SETUP,  /* send an SM with the setup flag; the state is PENDING_SETUP now */
     RJ_DISPATCH_CREATE_IMAGE,  /* ask the conductor; the state is INIT_IN_PROGRESS now */
     RJ_DISPATCH_SESSION_LIMIT, /* too many images of this stream: report */
+    RJ_DISPATCH_FULL,          /* no room to remember the session: count */
 } rj_dispatch_t;
 
 typedef struct rj_dispatcher rj_dispatcher_t;
 
-/* Memory for the given numbers of streams and sessions. -ENOMEM. */
+/* Memory for the given numbers of streams and sessions. `session_limit` is how many images, and
+ * images in the making, one stream may have. -ENOMEM. */
 int rj_dispatcher_open(rj_dispatcher_t **ret_dispatcher, int32_t stream_capacity,
                        int32_t session_capacity, int32_t session_limit);
+
+/* NULL is allowed. */
 void rj_dispatcher_close(rj_dispatcher_t *dispatcher);
 
-/* Interest in a whole stream, or in one session of it. */
+/* Interest in a whole stream, or in one session of it. Twice is once. */
 int rj_dispatcher_add_stream(rj_dispatcher_t *dispatcher, int32_t stream_id);
 int rj_dispatcher_add_session(rj_dispatcher_t *dispatcher, int32_t stream_id, int32_t session_id);
+
+/* Forgets states and images of sessions that nobody wants any more; the images live on, unfed. */
 void rj_dispatcher_remove_stream(rj_dispatcher_t *dispatcher, int32_t stream_id);
 void rj_dispatcher_remove_session(rj_dispatcher_t *dispatcher, int32_t stream_id,
                                   int32_t session_id);
 bool rj_dispatcher_has_interest(const rj_dispatcher_t *dispatcher);
 
-/* `*ret_image` is set with RJ_DISPATCH_IMAGE only. */
+/* `flags` are the frame's. `*ret_image` is set with RJ_DISPATCH_IMAGE only. */
 rj_dispatch_t rj_dispatcher_on_data(rj_dispatcher_t *dispatcher, int32_t stream_id,
                                     int32_t session_id, uint8_t flags, rj_image_t **ret_image);
 rj_dispatch_t rj_dispatcher_on_setup(rj_dispatcher_t *dispatcher, int32_t stream_id,
                                      int32_t session_id, rj_image_t **ret_image);
+
+/* NULL when there is none. */
 rj_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, int32_t stream_id,
                                      int32_t session_id);
 
-/* Installs an image if the stream is still wanted; an older image of the session stops sending SMs.
- */
-int rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_image_t *image);
+/* Installs an image in place of any older one of its session; false when the session is no longer
+ * wanted, or there is no room: it will not be fed then, and drains by itself. */
+bool rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_image_t *image);
 
-/* Only if the session maps to this very image; COOL_DOWN follows unless it had ended by itself. */
+/* Only if the session leads to this very image; COOL_DOWN follows unless it had ended by itself. */
 void rj_dispatcher_remove_image(rj_dispatcher_t *dispatcher, rj_image_t *image);
 
 /* Forgets PENDING_SETUP, INIT_IN_PROGRESS or COOL_DOWN, if that is the state. */
 void rj_dispatcher_clear_state(rj_dispatcher_t *dispatcher, int32_t stream_id, int32_t session_id,
                                rj_session_state_t state);
-
-/* Calls back for each installed image (when its endpoint goes). */
-void rj_dispatcher_each_image(rj_dispatcher_t *dispatcher,
-                              void (*visit)(rj_image_t *image, void *state), void *state);
 
 #endif

@@ -24,6 +24,7 @@
 enum {
     RJ_RECEIVE_DESTINATIONS_MAX = 16,
     RJ_PENDING_SETUPS_MAX = 256,
+    RJ_PENDING_SETUP_NS = 1000 * 1000 * 1000,
 };
 
 typedef struct rj_receive_destination {
@@ -52,10 +53,21 @@ typedef struct rj_receive_endpoint {
 
     /* engine */
     rj_dispatcher_t *dispatcher;
-    rj_pending_setup_t pending_setups[RJ_PENDING_SETUPS_MAX];
+    rj_pending_setup_t pending_setups[RJ_PENDING_SETUPS_MAX]; /* oldest first */
     int32_t pending_setup_count;
-    int64_t pending_setup_overflows;
 } rj_receive_endpoint_t;
+
+/* Notes that a setup was asked for. False when that many are pending that this one is not to be
+ * asked for now. */
+bool rj_receive_endpoint_add_pending(rj_receive_endpoint_t *endpoint, int32_t stream_id,
+                                     int32_t session_id, int64_t now_ns);
+
+/* Gives up setups that did not come within RJ_PENDING_SETUP_NS: the next data may ask again.
+ * Returns how many. */
+int rj_receive_endpoint_expire_pending(rj_receive_endpoint_t *endpoint, int64_t now_ns);
+
+/* When the oldest pending setup is given up; INT64_MAX when there is none. */
+int64_t rj_receive_endpoint_deadline_ns(const rj_receive_endpoint_t *endpoint);
 
 /* An image as an engine holds it: the stream's state and the ways back to its sender. Allocated by
  * the conductor; `image` is the first member, so the one is cast to the other. */
@@ -64,6 +76,13 @@ typedef struct rj_received_image {
     rj_receive_endpoint_t *endpoint;                   /* NULL once detached */
     rj_path_t control_paths[RJ_IMAGE_CONNECTIONS_MAX]; /* [i] serves connections[i] */
     rj_address_t source;                               /* of the SETUP that made it */
+    int32_t slot;                                      /* the engine's own book-keeping */
 } rj_received_image_t;
+
+/* The connection through `destination`; a new one answers to the destination's control address, or
+ * to `source`. Returns its index, or -1 when there is no room. Conductor before, engine after the
+ * image was handed over. */
+int rj_received_image_connect(rj_received_image_t *received, rj_receive_destination_t *destination,
+                              const rj_address_t *source, int64_t now_ns);
 
 #endif

@@ -14,6 +14,8 @@
 
 #include <stdint.h>
 
+#include "base/err.h"
+#include "base/map64.h"
 #include "proto/channel.h"
 #include "stream/publication.h"
 #include "transport/path.h"
@@ -26,20 +28,21 @@ typedef struct rj_send_endpoint {
     rj_channel_t channel;
     rj_path_t data_path; /* where its publications send (unicast) */
 
-    /* engine: publications by (stream, session) */
-    rj_publication_t *
-        *publications; /* capacity `publication_capacity`, allocated by the conductor */
-    int32_t publication_count;
-    int32_t publication_capacity;
+    /* engine */
+    rj_map64_t publications; /* by (stream, session) */
     int64_t last_sm_ns;
 } rj_send_endpoint_t;
 
-/* Sets the engine's part up; `publications` is memory for `capacity` pointers, owned by the caller.
- */
-void rj_send_endpoint_init(rj_send_endpoint_t *endpoint, rj_publication_t **publications,
-                           int32_t capacity);
+/* Takes the memory of the engine's part; -ENOMEM. */
+int rj_send_endpoint_open(rj_send_endpoint_t *endpoint, rj_err_t *err);
 
+/* Gives it back; safe on a zeroed endpoint. The socket is the conductor's business. */
+void rj_send_endpoint_close(rj_send_endpoint_t *endpoint);
+
+/* -ENOSPC, or -EEXIST for a (stream, session) that is there. */
 int rj_send_endpoint_add(rj_send_endpoint_t *endpoint, rj_publication_t *publication);
+
+/* Only if its (stream, session) leads to this very publication. */
 void rj_send_endpoint_remove(rj_send_endpoint_t *endpoint, rj_publication_t *publication);
 
 /* The publication that a frame for this stream and session is meant for, or NULL. */
