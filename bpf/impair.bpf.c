@@ -7,8 +7,8 @@
  *                      with the bytes of n and passes
  *
  * A program cannot send a frame from nothing, but it can send the one it has a second time: so m
- * carries n. When m is itself dropped or held, no clone is needed. The mark never comes from outside,
- * because a frame loses its mark on the way from one namespace to the next.
+ * carries n. When m is itself dropped or held, no clone is needed. The mark never comes from
+ * outside, because a frame loses its mark on the way from one namespace to the next.
  *
  * Whoever loads this must see to it that hosts send whole sums and no super-frames: a corrupted
  * frame with a partial sum would be repaired on its way, and a carrier keeps the kernel's idea of
@@ -35,6 +35,7 @@ enum {
     ND_LAST = 137,  /* redirect */
     FRAGMENT_OFFSET_IPV4 = 0x1fff,
     FRAGMENT_OFFSET_IPV6 = 0xfff8,
+    ETHERNET_MIN = 60, /* what a real link pads its frames to */
 };
 
 /* Set before loading, constants to the verifier. */
@@ -207,6 +208,15 @@ static __always_inline int is_due(const struct rj_impair_state *state, const str
     return (state->ready_slots >> (frame->number % RJ_IMPAIR_SLOTS) & 1) != 0;
 }
 
+/* Gives the frame that length. The kernel lets none end before the headers it knows of, and a short
+ * IPv4 frame ends before those of an IPv6 carrier: such a frame is padded. */
+static __always_inline int resize(struct __sk_buff *skb, __u32 length)
+{
+    if (bpf_skb_change_tail(skb, length, 0) == 0)
+        return 1;
+    return length < ETHERNET_MIN && bpf_skb_change_tail(skb, ETHERNET_MIN, 0) == 0;
+}
+
 /* Turns the frame, which has left already or is not to, into the one that waits for it. Where that
  * fails the held frame waits on, for the frame 64 later. */
 static __always_inline int release(struct __sk_buff *skb, const struct frame *frame,
@@ -219,7 +229,7 @@ static __always_inline int release(struct __sk_buff *skb, const struct frame *fr
     if (slot == NULL || (__sync_fetch_and_and(&state->ready_slots, ~bit) & bit) == 0)
         return DROP;
     __u32 length = slot->length_bytes;
-    if (length == 0 || length > rj_frame_max || bpf_skb_change_tail(skb, length, 0) != 0 ||
+    if (length == 0 || length > rj_frame_max || !resize(skb, length) ||
         bpf_skb_store_bytes(skb, 0, slot->bytes, length, BPF_F_INVALIDATE_HASH) != 0) {
         __sync_fetch_and_or(&state->ready_slots, bit);
         return DROP;

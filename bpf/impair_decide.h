@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* impair_decide.h - what happens to frame number n of a direction: a function of seed and number only.
+/* impair_decide.h - what happens to frame number n of a direction: a function of seed and number.
  *
- * Compiled for BPF and for user space, so that a test holds the kernel's program against the very same
- * decisions. The same seed and the same sequence of frames give the same losses, on any machine.
+ * Compiled for BPF and for user space, so that a test holds the kernel's program against the very
+ * same decisions. The same seed and the same sequence of frames give the same losses, anywhere.
  *
  * Units      parts per million; distances in frames.
  * Ownership  none.  Thread any.  Errors none.

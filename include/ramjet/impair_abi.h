@@ -6,10 +6,10 @@
  *
  *     rj_imp_config  array  direction -> rj_impair_config   written once, before attaching
  *     rj_imp_state   array  direction -> rj_impair_state    written by the program alone
- *     rj_imp_slots   array  slot      -> rj_impair_slot     64 slots for each direction that reorders
+ *     rj_imp_slots   array  slot      -> rj_impair_slot     64 for each direction that reorders
  *
- * Units      ppm: parts per million. Frames are counted from 0 in each direction, and only those that
- *            the direction impairs count.
+ * Units      ppm: parts per million. Frames are numbered from 0 in each direction, and only those
+ *            that the direction may harm.
  * Ownership  the attached program keeps its maps alive; nothing is pinned.
  * Thread     the program runs on any CPU; counts are added atomically.
  * Errors     none.
@@ -46,12 +46,11 @@ struct rj_impair_config {
     __u32 slot_base;    /* the direction's first slot */
 };
 
-/* Always: seen = passed + dropped + held, and what left the wire is passed + duplicated + released. */
+/* Always: seen = passed + dropped + held, and what left is passed + duplicated + released. */
 struct rj_impair_state {
     __u64 next_frame;
-    __u64 taken_slots; /* one bit each: being filled, or full */
-    __u64
-        ready_slots; /* one bit each: full; slot n goes out with the frame whose number mod 64 is n */
+    __u64 taken_slots; /* a bit for each slot: being filled, or full */
+    __u64 ready_slots; /* full; slot n leaves with the frame of that number mod 64 */
     __u64 seen_frames;
     __u64 seen_bytes;
     __u64 passed_frames;

@@ -21,13 +21,13 @@ typedef struct rj_lab_directions {
     uint32_t destinations;
 } rj_lab_directions_t;
 
-/* True for a frame from `source` to `destination`, or to a group when both are the same. A group is
- * reached by all; only where all are meant, or where there is no third host, is it part of the set. */
+/* True for a frame from `source` to `destination`, or to a group when both are the same. A group
+ * is part of the set where all hosts but the source are. */
 bool rj_lab_directions_have(const rj_lab_directions_t *directions, int host_count, int source,
                             int destination);
 
-/* Gives these directions the settings of `config`, and leaves those of the others. Frame numbers and
- * counts of all directions begin anew. */
+/* Gives these directions the settings of `config`, and leaves those of the others. Frame numbers
+ * and counts of all directions begin anew. */
 int rj_lab_impair_set(const rj_lab_shape_t *shape, const rj_lab_directions_t *directions,
                       const struct rj_impair_config *config, rj_err_t *err);
 

@@ -18,9 +18,10 @@
 enum { RJ_LAB_STEPS_MAX = 512, RJ_LAB_STEP_TEXT_MAX = 384 };
 
 typedef enum rj_lab_step_kind {
-    RJ_LAB_STEP_IP,     /* text: arguments of ip(8), one blank between two */
-    RJ_LAB_STEP_TRY_IP, /* the same; what is not there need not be removed */
-    RJ_LAB_STEP_SYSCTL, /* text: path below /proc/sys, a blank, the value */
+    RJ_LAB_STEP_IP,         /* text: arguments of ip(8), one blank between two */
+    RJ_LAB_STEP_TRY_IP,     /* the same; what is not there need not be removed */
+    RJ_LAB_STEP_SYSCTL,     /* text: path below /proc/sys, a blank, the value */
+    RJ_LAB_STEP_TRY_SYSCTL, /* the same, where the kernel has it */
 } rj_lab_step_kind_t;
 
 typedef struct rj_lab_step {

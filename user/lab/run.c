@@ -150,7 +150,8 @@ static int write_sysctl(const rj_lab_step_t *step, rj_err_t *err)
     if (code != 0)
         return code;
     int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, value, strlen(value)) < 0)
+    bool is_lacking = fd < 0 && errno == ENOENT && step->kind == RJ_LAB_STEP_TRY_SYSCTL;
+    if (!is_lacking && (fd < 0 || write(fd, value, strlen(value)) < 0))
         code = rj_fail(err, -errno, "%s", strerror(errno));
     if (fd >= 0)
         close(fd);
@@ -161,7 +162,8 @@ static int write_sysctl(const rj_lab_step_t *step, rj_err_t *err)
 static int run_step(const rj_lab_step_t *step, rj_err_t *err)
 {
     char text[RJ_LAB_STEP_TEXT_MAX + 64];
-    int code = step->kind == RJ_LAB_STEP_SYSCTL ? write_sysctl(step, err) : run_ip(step, err);
+    bool is_sysctl = step->kind == RJ_LAB_STEP_SYSCTL || step->kind == RJ_LAB_STEP_TRY_SYSCTL;
+    int code = is_sysctl ? write_sysctl(step, err) : run_ip(step, err);
     if (code == 0 || step->kind == RJ_LAB_STEP_TRY_IP)
         return 0;
     rj_lab_step_print(step, text, sizeof(text));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* impair.h - puts the bad wire (bpf/impair.bpf.c) on interfaces, reads it, takes it off.
  *
- * It is a tc filter of its own qdisc, so it stays when this process ends and goes with the interface.
- * Its maps are found through the filter; nothing is pinned.
+ * It is a tc filter of its own qdisc, so it stays when this process ends and goes with the
+ * interface. Its maps are found through the filter; nothing is pinned.
  *
  * Units      ramjet/impair_abi.h.
  * Ownership  after attach the kernel holds everything.
@@ -29,9 +29,9 @@ typedef struct rj_impair_view {
     struct rj_impair_state states[RJ_IMPAIR_DIRECTIONS_MAX];
 } rj_impair_view_t;
 
-/* Loads the program with these settings and puts it on every port, in place of an earlier one, whose
- * counts and held frames go. Fills in each config's abi_version and slot_base. When it fails, no
- * port carries the new program. */
+/* Loads the program with these settings and puts it on every port, in place of an earlier one,
+ * whose counts and held frames go. Fills in each config's abi_version and slot_base. When it fails,
+ * no port carries the new program. */
 int rj_impair_attach(rj_impair_setup_t *setup, rj_err_t *err);
 
 /* Reads what is on the interface; -ENOENT when there is nothing of ours. */
