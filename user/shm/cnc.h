@@ -65,12 +65,12 @@ void rj_cnc_publish(rj_cnc_t *cnc, int64_t epoch_ms);
 void rj_cnc_retire(rj_cnc_t *cnc);
 
 /* Client and tools: one attempt. -EAGAIN while the file is absent, short or not published: ask
- * again later. -EPROTO for an incompatible version, -EINVAL for lengths that cannot be. Success
- * says nothing about a living driver: see rj_cnc_driver_is_alive. */
+ * again later. -EPROTO for an incompatible version or lengths that cannot be. Success says nothing
+ * about a living driver: see rj_cnc_driver_is_alive. */
 int rj_cnc_try_map(rj_cnc_t *cnc, const char *directory, rj_mapfile_access_t access, rj_err_t *err);
 
-/* The same, but says what it found: -ENOENT no file, -EAGAIN not published, -ENODATA shorter than its
- * sections; the rest as above. */
+/* The same, but says what it found: -ENOENT no file, -EAGAIN not published, -ENODATA shorter than
+ * its sections; the rest as above. */
 int rj_cnc_inspect(rj_cnc_t *cnc, const char *directory, rj_mapfile_access_t access, rj_err_t *err);
 
 /* Unmaps; safe on a closed struct. */
