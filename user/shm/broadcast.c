@@ -70,6 +70,13 @@ int rj_broadcast_transmit(rj_broadcast_t *broadcast, int32_t type, const void *b
     return 0;
 }
 
+/* Where the newest record begins; a value that no driver leaves is brought into range, so that adding to
+ * it neither overflows nor unaligns. */
+static int64_t latest_position(const rj_broadcast_receiver_t *receiver)
+{
+    return rj_load_acquire_i64(&receiver->trailer->latest) & (INT64_MAX / 2) & ~INT64_C(7);
+}
+
 int rj_broadcast_receiver_attach(rj_broadcast_receiver_t *receiver, const uint8_t *section,
                                  int64_t section_length)
 {
@@ -81,7 +88,7 @@ int rj_broadcast_receiver_attach(rj_broadcast_receiver_t *receiver, const uint8_
     receiver->trailer = (const rj_broadcast_trailer_t *)(const void *)(section + capacity_bytes);
     receiver->capacity_bytes = capacity_bytes;
     receiver->mask = capacity_bytes - 1;
-    receiver->next_position = rj_load_acquire_i64(&receiver->trailer->latest) & ~INT64_C(7);
+    receiver->next_position = latest_position(receiver);
     return 0;
 }
 
@@ -89,14 +96,14 @@ int rj_broadcast_receiver_attach(rj_broadcast_receiver_t *receiver, const uint8_
 static bool is_lapped(const rj_broadcast_receiver_t *receiver, int64_t position)
 {
     /* Acquire: pairs with the release of the intent in rj_broadcast_transmit. */
-    return position + receiver->capacity_bytes <=
-           rj_load_acquire_i64(&receiver->trailer->tail_intent);
+    int64_t intent = rj_load_acquire_i64(&receiver->trailer->tail_intent);
+    return (int64_t)((uint64_t)intent - (uint64_t)position) >= receiver->capacity_bytes;
 }
 
 static int give_up(rj_broadcast_receiver_t *receiver)
 {
     receiver->lapped_count++;
-    receiver->next_position = rj_load_acquire_i64(&receiver->trailer->latest) & ~INT64_C(7);
+    receiver->next_position = latest_position(receiver);
     return -EOVERFLOW;
 }
 
