@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream/publication.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "shm/term_frame.h"
+#include "tests/fixtures/stream_log.h"
+#include "tests/fixtures/wire_vectors.h"
+
+enum { TERM = 64 * 1024, MTU = STREAM_LOG_MTU, PAYLOAD = MTU - 32, RUNS = 64 };
+
+static const int64_t ms = 1000 * 1000;
+static const int64_t s = 1000 * 1000 * 1000;
+static const int64_t receiver_id = 0x0102030405060708;
+
+/* A publication with its log and counters, and somebody who sends what it gives out. */
+typedef struct bench {
+    rj_log_t log;
+    struct {
+        int64_t pub_pos, pub_lmt, snd_pos, snd_lmt, snd_bpe, naks;
+    } words;
+    rj_publication_t publication;
+    rj_run_t runs[RUNS];
+    int64_t now_ns;
+} bench_t;
+
+static bench_t bench;
+
+static rj_publication_config_t default_config(int64_t start_position)
+{
+    return (rj_publication_config_t){
+        .session_id = STREAM_LOG_SESSION,
+        .stream_id = STREAM_LOG_STREAM,
+        .start_position = start_position,
+        .term_window_bytes = TERM / 2,
+        .datagrams_max = RJ_PUBLICATION_DATAGRAMS_MAX,
+        .linger_ns = 5 * s,
+        .connection_timeout_ns = 5 * s,
+        .unblock_timeout_ns = 15 * s,
+        .flow_control = {.ops = &rj_flow_control_unicast,
+                         .resend_window_multiple = RJ_FLOW_CONTROL_RESEND_WINDOWS_UNICAST},
+        .retransmit = {.slot_count = RJ_RETRANSMIT_SLOTS_UNICAST, .linger_ns = 10 * ms},
+        .signal_eos = true,
+    };
+}
+
+static void open_with(const rj_publication_config_t *config)
+{
+    memset(&bench, 0, sizeof(bench));
+    stream_log_open(&bench.log, RJ_LOG_TYPE_CONCURRENT_PUBLICATION, TERM, MTU,
+                    config->start_position);
+    bench.words.pub_pos = bench.words.pub_lmt = config->start_position;
+    bench.words.snd_pos = bench.words.snd_lmt = config->start_position;
+    rj_publication_counters_t counters = {&bench.words.pub_pos, &bench.words.pub_lmt,
+                                          &bench.words.snd_pos, &bench.words.snd_lmt,
+                                          &bench.words.snd_bpe, &bench.words.naks};
+    bench.now_ns = 1000 * s;
+    rj_publication_init(&bench.publication, config, &counters, &bench.log, NULL, bench.now_ns);
+}
+
+static void open_at(int64_t start_position)
+{
+    rj_publication_config_t config = default_config(start_position);
+    open_with(&config);
+}
+
+static void teardown(void)
+{
+    rj_log_close(&bench.log);
+}
+
+TestSuite(publication, .fini = teardown);
+
+static bool on_sm(int64_t position, int32_t window, uint8_t flags)
+{
+    rj_wire_sm_t sm = {
+        .frame_length = RJ_SM_BYTES,
+        .flags = flags,
+        .type = RJ_FRAME_TYPE_SM,
+        .session_id = STREAM_LOG_SESSION,
+        .stream_id = STREAM_LOG_STREAM,
+        .consumption_term_id =
+            rj_position_term_id(position, bench.log.position_shift, bench.log.initial_term_id),
+        .consumption_term_offset = rj_position_term_offset(position, bench.log.term_mask),
+        .receiver_window = window,
+        .receiver_id = receiver_id,
+    };
+    return rj_publication_on_sm(&bench.publication, &sm, bench.now_ns);
+}
+
+static void on_nak(int64_t position, int32_t length)
+{
+    rj_wire_nak_t nak = {
+        .frame_length = RJ_NAK_BYTES,
+        .type = RJ_FRAME_TYPE_NAK,
+        .session_id = STREAM_LOG_SESSION,
+        .stream_id = STREAM_LOG_STREAM,
+        .term_id =
+            rj_position_term_id(position, bench.log.position_shift, bench.log.initial_term_id),
+        .term_offset = rj_position_term_offset(position, bench.log.term_mask),
+        .length = length,
+    };
+    rj_publication_on_nak(&bench.publication, &nak, bench.now_ns);
+}
+
+static int collect(void)
+{
+    return rj_publication_collect(&bench.publication, bench.runs, RUNS);
+}
+
+static int64_t commit(int count)
+{
+    return rj_publication_commit(&bench.publication, bench.runs, count, bench.now_ns);
+}
+
+static void take_all(int count)
+{
+    for (int i = 0; i < count; i++)
+        bench.runs[i].result = (int32_t)bench.runs[i].total_bytes;
+}
+
+static int64_t send(void)
+{
+    int count = collect();
+    take_all(count);
+    return commit(count);
+}
+
+static int collect_resends(void)
+{
+    return rj_publication_collect_resends(&bench.publication, bench.runs, RUNS, bench.now_ns);
+}
+
+static int64_t resend(void)
+{
+    int count = collect_resends();
+    take_all(count);
+    return rj_publication_commit_resends(&bench.publication, bench.runs, count, bench.now_ns);
+}
+
+static int64_t append(int64_t position, int32_t payload)
+{
+    return stream_log_append(&bench.log, position, RJ_FRAME_TYPE_DATA, payload);
+}
+
+Test(publication, sends_nothing_before_the_first_status_message)
+{
+    open_at(0);
+    append(0, 100);
+    cr_assert_eq(collect(), 0);
+    cr_assert_eq(bench.publication.stats.flow_control_limits, 0, "not tracked before a send");
+    cr_assert(on_sm(0, TERM / 2, 0));
+    cr_assert_eq(bench.words.snd_lmt, TERM / 2);
+    cr_assert_eq(send(), 160);
+    cr_assert_eq(bench.words.snd_pos, 160);
+}
+
+Test(publication, merges_datagrams_of_equal_size_into_one_run)
+{
+    open_at(0);
+    int64_t position = 0;
+    for (int i = 0; i < 5; i++)
+        position = append(position, PAYLOAD);
+    append(position, 100);
+    on_sm(0, TERM / 2, 0);
+    cr_assert_eq(collect(), 1);
+    cr_assert_eq(bench.runs[0].segment_bytes, MTU);
+    cr_assert_eq(bench.runs[0].total_bytes, 5 * MTU + 160, "the last may be shorter");
+    cr_assert_eq(bench.runs[0].start, bench.log.terms[0]);
+}
+
+Test(publication, starts_a_run_when_a_datagram_is_longer_than_those_before)
+{
+    open_at(0);
+    int64_t position = append(0, 1000);
+    position = append(position, PAYLOAD);
+    append(position, PAYLOAD);
+    on_sm(0, TERM / 2, 0);
+    cr_assert_eq(collect(), 2);
+    cr_assert_eq(bench.runs[0].total_bytes, 1056);
+    cr_assert_eq(bench.runs[1].total_bytes, 2 * MTU);
+}
+
+Test(publication, packs_small_frames_into_datagrams)
+{
+    open_at(0);
+    int64_t position = 0;
+    for (int i = 0; i < 50; i++)
+        position = append(position, 32);
+    on_sm(0, TERM / 2, 0);
+    cr_assert_eq(collect(), 1);
+    cr_assert_eq(bench.runs[0].segment_bytes, 22 * 64);
+    cr_assert_eq(bench.runs[0].total_bytes, 50 * 64);
+    cr_assert_eq(send(), 50 * 64);
+}
+
+Test(publication, sends_at_most_so_many_datagrams_a_turn)
+{
+    rj_publication_config_t config = default_config(0);
+    config.datagrams_max = 4;
+    open_with(&config);
+    int64_t position = 0;
+    for (int i = 0; i < 6; i++)
+        position = append(position, PAYLOAD);
+    on_sm(0, TERM / 2, 0);
+    cr_assert_eq(send(), 4 * MTU);
+    cr_assert_eq(send(), 2 * MTU);
+    cr_assert_eq(send(), 0);
+}
+
+Test(publication, fills_the_window_exactly_and_counts_back_pressure_once)
+{
+    open_at(0);
+    int64_t position = 0;
+    for (int i = 0; i < 4; i++)
+        position = append(position, PAYLOAD);
+    on_sm(0, 2 * MTU, 0);
+    cr_assert_eq(send(), 2 * MTU);
+    cr_assert_eq(bench.words.snd_pos, bench.words.snd_lmt);
+    cr_assert_eq(send(), 0);
+    cr_assert_eq(send(), 0);
+    cr_assert_eq(bench.publication.stats.flow_control_limits, 1);
+    cr_assert_eq(bench.words.snd_bpe, 1);
+    on_sm(0, 3 * MTU - 32, 0);
+    cr_assert_eq(send(), 0, "a frame that does not fit the window waits");
+    on_sm(0, 3 * MTU, 0);
+    cr_assert_eq(send(), MTU);
+}
+
+Test(publication, sends_of_padding_the_header_alone_and_goes_on_in_the_next_term)
+{
+    open_at(TERM - 256);
+    int64_t position = append(TERM - 256, 96);
+    position = stream_log_append(&bench.log, position, RJ_FRAME_TYPE_PAD, 96);
+    cr_assert_eq(position, TERM);
+    append(position, 64);
+    on_sm(TERM - 256, TERM / 2, 0);
+    cr_assert_eq(collect(), 1);
+    cr_assert_eq(bench.runs[0].total_bytes, 128 + 32);
+    take_all(1);
+    cr_assert_eq(commit(1), 160);
+    cr_assert_eq(bench.words.snd_pos, TERM);
+    cr_assert_eq(send(), 96, "from the next partition");
+    cr_assert_eq(bench.words.snd_pos, TERM + 96);
+}
+
+Test(publication, commits_the_whole_datagrams_that_were_taken)
+{
+    open_at(0);
+    int64_t position = 0;
+    for (int i = 0; i < 5; i++)
+        position = append(position, PAYLOAD);
+    on_sm(0, TERM / 2, 0);
+    cr_assert_eq(collect(), 1);
+    bench.runs[0].result = 2 * MTU;
+    cr_assert_eq(commit(1), 2 * MTU);
+    cr_assert_eq(bench.words.snd_pos, 2 * MTU);
+    cr_assert_eq(bench.publication.stats.short_sends, 1);
+    cr_assert_eq(collect(), 1);
+    cr_assert_eq(bench.runs[0].total_bytes, 3 * MTU);
+    bench.runs[0].result = 0;
+    cr_assert_eq(commit(1), 0);
+    cr_assert_eq(bench.publication.stats.short_sends, 2);
+    cr_assert_eq(collect(), 1);
+    cr_assert_eq(commit(0), 0, "the port did not come to it");
+    cr_assert_eq(bench.publication.stats.short_sends, 3);
+}
+
+Test(publication, commits_padding_only_with_the_datagram_that_ends_in_it)
+{
+    open_at(TERM - 2 * MTU - 64);
+    int64_t position = append(TERM - 2 * MTU - 64, PAYLOAD);
+    position = append(position, PAYLOAD);
+    stream_log_append(&bench.log, position, RJ_FRAME_TYPE_PAD, 32);
+    on_sm(TERM - 2 * MTU - 64, TERM / 2, 0);
+    cr_assert_eq(collect(), 1);
+    cr_assert_eq(bench.runs[0].total_bytes, 2 * MTU + 32);
+    bench.runs[0].result = 2 * MTU;
+    commit(1);
+    cr_assert_eq(bench.words.snd_pos, TERM - 64);
+    cr_assert_eq(send(), 32);
+    cr_assert_eq(bench.words.snd_pos, TERM);
+}
+
+Test(publication, stops_at_an_error_of_the_port_and_counts_no_short_send)
+{
+    open_at(0);
+    int64_t position = append(0, 1000);
+    append(position, PAYLOAD);
+    on_sm(0, TERM / 2, 0);
+    cr_assert_eq(collect(), 2);
+    bench.runs[0].result = (int32_t)bench.runs[0].total_bytes;
+    bench.runs[1].result = -5;
+    cr_assert_eq(commit(2), 1056);
+    cr_assert_eq(bench.words.snd_pos, 1056);
+    cr_assert_eq(bench.publication.stats.short_sends, 0);
+}
+
+Test(publication, refuses_a_log_whose_frame_lengths_cannot_be)
+{
+    static const int32_t lengths[] = {INT32_MAX, TERM + 1, 31, MTU + 1};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        open_at(0);
+        append(0, 64);
+        rj_frame_publish(bench.log.terms[0], 0, lengths[i]);
+        on_sm(0, TERM / 2, 0);
+        cr_assert_eq(collect(), 0);
+        cr_assert_eq(bench.publication.is_broken, 1, "length %d", lengths[i]);
+        cr_assert_eq(bench.publication.stats.log_corruptions, 1);
+        rj_log_close(&bench.log);
+    }
+    open_at(0);
+}
+
+Test(publication, repeats_its_setup_until_a_receiver_answers)
+{
+    rj_wire_setup_t frame;
+    open_at(0);
+    cr_assert(rj_publication_setup(&bench.publication, &frame, bench.now_ns));
+    cr_assert_arr_eq(&frame, wire_vectors[V1].bytes, RJ_SETUP_BYTES);
+    cr_assert_not(rj_publication_setup(&bench.publication, &frame, bench.now_ns + 100 * ms));
+    bench.now_ns += 100 * ms + 1;
+    cr_assert_eq(rj_publication_deadline_ns(&bench.publication), bench.now_ns);
+    cr_assert(rj_publication_setup(&bench.publication, &frame, bench.now_ns));
+    on_sm(0, TERM / 2, 0);
+    cr_assert_not(rj_publication_setup(&bench.publication, &frame, bench.now_ns + s));
+}
+
+Test(publication, sends_a_setup_on_demand_until_somebody_listens)
+{
+    rj_wire_setup_t frame;
+    open_at(0);
+    on_sm(0, TERM / 2, 0);
+    bench.now_ns += s;
+    on_sm(0, 0, RJ_SM_FLAG_SEND_SETUP);
+    cr_assert(rj_publication_setup(&bench.publication, &frame, bench.now_ns));
+    cr_assert_not(rj_publication_setup(&bench.publication, &frame, bench.now_ns + s));
+
+    on_sm(0, 0, RJ_SM_FLAG_EOS);
+    bench.now_ns += s;
+    on_sm(0, 0, RJ_SM_FLAG_SEND_SETUP);
+    cr_assert(rj_publication_setup(&bench.publication, &frame, bench.now_ns));
+    cr_assert(rj_publication_setup(&bench.publication, &frame, bench.now_ns + s),
+              "nobody is there: again");
+    rj_store_release_i32(&bench.publication.is_end_of_stream, 1);
+    bench.publication.is_setup_elicited = false;
+    on_sm(0, 0, RJ_SM_FLAG_SEND_SETUP);
+    cr_assert_not(rj_publication_setup(&bench.publication, &frame, bench.now_ns + 3 * s));
+}
+
+Test(publication, describes_its_position_in_setups_and_heartbeats_after_the_ids_wrapped)
+{
+    rj_wire_setup_t setup;
+    rj_wire_data_t heartbeat;
+    open_at(2 * TERM + 64);
+    rj_publication_setup(&bench.publication, &setup, bench.now_ns);
+    cr_assert_eq(setup.active_term_id, INT32_MIN);
+    cr_assert_eq(setup.initial_term_id, STREAM_LOG_INITIAL_TERM);
+    cr_assert_eq(setup.term_offset, 64);
+    on_sm(2 * TERM + 64, TERM / 2, 0);
+    cr_assert(rj_publication_idle(&bench.publication, &heartbeat, bench.now_ns));
+    cr_assert_eq(heartbeat.term_id, INT32_MIN);
+    cr_assert_eq(heartbeat.term_offset, 64);
+}
+
+Test(publication, beats_every_100_ms_when_idle_and_connected_once)
+{
+    rj_wire_data_t frame;
+    open_at(0);
+    cr_assert_not(rj_publication_idle(&bench.publication, &frame, bench.now_ns));
+    append(0, PAYLOAD);
+    on_sm(0, TERM / 2, 0);
+    send();
+    cr_assert_not(rj_publication_idle(&bench.publication, &frame, bench.now_ns + 100 * ms));
+    bench.now_ns += 100 * ms + 1;
+    cr_assert_eq(rj_publication_deadline_ns(&bench.publication), bench.now_ns);
+    cr_assert(rj_publication_idle(&bench.publication, &frame, bench.now_ns));
+    cr_assert_eq(frame.frame_length, 0);
+    cr_assert_eq(frame.flags, 0xC0);
+    cr_assert_eq(frame.type, RJ_FRAME_TYPE_DATA);
+    cr_assert_eq(frame.term_offset, MTU);
+    cr_assert_not(rj_publication_idle(&bench.publication, &frame, bench.now_ns + 100 * ms));
+    cr_assert_eq(bench.publication.stats.heartbeats_sent, 1);
+}
+
+Test(publication, says_the_end_and_the_revocation_in_heartbeats)
+{
+    rj_wire_data_t frame;
+    rj_publication_config_t config = default_config(0);
+    for (int signals = 0; signals < 2; signals++) {
+        config.signal_eos = signals != 0;
+        open_with(&config);
+        on_sm(0, TERM / 2, 0);
+        rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
+        cr_assert(rj_publication_idle(&bench.publication, &frame, bench.now_ns + 101 * ms));
+        cr_assert_eq(frame.flags, signals ? 0xE0 : 0xC0);
+        rj_log_set_revoked(&bench.log);
+        cr_assert(rj_publication_idle(&bench.publication, &frame, bench.now_ns + 202 * ms));
+        cr_assert_eq(frame.flags, 0xF0);
+        if (!signals)
+            rj_log_close(&bench.log);
+    }
+}
+
+Test(publication, believes_status_messages_only_within_half_a_term_of_the_sender)
+{
+    open_at(TERM);
+    cr_assert_not(on_sm(TERM / 2 - 32, TERM / 2, 0));
+    cr_assert_not(on_sm(TERM + TERM / 2 + 32, TERM / 2, 0));
+    cr_assert_eq(bench.publication.stats.sms_rejected, 2);
+    cr_assert_eq(bench.publication.stats.sms_received, 2);
+    cr_assert_eq(bench.words.snd_lmt, TERM);
+    cr_assert_eq(bench.publication.has_receivers, 0);
+    cr_assert(on_sm(TERM / 2, TERM / 2, 0));
+    cr_assert(on_sm(TERM + TERM / 2, TERM / 2, 0));
+    cr_assert_not(on_sm(TERM, TERM / 2 + 1, 0));
+    cr_assert_not(on_sm(TERM, -1, 0));
+    cr_assert_not(on_sm(TERM + 16, 0, 0));
+    cr_assert_eq(bench.publication.stats.invalid_packets, 3);
+    cr_assert_eq(bench.publication.stats.sms_received, 4);
+}
+
+Test(publication, forgets_receivers_that_say_goodbye_or_nothing)
+{
+    rj_wire_data_t frame;
+    open_at(0);
+    on_sm(0, TERM / 2, 0);
+    cr_assert_eq(bench.publication.has_receivers, 1);
+    on_sm(0, TERM / 2, RJ_SM_FLAG_EOS);
+    cr_assert_eq(bench.publication.has_receivers, 0);
+    cr_assert_eq(bench.publication.has_unicast_eos, 1);
+
+    on_sm(0, TERM / 2, 0);
+    rj_publication_idle(&bench.publication, &frame, bench.now_ns + 5 * s - 1);
+    cr_assert_eq(bench.publication.has_receivers, 1);
+    bench.now_ns += 4 * s;
+    on_sm(0, TERM / 2, 0);
+    rj_publication_idle(&bench.publication, &frame, bench.now_ns + 5 * s - 1);
+    cr_assert_eq(bench.publication.has_receivers, 1);
+    rj_publication_idle(&bench.publication, &frame, bench.now_ns + 5 * s);
+    cr_assert_eq(bench.publication.has_receivers, 0);
+
+    on_sm(0, TERM / 2, 0);
+    cr_assert(rj_publication_on_error(&bench.publication, receiver_id, bench.now_ns));
+    cr_assert_not(rj_publication_on_error(&bench.publication, receiver_id, bench.now_ns),
+                  "told once");
+    rj_publication_idle(&bench.publication, &frame, bench.now_ns);
+    cr_assert_eq(bench.publication.has_receivers, 0);
+}
+
+/* wire.md 28: V8 to V10 sent, V14 three times within 10 ms, V9 once. */
+Test(publication, resends_the_bytes_of_a_nak_once)
+{
+    open_at(0);
+    memcpy(bench.log.terms[0], wire_vectors[V7].bytes, 64);
+    memcpy(bench.log.terms[0] + 64, wire_vectors[V8].bytes, 128);
+    memcpy(bench.log.terms[0] + 192, wire_vectors[V9].bytes, 128);
+    memcpy(bench.log.terms[0] + 320, wire_vectors[V10].bytes, 64);
+    on_sm(0, TERM / 2, 0);
+    cr_assert_eq(send(), 384);
+    rj_wire_nak_t nak;
+    memcpy(&nak, wire_vectors[V14].bytes, sizeof(nak));
+    int64_t resent = 0;
+    for (int i = 0; i < 3; i++) {
+        rj_publication_on_nak(&bench.publication, &nak, bench.now_ns + i * 5 * ms);
+        int count = rj_publication_collect_resends(&bench.publication, bench.runs, RUNS,
+                                                   bench.now_ns + i * 5 * ms);
+        if (count > 0)
+            cr_assert_arr_eq(bench.runs[0].start, wire_vectors[V9].bytes, 128);
+        take_all(count);
+        resent += rj_publication_commit_resends(&bench.publication, bench.runs, count,
+                                                bench.now_ns + i * 5 * ms);
+    }
+    cr_assert_eq(resent, 128);
+    cr_assert_eq(bench.publication.stats.naks_received, 3);
+    cr_assert_eq(bench.words.naks, 3);
+    cr_assert_eq(bench.publication.stats.retransmits_sent, 1);
+    cr_assert_eq(bench.publication.stats.retransmitted_bytes, 128);
+}
+
+Test(publication, drops_naks_for_what_it_did_not_send_or_no_longer_has)
+{
+    open_at(2 * TERM);
+    append(2 * TERM, PAYLOAD);
+    on_sm(2 * TERM, TERM / 2, 0);
+    send();
+    on_nak(2 * TERM + MTU, MTU);
+    on_nak(-TERM, MTU);
+    on_nak(0, MTU);
+    on_nak(2 * TERM, 0);
+    cr_assert_eq(resend(), 0);
+    cr_assert_eq(bench.publication.stats.invalid_packets, 0);
+    on_nak(2 * TERM, TERM);
+    cr_assert_eq(resend(), MTU, "not beyond the sender's position");
+
+    on_nak(2 * TERM + 64, TERM - 32);
+    on_nak(2 * TERM + 16, 64);
+    on_nak(2 * TERM, -1);
+    cr_assert_eq(bench.publication.stats.invalid_packets, 3);
+}
+
+Test(publication, resends_only_from_where_a_frame_of_that_place_begins)
+{
+    open_at(0);
+    append(0, PAYLOAD);
+    /* A payload that looks like a frame. */
+    rj_wire_data_t fake = {.frame_length = 64, .type = RJ_FRAME_TYPE_DATA, .term_offset = 96};
+    memcpy(bench.log.terms[0] + 64, &fake, sizeof(fake));
+    on_sm(0, TERM / 2, 0);
+    send();
+    on_nak(64, 64);
+    cr_assert_eq(resend(), 0);
+    cr_assert_eq(bench.publication.stats.retransmits_sent, 0);
+}
+
+Test(publication, resends_several_ranges_in_runs_and_what_was_not_taken_again)
+{
+    open_at(0);
+    int64_t position = 0;
+    for (int i = 0; i < 10; i++)
+        position = append(position, PAYLOAD);
+    on_sm(0, TERM / 2, 0);
+    send();
+    on_nak(MTU, 3 * MTU);
+    on_nak(6 * MTU, 2 * MTU);
+    cr_assert_eq(collect_resends(), 2);
+    cr_assert_eq(bench.runs[0].total_bytes, 3 * MTU);
+    cr_assert_eq(bench.runs[0].segment_bytes, MTU);
+    bench.runs[0].result = MTU;
+    bench.runs[1].result = 0;
+    cr_assert_eq(rj_publication_commit_resends(&bench.publication, bench.runs, 1, bench.now_ns),
+                 MTU);
+    cr_assert_eq(bench.publication.stats.short_sends, 1);
+    cr_assert_eq(resend(), 4 * MTU);
+    cr_assert_eq(bench.publication.stats.retransmits_sent, 2);
+    cr_assert_eq(bench.publication.stats.retransmitted_bytes, 5 * MTU);
+    cr_assert_eq(resend(), 0);
+}
+
+Test(publication, holds_resends_to_their_budget)
+{
+    rj_publication_config_t config = default_config(0);
+    config.retransmit.linger_ns = 1;
+    open_with(&config);
+    int64_t position = 0;
+    for (int i = 0; i < TERM / 2 / MTU; i++)
+        position = append(position, PAYLOAD);
+    on_sm(0, TERM / 2, 0);
+    send();
+    /* Everything is asked for again and again, each time after its linger. */
+    int64_t resent = 0;
+    for (int i = 0; i < 100; i++) {
+        for (int64_t at = 0; at < position; at += MTU)
+            on_nak(at, MTU);
+        resent += resend();
+        bench.now_ns += 16;
+    }
+    cr_assert_geq(resent, TERM / 2 + RJ_RETRANSMIT_BURST_BYTES);
+    cr_assert_leq(resent, TERM / 2 + RJ_RETRANSMIT_BURST_BYTES + MTU + 100);
+    cr_assert_gt(bench.publication.stats.retransmit_throttles, 0);
+    int64_t due_ns = rj_publication_deadline_ns(&bench.publication);
+    cr_assert_gt(due_ns, bench.now_ns);
+    bench.now_ns = due_ns;
+    cr_assert_eq(resend(), MTU, "as soon as there is a byte to spend");
+}
+
+Test(publication, measures_the_round_trip_while_naks_come)
+{
+    rj_wire_rttm_t frame;
+    open_at(0);
+    append(0, PAYLOAD);
+    on_sm(0, TERM / 2, 0);
+    send();
+    cr_assert_not(rj_publication_rttm(&bench.publication, &frame, bench.now_ns));
+    on_nak(0, MTU);
+    cr_assert(rj_publication_rttm(&bench.publication, &frame, bench.now_ns));
+    cr_assert_eq(frame.flags, RJ_RTTM_FLAG_REPLY);
+    cr_assert_not(rj_publication_rttm(&bench.publication, &frame, bench.now_ns));
+    on_nak(0, MTU);
+    cr_assert_not(rj_publication_rttm(&bench.publication, &frame, bench.now_ns + 100 * ms));
+
+    rj_wire_rttm_t answer = {.echo_timestamp = bench.now_ns - 1};
+    rj_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 8 * ms);
+    cr_assert_eq(bench.publication.rtt_ns, 0, "nobody asked at that time");
+    answer = (rj_wire_rttm_t){.echo_timestamp = bench.now_ns, .reception_delta = 9 * ms};
+    rj_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 8 * ms);
+    cr_assert_eq(bench.publication.rtt_ns, 0, "longer at the receiver than under way");
+    answer = (rj_wire_rttm_t){.echo_timestamp = bench.now_ns};
+    rj_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 8 * ms);
+    cr_assert_eq(bench.publication.rtt_ns, 8 * ms);
+    cr_assert_eq(bench.publication.retransmit.linger_ns, 12 * ms);
+    rj_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 80 * ms);
+    cr_assert_eq(bench.publication.rtt_ns, 8 * ms, "one answer for each question");
+}
