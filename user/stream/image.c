@@ -41,8 +41,15 @@ void rj_image_init(rj_image_t *image, const rj_image_config_t *config,
 
 /* --- subscribers --- */
 
-/* The lowest position of all that are linked; INT64_MAX when nobody is. Release of the words: pairs
- * with the acquire of the conductor. */
+/* Release: pairs with the acquire of the conductor. */
+static void set_drained(rj_image_t *image, int64_t min_pos)
+{
+    int32_t is_drained = min_pos >= image->rcv_pos ? 1 : 0;
+    if (is_drained != image->is_drained)
+        rj_store_release_i32(&image->is_drained, is_drained);
+}
+
+/* The slowest of all that are linked; INT64_MAX when nobody is. */
 static int64_t poll_subscribers(rj_image_t *image)
 {
     int64_t min_pos = INT64_MAX;
@@ -51,26 +58,32 @@ static int64_t poll_subscribers(rj_image_t *image)
             rj_subscriber_position_poll(at, image->rcv_pos, &image->bad_position_count);
         min_pos = rj_min_i64(min_pos, position);
     }
-    int32_t is_drained = min_pos >= image->rcv_pos ? 1 : 0;
-    if (is_drained != image->is_drained)
-        rj_store_release_i32(&image->is_drained, is_drained);
+    set_drained(image, min_pos);
+    return min_pos;
+}
+
+/* The same as of the last turn: between turns readers may be ahead of rcv_pos. */
+static int64_t last_min_pos(const rj_image_t *image)
+{
+    int64_t min_pos = INT64_MAX;
+    for (rj_subscriber_position_t *at = image->subscribers; at != NULL; at = at->next)
+        min_pos = rj_min_i64(min_pos, at->last);
     return min_pos;
 }
 
 bool rj_image_add_subscriber(rj_image_t *image, rj_subscriber_position_t *position)
 {
-    int64_t min_pos = poll_subscribers(image);
     bool is_draining = rj_load_acquire_i32(&image->sends_eos_sm) != 0;
     if (image->subscribers == NULL && image->had_subscribers)
         return false;
     if (is_draining && image->is_drained)
         return false;
-    int64_t join_position = rj_min_i64(image->rcv_pos, min_pos);
+    int64_t join_position = rj_min_i64(image->rcv_pos, last_min_pos(image));
     assert(join_position >= image->clean_position);
     rj_subscriber_position_link(&image->subscribers, position, join_position);
     image->had_subscribers = true;
     rj_store_release_i32(&image->working_count, image->working_count + 1);
-    poll_subscribers(image);
+    set_drained(image, join_position);
     return true;
 }
 
@@ -79,7 +92,7 @@ bool rj_image_remove_subscriber(rj_image_t *image, rj_subscriber_position_t *pos
     if (!rj_subscriber_position_unlink(&image->subscribers, position))
         return false;
     rj_store_release_i32(&image->working_count, image->working_count - 1);
-    poll_subscribers(image);
+    set_drained(image, last_min_pos(image));
     return true;
 }
 

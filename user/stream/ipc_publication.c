@@ -60,14 +60,25 @@ static void clean_to(rj_ipc_publication_t *publication, int64_t position)
     rj_log_clean_to(publication->log, &publication->clean_position, position);
 }
 
+/* A reader may have passed what the publishers had written when the tails were looked at last.
+ * Acquire: pairs with the release of the client, which saw the tail moved before it read what is
+ * below. */
+static int64_t poll_subscriber(rj_ipc_publication_t *publication, rj_subscriber_position_t *at)
+{
+    int64_t value = rj_load_acquire_i64(at->counter);
+    if (value > publication->producer.position)
+        publish_position(publication);
+    return rj_subscriber_position_check(at, value, publication->producer.position,
+                                        &publication->bad_position_count);
+}
+
 /* Returns the slowest subscriber, INT64_MAX when there is none; `*ret_max_pos` is the fastest. */
 static int64_t poll_subscribers(rj_ipc_publication_t *publication, int64_t *ret_max_pos)
 {
     int64_t min_pos = INT64_MAX;
     *ret_max_pos = publication->consumer_position;
     for (rj_subscriber_position_t *at = publication->subscribers; at != NULL; at = at->next) {
-        int64_t position = rj_subscriber_position_poll(at, publication->producer.position,
-                                                       &publication->bad_position_count);
+        int64_t position = poll_subscriber(publication, at);
         min_pos = rj_min_i64(min_pos, position);
         *ret_max_pos = rj_max_i64(*ret_max_pos, position);
     }
@@ -109,9 +120,7 @@ bool rj_ipc_publication_remove_subscriber(rj_ipc_publication_t *publication,
         return false;
     /* What it has read counts, or a later one would join in front of it. */
     publication->consumer_position =
-        rj_max_i64(publication->consumer_position,
-                   rj_subscriber_position_poll(position, publication->producer.position,
-                                               &publication->bad_position_count));
+        rj_max_i64(publication->consumer_position, poll_subscriber(publication, position));
     if (--publication->subscriber_count == 0)
         set_connected(publication, false);
     return true;

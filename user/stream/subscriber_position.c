@@ -29,11 +29,9 @@ bool rj_subscriber_position_unlink(rj_subscriber_position_t **list,
     return false;
 }
 
-int64_t rj_subscriber_position_poll(rj_subscriber_position_t *position, int64_t limit_pos,
-                                    uint64_t *bad_count)
+int64_t rj_subscriber_position_check(rj_subscriber_position_t *position, int64_t value,
+                                     int64_t limit_pos, uint64_t *bad_count)
 {
-    /* Acquire: pairs with the release of the client, whose reads below the position are done. */
-    int64_t value = rj_load_acquire_i64(position->counter);
     if (value == position->last)
         return value;
     if (value < position->last || value > limit_pos || !rj_is_aligned(value, RJ_FRAME_ALIGNMENT)) {
@@ -42,4 +40,12 @@ int64_t rj_subscriber_position_poll(rj_subscriber_position_t *position, int64_t 
     }
     position->last = value;
     return value;
+}
+
+int64_t rj_subscriber_position_poll(rj_subscriber_position_t *position, int64_t limit_pos,
+                                    uint64_t *bad_count)
+{
+    /* Acquire: pairs with the release of the client, whose reads below the position are done. */
+    int64_t value = rj_load_acquire_i64(position->counter);
+    return rj_subscriber_position_check(position, value, limit_pos, bad_count);
 }

@@ -40,9 +40,13 @@ void rj_subscriber_position_link(rj_subscriber_position_t **list,
 bool rj_subscriber_position_unlink(rj_subscriber_position_t **list,
                                    rj_subscriber_position_t *position);
 
-/* Reads the counter (acquire: the client's reads below it are done) and keeps the value if it is
- * frame aligned, not below the last one and not beyond `limit_pos`. Returns the value to work with;
- * a bad one adds 1 to `*bad_count`. */
+/* Keeps `value` if it is frame aligned, not below the last one and not beyond `limit_pos`. Returns
+ * the value to work with; a bad one adds 1 to `*bad_count`. */
+int64_t rj_subscriber_position_check(rj_subscriber_position_t *position, int64_t value,
+                                     int64_t limit_pos, uint64_t *bad_count);
+
+/* Reads the counter (acquire: the client's reads below it are done) and checks it. Nobody but the
+ * caller may move the limit. */
 int64_t rj_subscriber_position_poll(rj_subscriber_position_t *position, int64_t limit_pos,
                                     uint64_t *bad_count);
 

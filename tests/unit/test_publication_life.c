@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream/publication.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/prng.h"
+#include "shm/term_append.h"
+#include "tests/fixtures/stream_log.h"
+
+enum { TERM = 64 * 1024, WINDOW = TERM / 2, MTU = STREAM_LOG_MTU };
+
+static const int64_t s = 1000 * 1000 * 1000;
+static const int64_t receiver_id = 77;
+
+typedef struct bench {
+    rj_log_t log;
+    struct {
+        int64_t pub_pos, pub_lmt, snd_pos, snd_lmt, snd_bpe, naks;
+    } words;
+    rj_publication_t publication;
+    int64_t unblocked_count;
+    int64_t now_ns;
+} bench_t;
+
+static bench_t bench;
+
+static rj_publication_config_t default_config(void)
+{
+    return (rj_publication_config_t){
+        .session_id = STREAM_LOG_SESSION,
+        .stream_id = STREAM_LOG_STREAM,
+        .term_window_bytes = WINDOW,
+        .datagrams_max = RJ_PUBLICATION_DATAGRAMS_MAX,
+        .linger_ns = 5 * s,
+        .connection_timeout_ns = 5 * s,
+        .unblock_timeout_ns = 15 * s,
+        .flow_control = {.ops = &rj_flow_control_unicast,
+                         .resend_window_multiple = RJ_FLOW_CONTROL_RESEND_WINDOWS_UNICAST},
+        .retransmit = {.slot_count = 16, .linger_ns = s / 100},
+        .signal_eos = true,
+    };
+}
+
+static void open_with(const rj_publication_config_t *config)
+{
+    memset(&bench, 0, sizeof(bench));
+    uint8_t type = config->is_exclusive ? RJ_LOG_TYPE_EXCLUSIVE_PUBLICATION
+                                        : RJ_LOG_TYPE_CONCURRENT_PUBLICATION;
+    stream_log_open(&bench.log, type, TERM, MTU, config->start_position);
+    bench.words.pub_pos = bench.words.pub_lmt = config->start_position;
+    bench.words.snd_pos = bench.words.snd_lmt = config->start_position;
+    rj_publication_counters_t counters = {&bench.words.pub_pos, &bench.words.pub_lmt,
+                                          &bench.words.snd_pos, &bench.words.snd_lmt,
+                                          &bench.words.snd_bpe, &bench.words.naks};
+    bench.now_ns = 1000 * s;
+    rj_publication_init(&bench.publication, config, &counters, &bench.log, NULL, bench.now_ns);
+}
+
+static void setup(void)
+{
+    rj_publication_config_t config = default_config();
+    open_with(&config);
+}
+
+static void teardown(void)
+{
+    rj_log_close(&bench.log);
+}
+
+TestSuite(publication_life, .init = setup, .fini = teardown);
+
+static void on_sm(int64_t position, uint8_t flags)
+{
+    rj_wire_sm_t sm = {
+        .frame_length = RJ_SM_BYTES,
+        .flags = flags,
+        .consumption_term_id =
+            rj_position_term_id(position, bench.log.position_shift, bench.log.initial_term_id),
+        .consumption_term_offset = rj_position_term_offset(position, bench.log.term_mask),
+        .receiver_window = WINDOW,
+        .receiver_id = receiver_id,
+    };
+    cr_assert(rj_publication_on_sm(&bench.publication, &sm, bench.now_ns));
+}
+
+static int64_t send_some(int run_max, bool is_short)
+{
+    rj_run_t runs[RJ_PUBLICATION_RUNS_MAX];
+    int count = rj_publication_collect(&bench.publication, runs, run_max);
+    for (int i = 0; i < count; i++)
+        runs[i].result = (int32_t)runs[i].total_bytes;
+    if (is_short && count > 0)
+        runs[count - 1].result -= runs[count - 1].result % (int32_t)runs[count - 1].segment_bytes;
+    return rj_publication_commit(&bench.publication, runs, count, bench.now_ns);
+}
+
+static int64_t offer(int32_t length)
+{
+    static uint8_t bytes[8192];
+    struct iovec part = {bytes, (size_t)length};
+    memset(bytes, 0xA5, sizeof(bytes));
+    return rj_append_shared(&bench.log, bench.words.pub_lmt, &part, 1, 0);
+}
+
+static rj_publication_state_t on_time(int refcount, int64_t after_ns)
+{
+    bench.now_ns += after_ns;
+    return rj_publication_on_time(&bench.publication, refcount, INT64_MAX, &bench.unblocked_count,
+                                  bench.now_ns);
+}
+
+static int update(void)
+{
+    return rj_publication_update_limit(&bench.publication, INT64_MAX);
+}
+
+Test(publication_life, opens_the_limit_with_the_first_receiver_and_closes_it_with_the_last)
+{
+    cr_assert_eq(update(), 0);
+    cr_assert_not(rj_log_is_connected(&bench.log));
+    on_sm(0, 0);
+    cr_assert_eq(update(), 1);
+    cr_assert(rj_log_is_connected(&bench.log));
+    cr_assert_eq(bench.words.pub_lmt, WINDOW);
+    cr_assert_eq(update(), 0);
+    cr_assert_gt(offer(100), 0);
+    update();
+    cr_assert_eq(bench.words.pub_pos, 160);
+    on_sm(0, RJ_SM_FLAG_EOS);
+    cr_assert_eq(update(), 1);
+    cr_assert_not(rj_log_is_connected(&bench.log));
+    cr_assert_eq(bench.words.pub_lmt, 0, "back to the sender");
+}
+
+Test(publication_life, holds_the_limit_at_the_slowest_spy)
+{
+    on_sm(0, 0);
+    cr_assert_eq(rj_publication_update_limit(&bench.publication, 0), 1);
+    while (offer(1000) > 0)
+        ;
+    send_some(64, false);
+    cr_assert_gt(bench.words.snd_pos, 0);
+    cr_assert_eq(rj_publication_update_limit(&bench.publication, 0), 0);
+    cr_assert_eq(rj_publication_update_limit(&bench.publication, 1056), 1);
+    cr_assert_eq(bench.words.pub_lmt, 1056 + WINDOW);
+}
+
+Test(publication_life, takes_spies_for_a_connection_where_told)
+{
+    cr_assert_eq(rj_publication_update_limit(&bench.publication, 0), 0);
+    teardown();
+    rj_publication_config_t config = default_config();
+    config.spies_simulate_connection = true;
+    open_with(&config);
+    cr_assert_eq(rj_publication_update_limit(&bench.publication, 0), 1);
+    cr_assert(rj_log_is_connected(&bench.log));
+}
+
+/* The invariant behind everything: the term that a publisher may rotate into is zero. Random
+ * publishers, senders that stutter, windows in any phase. */
+static void run_until_wrapped(uint64_t seed)
+{
+    rj_prng_t prng;
+    rj_prng_init(&prng, seed);
+    on_sm(0, 0);
+    update();
+    int64_t checked_pos = 0;
+    while (bench.words.snd_pos < 12 * TERM) {
+        bench.now_ns += 1000;
+        if (rj_prng_chance(&prng, 0.6)) {
+            int64_t result = offer((int32_t)rj_prng_between(&prng, 0, 8192));
+            cr_assert(result > 0 || result == RJ_APPEND_BACK_PRESSURED ||
+                          result == RJ_APPEND_ADMIN_ACTION,
+                      "%ld", (long)result);
+        }
+        if (rj_prng_chance(&prng, 0.5))
+            send_some((int)rj_prng_between(&prng, 1, 4), rj_prng_chance(&prng, 0.2));
+        if (rj_prng_chance(&prng, 0.5))
+            on_sm(bench.words.snd_pos, 0);
+        if (rj_prng_chance(&prng, 0.5))
+            update();
+        /* What lies from the limit to the end of the next term may be written or scanned soon. */
+        int64_t limit_term = bench.words.pub_lmt / TERM;
+        if (limit_term * TERM > checked_pos) {
+            checked_pos = limit_term * TERM;
+            stream_log_expect_zero(&bench.log, checked_pos + TERM / 8 + 1408, checked_pos + TERM);
+        }
+        int64_t next_term = (bench.words.pub_lmt + TERM / 8 + 8192) / TERM;
+        if (next_term > limit_term)
+            stream_log_expect_zero(&bench.log, next_term * TERM, next_term * TERM + TERM);
+    }
+    cr_assert_not(bench.publication.is_broken);
+}
+
+Test(publication_life, keeps_the_next_term_zero_whatever_the_pace)
+{
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        teardown();
+        setup();
+        run_until_wrapped(seed);
+    }
+}
+
+Test(publication_life, freezes_when_the_tails_lie)
+{
+    on_sm(0, 0);
+    update();
+    offer(100);
+    bench.log.metadata->term_tail_counters[0] = rj_tail_pack(12345, 64);
+    cr_assert_eq(update(), 0);
+    cr_assert_eq(bench.publication.is_broken, 1);
+    cr_assert_not(rj_log_is_connected(&bench.log));
+    cr_assert_eq(send_some(64, false), 0);
+    cr_assert_eq(bench.words.pub_lmt, WINDOW);
+    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER, "it can still be closed");
+}
+
+Test(publication_life, drains_lingers_and_is_done)
+{
+    on_sm(0, 0);
+    update();
+    int64_t end = offer(1000);
+    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(bench.publication.state, RJ_PUBLICATION_DRAINING);
+    cr_assert_eq(bench.words.pub_lmt, end);
+    cr_assert_eq(rj_log_end_of_stream(&bench.log), end);
+    cr_assert_eq(bench.publication.is_end_of_stream, 0);
+    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_DRAINING, "a receiver waits for the rest");
+    send_some(64, false);
+    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+    cr_assert_eq(bench.publication.is_end_of_stream, 1);
+    cr_assert_eq(on_time(0, 5 * s), RJ_PUBLICATION_LINGER);
+    cr_assert_eq(on_time(0, 1), RJ_PUBLICATION_DONE);
+}
+
+Test(publication_life, ends_the_linger_when_the_receiver_says_goodbye)
+{
+    on_sm(0, 0);
+    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(bench.publication.is_end_of_stream, 1);
+    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+    on_sm(0, RJ_SM_FLAG_EOS);
+    cr_assert_eq(on_time(0, 1), RJ_PUBLICATION_DONE);
+}
+
+Test(publication_life, gives_up_what_nobody_will_take)
+{
+    on_sm(0, 0);
+    update();
+    offer(1000);
+    on_sm(0, RJ_SM_FLAG_EOS);
+    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+    cr_assert_eq(bench.publication.is_end_of_stream, 0, "its end was not reached");
+}
+
+Test(publication_life, waits_while_draining_for_spies)
+{
+    on_sm(0, 0);
+    update();
+    int64_t end = offer(1000);
+    send_some(64, false);
+    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(rj_publication_on_time(&bench.publication, 0, end - 32, &bench.unblocked_count,
+                                        bench.now_ns),
+                 RJ_PUBLICATION_DRAINING);
+    cr_assert_eq(
+        rj_publication_on_time(&bench.publication, 0, end, &bench.unblocked_count, bench.now_ns),
+        RJ_PUBLICATION_LINGER);
+}
+
+Test(publication_life, ends_at_once_when_revoked)
+{
+    on_sm(0, 0);
+    update();
+    int64_t end = offer(1000);
+    rj_log_set_revoked(&bench.log);
+    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(bench.publication.state, RJ_PUBLICATION_ACTIVE);
+    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+    cr_assert_eq(bench.publication.is_end_of_stream, 1);
+    cr_assert_eq(bench.words.pub_lmt, end);
+    cr_assert_not(rj_log_is_connected(&bench.log));
+    cr_assert_eq(on_time(0, 4 * s), RJ_PUBLICATION_LINGER);
+    cr_assert_eq(on_time(0, 1), RJ_PUBLICATION_DONE, "counted from the last reference");
+}
+
+Test(publication_life, frees_the_claim_of_a_dead_publisher_after_the_timeout)
+{
+    rj_claim_t claim;
+    on_sm(0, 0);
+    update();
+    cr_assert_gt(rj_append_shared_claim(&bench.log, bench.words.pub_lmt, 100, &claim), 0);
+    int64_t end = offer(64);
+    cr_assert_eq(send_some(64, false), 0);
+    on_time(1, s);
+    on_time(1, 14 * s);
+    cr_assert_eq(bench.unblocked_count, 0, "not yet: a publisher may be slow");
+    on_time(1, 1);
+    cr_assert_eq(bench.unblocked_count, 1);
+    cr_assert_gt(send_some(64, false), 0);
+    send_some(64, false);
+    cr_assert_eq(bench.words.snd_pos, end);
+    on_time(1, 100 * s);
+    cr_assert_eq(bench.unblocked_count, 1);
+}
+
+Test(publication_life, leaves_the_holes_of_an_exclusive_publisher_alone_until_it_is_gone)
+{
+    teardown();
+    rj_publication_config_t config = default_config();
+    config.is_exclusive = true;
+    open_with(&config);
+    rj_exclusive_t writer;
+    rj_claim_t claim;
+    rj_exclusive_init(&writer, &bench.log);
+    on_sm(0, 0);
+    update();
+    cr_assert_gt(rj_exclusive_claim(&writer, bench.words.pub_lmt, 100, &claim), 0);
+    on_time(1, s);
+    on_time(1, 100 * s);
+    cr_assert_eq(bench.unblocked_count, 0);
+    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_DRAINING);
+    cr_assert_eq(bench.unblocked_count, 1);
+    send_some(64, false);
+    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+}
