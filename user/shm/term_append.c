@@ -19,7 +19,7 @@ typedef struct place {
 } place_t;
 
 /* The length of a message, or above every limit as soon as one part is. */
-static int64_t total_length(const struct iovec *parts, int part_count)
+static inline int64_t total_length(const struct iovec *parts, int part_count)
 {
     int64_t length = 0;
     for (int i = 0; i < part_count; i++) {
@@ -48,25 +48,22 @@ static void copy_next(gather_t *gather, uint8_t *to, int32_t length)
     }
 }
 
-/* The length goes first, negative, so that unblock knows how much a writer that dies here has claimed;
- * the fence keeps the header's stores behind it. */
-static void begin_frame(const rj_log_t *log, const place_t *place, int32_t frame_length,
-                        int32_t flags, int16_t type, int64_t reserved_value)
+/* The length goes first, negative, so that unblock knows how much a writer that dies here has
+ * claimed; the fence keeps the header's stores behind it. */
+static inline void begin_frame(const rj_log_t *log, const place_t *place, int32_t frame_length,
+                               int32_t flags, int16_t type, int64_t reserved_value)
 {
-    rj_wire_data_t header = {
-        .version = RJ_FRAME_VERSION,
-        .flags = (uint8_t)flags,
-        .type = type,
-        .term_offset = place->offset,
-        .session_id = log->session_id,
-        .stream_id = log->stream_id,
-        .term_id = place->term_id,
-        .reserved_value = reserved_value,
-    };
+    rj_wire_data_t *header = (rj_wire_data_t *)(void *)(place->term + place->offset);
     rj_frame_publish(place->term, place->offset, -frame_length);
     rj_fence_store_store();
-    memcpy(place->term + place->offset + sizeof(int32_t),
-           (const uint8_t *)&header + sizeof(int32_t), sizeof(header) - sizeof(int32_t));
+    header->version = RJ_FRAME_VERSION;
+    header->flags = (uint8_t)flags;
+    header->type = type;
+    header->term_offset = place->offset;
+    header->session_id = log->session_id;
+    header->stream_id = log->stream_id;
+    header->term_id = place->term_id;
+    header->reserved_value = reserved_value;
 }
 
 static void write_padding(const rj_log_t *log, const place_t *place, int32_t length)
@@ -75,9 +72,9 @@ static void write_padding(const rj_log_t *log, const place_t *place, int32_t len
     rj_frame_publish(place->term, place->offset, length);
 }
 
-/* One frame, or fragments that are published one by one. */
-static void write_message(const rj_log_t *log, place_t place, const struct iovec *parts,
-                          int64_t length, int64_t reserved_value)
+/* Fragments are published one by one. */
+static void write_fragments(const rj_log_t *log, place_t place, const struct iovec *parts,
+                            int64_t length, int64_t reserved_value)
 {
     gather_t gather = {parts, 0};
     int32_t flags = RJ_DATA_FLAG_BEGIN;
@@ -96,12 +93,31 @@ static void write_message(const rj_log_t *log, place_t place, const struct iovec
     } while (left > 0);
 }
 
+/* Most messages are one piece that fits one frame: they go the short way. */
+static inline void write_message(const rj_log_t *log, const place_t *place,
+                                 const struct iovec *parts, int part_count, int64_t length,
+                                 int64_t reserved_value)
+{
+    if (part_count != 1 || length > log->payload_length_max) {
+        write_fragments(log, *place, parts, length, reserved_value);
+        return;
+    }
+    int32_t frame_length = (int32_t)length + RJ_DATA_HEADER_BYTES;
+    begin_frame(log, place, frame_length, RJ_DATA_FLAG_UNFRAGMENTED, RJ_FRAME_TYPE_DATA,
+                reserved_value);
+    if (length > 0)
+        memcpy(place->term + place->offset + RJ_DATA_HEADER_BYTES, parts->iov_base, (size_t)length);
+    rj_frame_publish(place->term, place->offset, frame_length);
+}
+
 int64_t rj_append_framed_length(const rj_log_t *log, int64_t length)
 {
+    if (length <= log->payload_length_max)
+        return rj_align_up(length + RJ_DATA_HEADER_BYTES, RJ_FRAME_ALIGNMENT);
     int64_t full_count = length / log->payload_length_max;
     int64_t rest = length % log->payload_length_max;
     int64_t framed = full_count * log->mtu_length;
-    if (rest > 0 || full_count == 0)
+    if (rest > 0)
         framed += rj_align_up(rest + RJ_DATA_HEADER_BYTES, RJ_FRAME_ALIGNMENT);
     return framed;
 }
@@ -116,8 +132,8 @@ static int64_t limit_status(const rj_log_t *log, int64_t position, int64_t lengt
 }
 
 /* 0 if a message of that length may begin at `position`. The limit is looked at before the length. */
-static int64_t check_start(const rj_log_t *log, int64_t position, int64_t limit_position,
-                           int64_t length, int32_t length_max)
+static inline int64_t check_start(const rj_log_t *log, int64_t position, int64_t limit_position,
+                                  int64_t length, int32_t length_max)
 {
     if (position >= limit_position)
         return limit_status(log, position, length < 0 || length > length_max ? 0 : length);
@@ -126,7 +142,7 @@ static int64_t check_start(const rj_log_t *log, int64_t position, int64_t limit_
 
 /* The position of the active term's tail, and its partition: at the very end of a term the position
  * alone would name the next one. */
-static int64_t shared_start(const rj_log_t *log, int32_t *ret_partition)
+static inline int64_t shared_start(const rj_log_t *log, int32_t *ret_partition)
 {
     int32_t term_count = rj_log_active_term_count(log);
     int32_t partition = rj_term_count_partition(term_count);
@@ -159,8 +175,8 @@ static int64_t trip_shared(const rj_log_t *log, const place_t *place, int64_t ne
 }
 
 /* Claims `needed` bytes of a partition; returns the position behind them. */
-static int64_t claim_shared(const rj_log_t *log, int32_t partition, int64_t needed,
-                            place_t *ret_place)
+static inline int64_t claim_shared(const rj_log_t *log, int32_t partition, int64_t needed,
+                                   place_t *ret_place)
 {
     int64_t raw_tail = rj_fetch_add_i64(&log->metadata->term_tail_counters[partition], needed);
     place_t place = {
@@ -168,16 +184,16 @@ static int64_t claim_shared(const rj_log_t *log, int32_t partition, int64_t need
         .offset = rj_tail_term_offset(raw_tail, log->term_length),
         .term_id = rj_tail_term_id(raw_tail),
     };
+    *ret_place = place;
     if (needed > log->term_length - place.offset)
         return trip_shared(log, &place, needed);
-    *ret_place = place;
     return needed +
            rj_position_pack(place.term_id, place.offset, log->position_shift, log->initial_term_id);
 }
 
 /* Everything a shared publication does before it writes. */
-static int64_t begin_shared(const rj_log_t *log, int64_t limit_position, int64_t length,
-                            int32_t length_max, place_t *ret_place)
+static inline int64_t begin_shared(const rj_log_t *log, int64_t limit_position, int64_t length,
+                                   int32_t length_max, place_t *ret_place)
 {
     int32_t partition;
     int64_t position = shared_start(log, &partition);
@@ -196,7 +212,7 @@ int64_t rj_append_shared(const rj_log_t *log, int64_t limit_position, const stru
     int64_t length = total_length(parts, part_count);
     int64_t position = begin_shared(log, limit_position, length, log->message_length_max, &place);
     if (position > 0)
-        write_message(log, place, parts, length, reserved_value);
+        write_message(log, &place, parts, part_count, length, reserved_value);
     return position;
 }
 
@@ -264,10 +280,11 @@ static int64_t rotate_exclusive(rj_exclusive_t *exclusive)
 }
 
 /* Claims `needed` bytes and moves on; the tail is told before the frames are written. */
-static int64_t claim_exclusive(rj_exclusive_t *exclusive, int64_t needed, place_t *ret_place)
+static inline int64_t claim_exclusive(rj_exclusive_t *exclusive, int64_t needed, place_t *ret_place)
 {
     const rj_log_t *log = exclusive->log;
     place_t place = {log->terms[exclusive->partition], exclusive->term_offset, exclusive->term_id};
+    *ret_place = place;
     tell_tail(exclusive, place.offset + needed);
     if (needed > log->term_length - place.offset) {
         if (place.offset < log->term_length)
@@ -275,7 +292,6 @@ static int64_t claim_exclusive(rj_exclusive_t *exclusive, int64_t needed, place_
         return rotate_exclusive(exclusive);
     }
     exclusive->term_offset += (int32_t)needed;
-    *ret_place = place;
     return rj_exclusive_position(exclusive);
 }
 
@@ -291,7 +307,7 @@ int64_t rj_exclusive_append(rj_exclusive_t *exclusive, int64_t limit_position,
     place_t place;
     int64_t position = claim_exclusive(exclusive, rj_append_framed_length(log, length), &place);
     if (position > 0)
-        write_message(log, place, parts, length, reserved_value);
+        write_message(log, &place, parts, part_count, length, reserved_value);
     return position;
 }
 
