@@ -18,6 +18,8 @@
 #include <net/if.h>
 #include <netinet/udp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -368,6 +370,54 @@ Test(lab_wire, frames_of_both_families_take_each_other_along)
         close(senders[i]);
         close(receivers[i]);
     }
+}
+
+typedef struct burst {
+    int fd;
+    int cpu;
+    uint32_t first;
+} burst_t;
+
+static void *send_burst(void *argument)
+{
+    const burst_t *burst = argument;
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(burst->cpu, &cpus);
+    /* With one processor both take turns, and the test is a weaker one. */
+    sched_setaffinity(0, sizeof(cpus), &cpus);
+    for (uint32_t number = burst->first; number < burst->first + BURST; number++)
+        send_number(burst->fd, AF_INET, number, 200);
+    return NULL;
+}
+
+Test(lab_wire, counts_add_up_when_two_processors_send_at_once)
+{
+    static arrivals_t arrivals;
+    struct rj_impair_state state = {0};
+    make_lab(RJ_LAB_BRIDGED, 2, 1500);
+    impair((struct rj_impair_config){.seed = 12,
+                                     .loss_ppm = 50000,
+                                     .duplicate_ppm = 100000,
+                                     .reorder_ppm = 400000,
+                                     .delay_frames = 4});
+    int sender = open_socket(AF_INET, 1);
+    int receiver = open_socket(AF_INET, 2);
+    for (uint32_t sent = 0; sent < 50 * BURST; sent += 2 * BURST) {
+        burst_t bursts[] = {{sender, 0, sent}, {sender, 1, sent + BURST}};
+        pthread_t threads[2];
+        for (int i = 0; i < 2; i++)
+            cr_assert_eq(pthread_create(&threads[i], NULL, send_burst, &bursts[i]), 0);
+        for (int i = 0; i < 2; i++)
+            pthread_join(threads[i], NULL);
+        state = await_seen(sent + 2 * BURST);
+    }
+    cr_assert_eq(state.seen_frames, state.passed_frames + state.dropped_frames + state.held_frames);
+    cr_assert_gt(state.released_frames, 100);
+    await_arrivals(receiver, &arrivals,
+                   state.passed_frames + state.duplicated_frames + state.released_frames);
+    close(sender);
+    close(receiver);
 }
 
 Test(lab_wire, reordered_fragments_are_put_together_again)

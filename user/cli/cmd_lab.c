@@ -105,14 +105,12 @@ static int print_plan(const rj_lab_plan_t *plan, rj_output_format_t format)
 static int print_host(rj_output_t *output, const char *lab, int host, rj_err_t *err)
 {
     char namespace[RJ_LAB_NAMESPACE_MAX];
-    rj_lab_host_t seen;
+    rj_lab_host_t seen = {0};
     bool is_wire = host == RJ_LAB_WIRE;
     int code = rj_lab_host_look(lab, host, &seen, err);
     if (code != 0 && code != -ENOENT)
         return code;
     bool is_whole = code == 0 && seen.mtu_bytes > 0 && (is_wire || seen.is_ready);
-    if (code != 0)
-        seen = (rj_lab_host_t){0};
     rj_lab_namespace(lab, host, namespace);
     rj_output_text(output, namespace + strlen(lab) + 1);
     rj_output_text(output, namespace);

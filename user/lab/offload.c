@@ -16,9 +16,14 @@
 enum { FEATURES_MAX = 256, BLOCK_BITS = 32 };
 
 /* Each of these ends in an array without a length, which the kernel fills as far as it is told. */
+typedef union counts {
+    struct ethtool_sset_info head;
+    uint8_t room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
+} counts_t;
+
 typedef union names {
     struct ethtool_gstrings head;
-    uint8_t room[sizeof(struct ethtool_gstrings) + FEATURES_MAX * ETH_GSTRING_LEN];
+    uint8_t room[sizeof(struct ethtool_gstrings) + (size_t)FEATURES_MAX * ETH_GSTRING_LEN];
 } names_t;
 
 typedef union feature_state {
@@ -42,13 +47,12 @@ static int call(int fd, const char *interface, void *command)
 
 static int read_count(int fd, const char *interface, uint32_t *ret_count)
 {
-    struct {
-        struct ethtool_sset_info head;
-        uint32_t count;
-    } info = {.head = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES}};
-    int code = call(fd, interface, &info);
+    counts_t counts = {.head = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES}};
+    uint32_t count = 0;
+    int code = call(fd, interface, &counts);
+    memcpy(&count, counts.room + sizeof(counts.head), sizeof(count));
     if (code == 0)
-        *ret_count = info.count < FEATURES_MAX ? info.count : FEATURES_MAX;
+        *ret_count = count < FEATURES_MAX ? count : FEATURES_MAX;
     return code;
 }
 
@@ -67,7 +71,8 @@ static void wish(feature_wish_t *wishes, const feature_state_t *state, const nam
         uint32_t bit = 1u << i % BLOCK_BITS;
         const struct ethtool_get_features_block *have = &state->head.features[i / BLOCK_BITS];
         struct ethtool_set_features_block *want = &wishes->head.features[i / BLOCK_BITS];
-        memcpy(name, names->room + sizeof(names->head) + i * ETH_GSTRING_LEN, ETH_GSTRING_LEN);
+        memcpy(name, names->room + sizeof(names->head) + (size_t)i * ETH_GSTRING_LEN,
+               ETH_GSTRING_LEN);
         if (!is_ours(name) || (have->available & bit) == 0 || (have->never_changed & bit) != 0)
             continue;
         want->valid |= bit;

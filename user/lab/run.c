@@ -74,7 +74,7 @@ static int spawn_ip(char **argv, int output_fd, pid_t *ret_pid)
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    int code = -posix_spawnp(ret_pid, argv[0], &actions, &attributes, argv, environ);
+    int code = -posix_spawnp(ret_pid, "ip", &actions, &attributes, argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return code;
@@ -100,7 +100,7 @@ static void read_output(int fd, char ret_text[static OUTPUT_MAX])
     ret_text[strcspn(ret_text, "\n")] = '\0';
 }
 
-static int run_command(char **argv, rj_err_t *err)
+static int run_ip_words(char **argv, rj_err_t *err)
 {
     char output[OUTPUT_MAX];
     int pipe_fds[2];
@@ -114,7 +114,7 @@ static int run_command(char **argv, rj_err_t *err)
         read_output(pipe_fds[0], output);
     close(pipe_fds[0]);
     if (code != 0)
-        return rj_fail(err, code, "cannot run %s: %s%s", argv[0], strerror(-code),
+        return rj_fail(err, code, "cannot run ip: %s%s", strerror(-code),
                        code == -ENOENT ? ": install iproute2" : "");
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
@@ -137,7 +137,7 @@ static int run_ip(const rj_lab_step_t *step, rj_err_t *err)
          word = strtok_r(NULL, " ", &place))
         argv[count++] = word;
     argv[count] = NULL;
-    return run_command(argv, err);
+    return run_ip_words(argv, err);
 }
 
 static int write_sysctl(const rj_lab_step_t *step, rj_err_t *err)

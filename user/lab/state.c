@@ -119,7 +119,7 @@ int rj_lab_shape_look(const char *lab, rj_lab_shape_t *ret_shape, rj_err_t *err)
     if ((hosts & 1u << RJ_LAB_WIRE) != 0)
         shape.topology = RJ_LAB_BRIDGED;
     for (int host = 1; host <= RJ_LAB_HOSTS_MAX && (hosts & 1u << host) != 0; host++) {
-        rj_lab_host_t seen;
+        rj_lab_host_t seen = {0};
         code = rj_lab_host_look(lab, host, &seen, err);
         if (code == -ENOENT || (code == 0 && (!seen.is_ready || seen.mtu_bytes == 0)))
             return half_made(lab, err);

@@ -20,7 +20,8 @@ enum { FILTER_HANDLE = 1, FILTER_PRIORITY = 1, MAPS_MAX = 16 };
 #define PROGRAM_NAME "rj_impair"
 
 /* What libbpf has to say is for whoever debugs this; the user gets our one line. */
-static int print_for_debugging(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int
+print_for_debugging(enum libbpf_print_level level, const char *format, va_list args)
 {
     char text[512];
     (void)level;
