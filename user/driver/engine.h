@@ -3,14 +3,15 @@
  *
  * It owns its ports, publications and images between the ADD and the RELEASED message of each
  * (commands.h). A turn: commands from the conductor; setups, new data, resends and heartbeats of
- * all its publications as one batch of runs; packets from its ports; tracking of its images (gaps,
- * NAKs, status messages) as a second batch; system counters; positions.
+ * its publications in large batches of runs; packets from its ports; tracking of its images (gaps,
+ * NAKs, status messages) as another batch; answers to the conductor. System counters are added
+ * before the positions that they belong to are published.
  *
  * Units      monotonic ns, bytes.
  * Ownership  the driver owns the engine; the engine owns its scratch and its two rings.
  * Thread     `do_work` and `deadline_ns` from the engine's thread; `open` and `close` while it does
- * not run; the rings' far ends from the conductor. Errors     do_work cannot fail: what goes wrong
- * is counted, or told to the conductor.
+ *            not run; the rings' far ends from the conductor.
+ * Errors     do_work cannot fail: what goes wrong is counted, or told to the conductor.
  */
 #ifndef RJ_DRIVER_ENGINE_H
 #define RJ_DRIVER_ENGINE_H
@@ -28,32 +29,54 @@ enum {
     RJ_ENGINE_PORTS_MAX = 8,
     RJ_ENGINE_PUBLICATIONS_MAX = 16384,
     RJ_ENGINE_IMAGES_MAX = 16384,
+    RJ_ENGINE_ENDPOINTS_MAX = RJ_PORT_ENDPOINTS_MAX, /* receive endpoints */
+    /* Datagrams of new data in a turn, so that a busy sender half does not starve the other. */
+    RJ_ENGINE_DATAGRAMS_MAX = 256,
+    RJ_ENGINE_COMMANDS_MAX = 64, /* of the conductor, in a turn */
 };
 
 typedef struct rj_engine rj_engine_t;
 
 typedef struct rj_engine_params {
-    int index;                             /* 0..N-1 */
-    rj_port_t *ports[RJ_ENGINE_PORTS_MAX]; /* opened; the engine closes them */
+    rj_port_t *ports[RJ_ENGINE_PORTS_MAX]; /* opened; the engine closes them. [0] has the sockets */
     int port_count;
     rj_system_counters_t *system_counters;
     int32_t receive_batch; /* packets per poll */
-    uint64_t seed;         /* for randomised back-off */
+    /* A fresh reading of the clock for round trips. NULL: the time of the turn will do. */
+    int64_t (*mono_ns)(void);
 } rj_engine_params_t;
 
-/* Takes all memory it will ever need. -ENOMEM. */
+/* What Aeron has no counter for: mostly, how often a limit was hit. */
+typedef struct rj_engine_stats {
+    int64_t events_dropped;         /* SETUP, LOSS, ...: the ring was too full; they come again */
+    int64_t frames_dropped;         /* control frames: no room in the batch or the scratch */
+    int64_t pending_setups_dropped; /* data without image: too many setups are asked for already */
+    int64_t sessions_dropped;       /* the dispatcher's table is full */
+    int64_t streams_dropped;        /* publications, images, interest: a table is full */
+    int64_t retransmit_throttles;
+    int64_t receiver_overflows;
+    int64_t log_corruptions;
+} rj_engine_stats_t;
+
+/* Takes all memory it will ever need. -EINVAL, -ENOMEM; the ports are then still the caller's. */
 int rj_engine_open(rj_engine_t **ret_engine, const rj_engine_params_t *params, rj_err_t *err);
+
+/* NULL is allowed. */
 void rj_engine_close(rj_engine_t *engine);
 
 /* One turn. Returns the work done; 0 means idle. */
 int rj_engine_do_work(rj_engine_t *engine, int64_t now_ns);
 
-/* The earliest time at which a turn without new data, frames or commands would do anything. */
+/* The earliest time at which a turn without new data, frames or commands, or a reader's progress,
+ * would do anything. */
 int64_t rj_engine_deadline_ns(const rj_engine_t *engine);
 
 /* conductor -> engine: rj_engine_command_t */
 rj_ring_spsc_t *rj_engine_command_ring(rj_engine_t *engine);
 /* engine -> conductor: rj_engine_event_t */
 rj_ring_spsc_t *rj_engine_event_ring(rj_engine_t *engine);
+
+/* Engine's thread, or while it does not run. */
+const rj_engine_stats_t *rj_engine_stats(const rj_engine_t *engine);
 
 #endif

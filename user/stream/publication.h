@@ -113,6 +113,7 @@ typedef struct rj_publication {
     int64_t snd_pos;                /* engine -> conductor, as in the counter */
 
     /* The engine's. */
+    int32_t slot;    /* the engine's own book-keeping */
     int64_t snd_lmt; /* as in the counter, which clients could spoil */
     int64_t last_setup_ns;
     int64_t last_data_ns; /* data or heartbeat */

@@ -45,7 +45,7 @@ typedef struct rj_endpoint {
     rj_endpoint_kind_t kind;
     int socket;         /* from rj_sockets_ops_t.open; -1 when it has none (yet) */
     rj_address_t local; /* as bound: the real port */
-    int slot;           /* the port's own book-keeping; -1 while detached */
+    int slot;           /* book-keeping of the port that reads the socket; -1 while detached */
 } rj_endpoint_t;
 
 typedef struct rj_port rj_port_t;
