@@ -4,8 +4,9 @@
  *
  * Units      all integers little-endian, lengths in bytes, ids as Aeron clients number them.
  * Ownership  plain layouts over a record of the to-driver ring or the broadcast buffer. The structs
- * are packed and have alignment 1; a text follows the struct that carries its length. Thread any.
- * Errors none: lengths are checked by who reads a command, before the first field.
+ *            are packed and have alignment 1; a text follows the struct that carries its length.
+ * Thread     any.
+ * Errors     none: lengths are checked by who reads a command, before the first field.
  */
 #ifndef RJ_COMMAND_H
 #define RJ_COMMAND_H

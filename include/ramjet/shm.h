@@ -2,10 +2,12 @@
 /* shm.h - the files that a driver and its clients share, byte for byte.
  *
  * Units      all integers little-endian, lengths in bytes. Positions count stream or ring bytes
- * ever. Ownership  plain layouts over mapped memory; who may write which word is said in the
- * field's comment. Thread     every word that two processes touch goes through base/atomic, never
- * through these fields directly, except before the file is announced. Errors     none. What a
- * client can write is checked where it is read (spec shm.md 17).
+ *            ever.
+ * Ownership  plain layouts over mapped memory; who may write which word is said in the field's
+ *            comment.
+ * Thread     every word that two processes touch goes through base/atomic, never through these
+ *            fields directly, except before the file is announced.
+ * Errors     none. What a client can write is checked where it is read (spec shm.md 17).
  *
  *   cnc.dat  | header 128 | to-driver ring + trailer | to-clients broadcast + trailer
  *            | counters metadata | counters values | error log | up to the page size

@@ -3,8 +3,10 @@
  *
  * Units      all integers little-endian, lengths in bytes, offsets from the start of a term.
  * Ownership  plain layouts over somebody's bytes. The structs are packed and have alignment 1, so
- * that a pointer to any received byte may be cast to them once the length has been checked. Thread
- * any.  Errors none: checking is done in proto/frame, before anybody reads a field.
+ *            that a pointer to any received byte may be cast to them once the length has been
+ *            checked.
+ * Thread     any.
+ * Errors     none: checking is done in proto/frame, before anybody reads a field.
  *
  *   0               4       5       6       8
  *   | frame_length  |version| flags | type  | what the type says ...

@@ -143,7 +143,7 @@ Test(broadcast, leaves_out_an_event_that_the_caller_has_no_room_for)
     cr_assert_eq(got_type, 2);
 }
 
-/* A receiver that keeps up gets everything; one that does not gets a part, in order and unharmed. */
+/* A receiver that keeps up gets everything; one that does not gets a part, in order and whole. */
 Test(broadcast, delivers_whole_events_or_says_that_some_are_lost)
 {
     rj_prng_t prng;

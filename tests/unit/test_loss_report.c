@@ -45,8 +45,8 @@ static int64_t align64(int64_t value)
     return (value + 63) / 64 * 64;
 }
 
-/* Readers in C stride by 48 + channel + source, readers in Java by the aligned channel: every entry must
- * begin where both look for it. */
+/* Readers in C stride by 48 + channel + source, readers in Java by the aligned channel: every entry
+ * must begin where both look for it. */
 Test(loss_report, keeps_the_place_of_both_kinds_of_reader)
 {
     char channel[64] = "", source[64] = "";

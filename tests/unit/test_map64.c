@@ -55,8 +55,8 @@ Test(map64, makes_one_key_of_two_ids)
     cr_assert_neq(rj_map64_key(1, 2), rj_map64_key(2, 1));
 }
 
-/* Keys from a small range, so that adding, finding and removing meet often and runs of full slots grow
- * together and are torn apart again. */
+/* Keys from a small range, so that adding, finding and removing meet often and runs of full slots
+ * grow together and are torn apart again. */
 Test(map64, behaves_as_an_array_does_under_any_sequence)
 {
     enum { KEYS = 64, ENTRIES = 48, STEPS = 50000 };

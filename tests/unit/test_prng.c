@@ -18,7 +18,8 @@ Test(prng, repeats_what_a_seed_gave)
     cr_assert_eq(different, 100);
 }
 
-/* What the definition of xoshiro256** gives from the state 1, 2, 3, 4. The first: rotl(2 * 5, 7) * 9. */
+/* What the definition of xoshiro256** gives from the state 1, 2, 3, 4. The first of them is
+ * rotl(2 * 5, 7) * 9. */
 Test(prng, follows_the_published_generator)
 {
     rj_prng_t prng = {{1, 2, 3, 4}};

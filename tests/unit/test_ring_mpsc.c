@@ -316,8 +316,8 @@ Test(ring_mpsc, hands_out_ids_and_keeps_the_heartbeat)
     cr_assert_eq(rj_hex_compare(section + CAPACITY + 640, "ff ff ff ff ff ff ff ff"), 8);
 }
 
-/* Random writes, claims, aborts and reads against a queue: what comes out is what went in, in order, and
- * space that nobody has claimed reads zero. */
+/* Random writes, claims, aborts and reads against a queue: what comes out is what went in, in
+ * order, and space that nobody has claimed reads zero. */
 Test(ring_mpsc, behaves_as_a_queue_does)
 {
     enum { STEPS = 30000, QUEUE_MAX = 256 };

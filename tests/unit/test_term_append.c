@@ -303,7 +303,7 @@ Test(term_append, copies_a_block_that_names_its_place)
     cr_assert_eq(rj_log_raw_tail(&fixture.log, 1), rj_tail_pack(-6, 192));
 }
 
-/* Messages of random lengths, shared and exclusive, are read back in order; a cleaner runs behind. */
+/* Messages of random lengths are read back in order while a cleaner runs behind. */
 static void round_trip(uint64_t seed, bool is_exclusive)
 {
     rj_prng_t prng;

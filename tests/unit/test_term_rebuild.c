@@ -72,8 +72,8 @@ Test(term_rebuild, fills_no_gap_in_which_data_has_arrived)
     cr_assert(rj_term_fill_gap(term, 64, 64, header, 5));
 }
 
-/* Datagrams of a whole term arrive in any order, some twice: after each one the gap scan agrees with a
- * list of what has arrived, and in the end every byte is in its place. */
+/* Datagrams of a whole term arrive in any order, some twice: after each one the gap scan agrees
+ * with a list of what has arrived, and in the end every byte is in its place. */
 Test(term_rebuild, agrees_with_a_list_of_what_has_arrived)
 {
     enum { PACKETS_MAX = TERM / 32 };

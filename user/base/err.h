@@ -2,9 +2,10 @@
 /* err.h - an error that reaches a person: a negative errno and one line of text.
  *
  * Units      `code` is a negative errno. Where a driver command fails for a reason that Aeron has
- * an error code for, `aeron_code` carries it (commands.md 10); 0 means "derive it". Ownership  the
- * caller owns the struct; the text lives inside it. Thread     the caller's. Errors     the text is
- * cut at RJ_ERR_TEXT_MAX; nothing else can go wrong.
+ *            an error code for, `aeron_code` carries it (commands.md 10); 0 means "derive it".
+ * Ownership  the caller owns the struct; the text lives inside it.
+ * Thread     the caller's.
+ * Errors     the text is cut at RJ_ERR_TEXT_MAX; nothing else can go wrong.
  *
  * Cold calls take `rj_err_t *err` last (NULL is allowed) and return through it in one line:
  *     return rj_fail(err, -EINVAL, "uri: term-length %d is not a power of two", n);

@@ -126,8 +126,8 @@ static size_t bucket_at_count(const rj_histogram_t *histogram, int64_t wanted, i
     return index;
 }
 
-/* How many values the percentile asks for, at least one. 99.9 % of 1000 is a hair above 999 in binary; the
- * factor keeps such a product from being rounded up to the next value. */
+/* How many values the percentile asks for, at least one. 99.9 % of 1000 is a hair above 999 in
+ * binary; the factor keeps such a product from being rounded up to the next value. */
 static int64_t count_at_percentile(const rj_histogram_t *histogram, double percentile)
 {
     if (percentile >= 100)

@@ -9,9 +9,11 @@
  *   width   1         | 2            | 4            | ...
  *
  * Units      the caller's; latencies are recorded in ns. Values below 0 count as 0, above the
- * maximum as the maximum (and as clipped). Ownership  the caller owns the struct; counts are heap
- * memory taken by open. Recording never allocates. Thread     one at a time. Errors     negative
- * errno.
+ *            maximum as the maximum (and as clipped).
+ * Ownership  the caller owns the struct; counts are heap memory taken by open. Recording never
+ *            allocates.
+ * Thread     one at a time.
+ * Errors     negative errno.
  */
 #ifndef RJ_BASE_HISTOGRAM_H
 #define RJ_BASE_HISTOGRAM_H

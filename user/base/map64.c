@@ -67,8 +67,7 @@ void *rj_map64_find(const rj_map64_t *map, int64_t key)
 }
 
 /* Closes the hole: every entry behind it, up to the next free slot, moves into the hole unless its
- * home lies between the hole and itself, for then the search for it starts behind the hole anyway.
- */
+ * home lies between the hole and itself, for then the search for it starts behind the hole. */
 static void close_hole(rj_map64_t *map, size_t hole)
 {
     size_t mask = map->slot_count - 1;

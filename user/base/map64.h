@@ -6,7 +6,8 @@
  *
  * Units      capacity in entries.
  * Ownership  the caller owns the struct and what the values point to; the table is heap memory
- * taken by open and given back by close. Nothing is allocated in between. Thread     one at a time.
+ *            taken by open and given back by close. Nothing is allocated in between.
+ * Thread     one at a time.
  * Errors     negative errno.
  */
 #ifndef RJ_BASE_MAP64_H

@@ -3,9 +3,10 @@
  *
  * Units      lengths in bytes.
  * Ownership  the caller owns the struct, which owns the mapping; the descriptor is closed before
- * open or create return. The path is not kept: who wants the file gone calls unlink. Thread any,
- * one at a time. Errors     negative errno, text in `err`. A file that another process truncates
- * after it was mapped kills this one with SIGBUS; no call can prevent that.
+ *            open or create return. The path is not kept: who wants the file gone calls unlink.
+ * Thread     any, one at a time.
+ * Errors     negative errno, text in `err`. A file that another process truncates after it was
+ *            mapped kills this one with SIGBUS; no call can prevent that.
  */
 #ifndef RJ_BASE_MAPFILE_H
 #define RJ_BASE_MAPFILE_H

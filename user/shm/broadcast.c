@@ -38,6 +38,27 @@ static void write_header(rj_broadcast_t *broadcast, int64_t offset, int32_t leng
     rj_store_relaxed_i32((int32_t *)(void *)(record + offsetof(rj_record_t, type)), type);
 }
 
+/* Receivers may read these bytes while they change, so both sides copy by words, atomically; the
+ * fences around the copies order them. The record's last word is filled up with zeros. */
+static void copy_in(uint8_t *to, const uint8_t *from, int32_t length)
+{
+    for (int32_t done = 0; done < length; done += (int32_t)sizeof(int64_t)) {
+        int64_t word = 0;
+        int32_t left = length - done;
+        memcpy(&word, from + done, left < 8 ? (size_t)left : sizeof(word));
+        rj_store_relaxed_i64((rj_shared_i64_t *)(void *)(to + done), word);
+    }
+}
+
+static void copy_out(uint8_t *to, const uint8_t *from, int32_t length)
+{
+    for (int32_t done = 0; done < length; done += (int32_t)sizeof(int64_t)) {
+        int64_t word = rj_load_relaxed_i64((const rj_shared_i64_t *)(const void *)(from + done));
+        int32_t left = length - done;
+        memcpy(to + done, &word, left < 8 ? (size_t)left : sizeof(word));
+    }
+}
+
 int rj_broadcast_transmit(rj_broadcast_t *broadcast, int32_t type, const void *body, int32_t length)
 {
     if (type < 1)
@@ -51,8 +72,8 @@ int rj_broadcast_transmit(rj_broadcast_t *broadcast, int32_t type, const void *b
     int64_t to_end = broadcast->capacity_bytes - offset;
     int64_t padding = record_bytes > to_end ? to_end : 0;
 
-    /* Receivers must see the intent before a byte of what it covers changes: pairs with the fence and
-     * the acquire in is_lapped. */
+    /* Receivers must see the intent before a byte of what it covers changes: pairs with the fence
+     * and the acquire in is_lapped. */
     rj_store_release_i64(&trailer->tail_intent, tail + padding + record_bytes);
     rj_fence_store_store();
     if (padding > 0) {
@@ -61,8 +82,7 @@ int rj_broadcast_transmit(rj_broadcast_t *broadcast, int32_t type, const void *b
         offset = 0;
     }
     write_header(broadcast, offset, length + RJ_RECORD_HEADER_BYTES, type);
-    if (length > 0)
-        memcpy(broadcast->data + offset + RJ_RECORD_HEADER_BYTES, body, (size_t)length);
+    copy_in(broadcast->data + offset + RJ_RECORD_HEADER_BYTES, body, length);
     rj_store_release_i64(&trailer->latest, tail);
     broadcast->tail_position = tail + record_bytes;
     /* Release: pairs with the acquire in rj_broadcast_receive. */
@@ -70,8 +90,8 @@ int rj_broadcast_transmit(rj_broadcast_t *broadcast, int32_t type, const void *b
     return 0;
 }
 
-/* Where the newest record begins; a value that no driver leaves is brought into range, so that adding to
- * it neither overflows nor unaligns. */
+/* Where the newest record begins; a value that no driver leaves is brought into range, so that
+ * adding to it neither overflows nor unaligns. */
 static int64_t latest_position(const rj_broadcast_receiver_t *receiver)
 {
     return rj_load_acquire_i64(&receiver->trailer->latest) & (INT64_MAX / 2) & ~INT64_C(7);
@@ -107,8 +127,8 @@ static int give_up(rj_broadcast_receiver_t *receiver)
     return -EOVERFLOW;
 }
 
-/* Reads a header that may be changing under our eyes; the length is bounded, so that what is copied by
- * it lies in the section. Returns 0 for one that cannot be. */
+/* Reads a header that may be changing under our eyes; the length is bounded, so that what is copied
+ * by it lies in the section. Returns 0 for one that cannot be. */
 static int32_t read_header(const rj_broadcast_receiver_t *receiver, int64_t position,
                            int32_t *ret_type)
 {
@@ -142,8 +162,8 @@ int rj_broadcast_receive(rj_broadcast_receiver_t *receiver, int32_t *ret_type, v
         return give_up(receiver);
     int32_t body_length = length - RJ_RECORD_HEADER_BYTES;
     if (body_length <= body_length_max)
-        memcpy(body, receiver->data + (position & receiver->mask) + RJ_RECORD_HEADER_BYTES,
-               (size_t)body_length);
+        copy_out(body, receiver->data + (position & receiver->mask) + RJ_RECORD_HEADER_BYTES,
+                 body_length);
     rj_fence_load_load();
     if (is_lapped(receiver, position))
         return give_up(receiver);

@@ -64,8 +64,8 @@ static void write_header(rj_cnc_header_t *header, const rj_cnc_params_t *params)
     header->file_page_size = params->file_page_size;
 }
 
-/* Points the struct's sections into the mapping; -ENODATA if they reach beyond it, -EINVAL for lengths
- * that a ring, a broadcast buffer or the counters cannot have. */
+/* Points the struct's sections into the mapping; -ENODATA if they reach beyond it, -EINVAL for
+ * lengths that a ring, a broadcast buffer or the counters cannot have. */
 static int locate_sections(rj_cnc_t *cnc)
 {
     rj_cnc_section_t *sections[] = {&cnc->to_driver, &cnc->to_clients, &cnc->counters_metadata,
@@ -114,7 +114,8 @@ void rj_cnc_publish(rj_cnc_t *cnc, int64_t epoch_ms)
     rj_ring_trailer_t *trailer = trailer_of(cnc);
     /* 0 means "no registration" in counters, so no client may get it. */
     rj_fetch_add_i64(&trailer->correlation_counter, 1);
-    /* Clients take a heartbeat of 0 or an old one for a dead driver: it comes before the version. */
+    /* Clients take a heartbeat of 0 or an old one for a dead driver: it comes before the version.
+     */
     rj_store_release_i64(&trailer->consumer_heartbeat_ms, epoch_ms);
     /* Release: pairs with the acquire of the version in rj_cnc_inspect. */
     rj_store_release_i32(&cnc->header->version, RJ_CNC_VERSION);

@@ -47,9 +47,9 @@ typedef struct rj_cnc_params {
     int64_t pid;
 } rj_cnc_params_t;
 
-/* The length of the file for these parameters; -EINVAL, with the parameter named, for lengths that no
- * client could use: buffers that are no power of two, an unaligned section, a file above 2^31 - 1. The
- * narrower limits of Aeron's options are the configuration's. */
+/* The length of the file for these parameters; -EINVAL, with the parameter named, for lengths that
+ * no client could use: buffers that are no power of two, an unaligned section, a file above
+ * 2^31 - 1. The narrower limits of Aeron's options are the configuration's. */
 int64_t rj_cnc_file_length(const rj_cnc_params_t *params, rj_err_t *err);
 
 /* Driver: creates <directory>/cnc.dat with everything but the version; -EEXIST if another driver

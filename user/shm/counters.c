@@ -44,8 +44,8 @@ void rj_counters_close(rj_counters_t *counters)
     *counters = (rj_counters_t){0};
 }
 
-/* Takes the oldest freed id that may be used again out of the queue, or RJ_COUNTER_ID_NULL. The clock may
- * have been set back, so a younger one can be due before an older one. */
+/* Takes the oldest freed id that may be used again out of the queue, or RJ_COUNTER_ID_NULL. The
+ * clock may have been set back, so a younger one can be due before an older one. */
 static int32_t take_freed_id(rj_counters_t *counters, int64_t epoch_ms)
 {
     int32_t before_id = RJ_COUNTER_ID_NULL;

@@ -161,7 +161,7 @@ int rj_dir_probe(const char *path, int64_t driver_timeout_ms, int64_t epoch_ms,
     return 0;
 }
 
-/* Keeps a dead driver's errors in a text file beside its directory. Failing to do so stops nobody. */
+/* Keeps a dead driver's errors in a text file beside its directory. Failure stops nobody. */
 static void save_errors(const char *path, int64_t epoch_ms)
 {
     rj_cnc_t cnc;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* error_log.h - the distinct errors of a driver, each with a count and two times.
  *
- *   | length i32 | count i32 | last ms i64 | first ms i64 | text ... |   8-byte aligned, never
- * removed
+ *   | length i32 | count i32 | last ms i64 | first ms i64 | text ... |   8-byte aligned
  *
  * Units      epoch ms, passed in.
  * Ownership  the writer owns a private list on the heap (clients can write the section); the
- * section belongs to its mapping. Thread     writer: one. Reader: any. Errors     negative errno.
+ *            section belongs to its mapping.
+ * Thread     writer: one. Reader: any.
+ * Errors     negative errno.
  */
 #ifndef RJ_SHM_ERROR_LOG_H
 #define RJ_SHM_ERROR_LOG_H

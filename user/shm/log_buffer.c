@@ -109,8 +109,8 @@ static void write_default_header(rj_log_metadata_t *metadata, const rj_log_param
     memcpy(metadata->default_header, &header, sizeof(header));
 }
 
-/* The partition of the start term begins at its offset; the two that follow carry the ids they would
- * have had one round ago, which is what rotation expects to find. */
+/* The partition of the start term begins at its offset; the two that follow carry the ids they
+ * would have had one round ago, which is what rotation expects to find. */
 static void write_tails(rj_log_metadata_t *metadata, const rj_log_params_t *params)
 {
     int32_t term_count = rj_term_count(params->start_term_id, params->initial_term_id);
@@ -163,7 +163,8 @@ static void write_metadata(rj_log_metadata_t *metadata, const rj_log_params_t *p
     metadata->spies_simulate_connection = params->spies_simulate_connection;
     metadata->tether = params->tether;
     metadata->type = params->type;
-    /* Last, as Aeron does. Pairs with rj_log_end_of_stream; the event orders the file as a whole. */
+    /* Last, as Aeron does. Pairs with rj_log_end_of_stream; the event orders the file as a whole.
+     */
     rj_store_release_i64(&metadata->end_of_stream_position, INT64_MAX);
 }
 

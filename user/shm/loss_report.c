@@ -31,8 +31,8 @@ static int64_t entry_length(int64_t channel_length, int64_t source_length)
     return source_offset(channel_length) + (int64_t)sizeof(int32_t) + source_length;
 }
 
-/* As Aeron: the C reader takes its stride from the bare lengths, the Java reader from the aligned ones.
- * Where that differs the C reader would lose its place; blanks behind the channel prevent it. */
+/* As Aeron: the C reader takes its stride from the bare lengths, the Java reader from the aligned
+ * ones. Where that differs the C reader would lose its place; blanks behind the channel help. */
 static int64_t stored_channel_length(int64_t channel_length, int64_t source_length)
 {
     int64_t bare = (int64_t)offsetof(rj_loss_entry_t, channel) + channel_length +
@@ -113,7 +113,7 @@ int32_t rj_loss_observe(rj_loss_observed_t *observed, int32_t term_id, int32_t o
     return fresh;
 }
 
-/* Copies an i32 length and points to the text behind it; false unless both lie within `left` bytes. */
+/* Copies an i32 length and points to the text behind it; false unless both lie in `left` bytes. */
 static bool read_text(const uint8_t *bytes, int64_t left, const char **ret_text,
                       int32_t *ret_length)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* loss_report.h - which images lost how many bytes, for tools that read loss-report.dat.
  *
- *   | count i64 | bytes i64 | first ms | last ms | session | stream | i32 + channel | i32 + source
- * |
+ *   | count i64 | bytes i64 | first, last ms | session | stream | i32 + channel | i32 + source |
  *
  * Units      bytes; epoch ms, passed in.
  * Ownership  the writer is a view over mapped memory and needs no close.

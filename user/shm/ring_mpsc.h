@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ring_mpsc.h - commands from many clients to one driver, in memory that all of them map.
  *
- *   | records, 8-byte aligned, none wraps | trailer 768: tail, head cache, head, correlation,
- * heartbeat |
+ *   | records, 8-byte aligned, none wraps | trailer 768: tail, head, correlation id, heartbeat |
  *
  * A record's length is 0 where nothing has begun, negative while it is written, positive when
  * complete. The consumer zeroes what it consumed before it releases the head: producers and unblock
@@ -49,8 +48,8 @@ typedef rj_ring_action_t (*rj_ring_handler_t)(void *context, int32_t type, const
  * a power of two of at least 8 and the section is 8-byte aligned. Nothing is written. */
 int rj_ring_mpsc_attach(rj_ring_mpsc_t *ring, uint8_t *section, int64_t section_length);
 
-/* Producer: copies a message in. -EAGAIN when full, -EINVAL for a type below 1, -EMSGSIZE, -EBADMSG if
- * somebody has spoilt the tail. */
+/* Producer: copies a message in. -EAGAIN when full, -EINVAL for a type below 1, -EMSGSIZE, -EBADMSG
+ * if somebody has spoilt the tail. */
 int rj_ring_mpsc_write(rj_ring_mpsc_t *ring, int32_t type, const void *body, int32_t length);
 
 /* Producer: claims room and gives the address of the body, which is published by commit or turned

@@ -6,8 +6,9 @@
  *
  * Units      counts in messages.
  * Ownership  the caller owns the struct; the slots are heap memory taken by open. Nothing is
- * allocated afterwards. Thread     one producer, one consumer; open and close by whoever starts and
- * stops both. Errors     open: negative errno. A full or empty ring is an answer, not an error.
+ *            allocated afterwards.
+ * Thread     one producer, one consumer; open and close by whoever starts and stops both.
+ * Errors     open: negative errno. A full or empty ring is an answer, not an error.
  */
 #ifndef RJ_SHM_RING_SPSC_H
 #define RJ_SHM_RING_SPSC_H

@@ -131,7 +131,7 @@ static int64_t limit_status(const rj_log_t *log, int64_t position, int64_t lengt
     return rj_log_is_connected(log) ? RJ_APPEND_BACK_PRESSURED : RJ_APPEND_NOT_CONNECTED;
 }
 
-/* 0 if a message of that length may begin at `position`. The limit is looked at before the length. */
+/* 0 if a message of that length may begin at `position`. The limit comes before the length. */
 static inline int64_t check_start(const rj_log_t *log, int64_t position, int64_t limit_position,
                                   int64_t length, int32_t length_max)
 {

@@ -7,7 +7,7 @@
  * into fragments. Who passes the end of a term pads it and rotates.
  *
  * Units      lengths in bytes, positions in stream bytes.
- * Ownership  the caller's log and bytes; nothing is kept but the log's address in rj_appender_t.
+ * Ownership  the caller's log and bytes; nothing is kept but the log's address in rj_exclusive_t.
  * Thread     shared: any number; exclusive: one.
  * Errors     the six codes below, as Aeron's clients return them. No errno here.
  */

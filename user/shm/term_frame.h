@@ -3,8 +3,9 @@
  *
  * Units      offsets and lengths in bytes. A frame occupies its length rounded up to 32.
  * Ownership  the caller's term memory. Offsets are multiples of 32 inside the term: the caller
- * checks. Thread     publishers write, everybody reads; the frame length publishes the rest of the
- * frame. Errors     none. A length read here is whatever a client wrote: check it before using it.
+ *            checks.
+ * Thread     publishers write, everybody reads; the frame length publishes the rest of the frame.
+ * Errors     none. A length read here is whatever a client wrote: check it before using it.
  */
 #ifndef RJ_SHM_TERM_FRAME_H
 #define RJ_SHM_TERM_FRAME_H

@@ -5,7 +5,7 @@
  * Ownership  the caller's term memory, read only.
  * Thread     any.
  * Errors     none. A frame that reaches beyond the limit, which only a client's scribbling can
- * make, counts as ending there.
+ *            make, counts as ending there.
  */
 #ifndef RJ_SHM_TERM_GAP_H
 #define RJ_SHM_TERM_GAP_H

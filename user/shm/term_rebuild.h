@@ -5,7 +5,7 @@
  * Ownership  the caller's term memory; the packet is only read.
  * Thread     the image's engine, which alone writes the term.
  * Errors     none; the caller has checked the packet (spec shm.md 15.2): a multiple of 32 as
- * offset, at least a header of bytes, nothing beyond the term's end.
+ *            offset, at least a header of bytes, nothing beyond the term's end.
  */
 #ifndef RJ_SHM_TERM_REBUILD_H
 #define RJ_SHM_TERM_REBUILD_H

@@ -5,7 +5,7 @@
  * Ownership  the caller's term memory, read only.
  * Thread     the sender's.
  * Errors     in the result: RJ_TERM_SCAN_CORRUPT says that a client wrote a length no frame can
- * have.
+ *            have.
  */
 #ifndef RJ_SHM_TERM_SCAN_H
 #define RJ_SHM_TERM_SCAN_H
@@ -16,10 +16,12 @@
 
 #define RJ_TERM_SCAN_CORRUPT INT32_MIN
 
-/* available > 0: so many bytes from the offset go out as one datagram, then the position moves on
- * by available + padding; the 32 bytes of a padding header come last in a datagram; available = 0:
- * nothing is there; available < 0: one frame is there and does not fit (its aligned length,
- * negated); RJ_TERM_SCAN_CORRUPT: the frame at the offset cannot be; the publication is broken. */
+/* What lies at the offset:
+ *   available > 0         so many bytes go out as one datagram, then the position moves on by
+ *                         available + padding; the 32 bytes of a padding header come last
+ *   available = 0         nothing yet
+ *   available < 0         one frame that does not fit (its aligned length, negated)
+ *   RJ_TERM_SCAN_CORRUPT  a frame that cannot be: the publication is broken */
 typedef struct rj_term_scan {
     int32_t available;
     int32_t padding;

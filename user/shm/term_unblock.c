@@ -13,8 +13,8 @@ static bool is_still_empty(const uint8_t *term, int32_t begin, int32_t end)
     return true;
 }
 
-/* A claim that was begun says how long it is. One that no claim can be is a client's scribbling: then
- * everything up to the tail is given up. */
+/* A claim that was begun says how long it is. One that no claim can be is a client's scribbling:
+ * then everything up to the tail is given up. */
 static bool free_begun_claim(const rj_log_t *log, uint8_t *term, int32_t offset,
                              int32_t tail_offset, int32_t frame_length, int32_t term_id)
 {
@@ -27,8 +27,8 @@ static bool free_begun_claim(const rj_log_t *log, uint8_t *term, int32_t offset,
     return true;
 }
 
-/* A claim that was never begun is as long as the way to the next frame, or to the end of a term that the
- * tail has passed. */
+/* A claim that was never begun is as long as the way to the next frame, or to the end of a term
+ * that the tail has passed. */
 static bool free_silent_claim(const rj_log_t *log, uint8_t *term, int32_t offset,
                               int32_t tail_offset, int32_t term_count, int32_t term_id)
 {

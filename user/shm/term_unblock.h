@@ -6,8 +6,8 @@
  * Units      positions in stream bytes.
  * Ownership  the caller's log.
  * Thread     the conductor's. Never for an exclusive publication whose client lives: it writes its
- * tail before its frames, and a hole is normal there. Errors     none; every offset read from the
- * log is bounded by the term.
+ *            tail before its frames, and a hole is normal there.
+ * Errors     none; every offset read from the log is bounded by the term.
  */
 #ifndef RJ_SHM_TERM_UNBLOCK_H
 #define RJ_SHM_TERM_UNBLOCK_H
