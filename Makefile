@@ -22,6 +22,8 @@ WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-pro
 ifeq ($(shell $(CC) --version 2>/dev/null | grep -c clang),0)
 # Sanitizers add branches that the null-dereference analysis takes for ours.
 WARN    += -Wduplicated-cond -Wlogical-op $(if $(SAN),,-Wnull-dereference)
+# Bare fences: the fields around them are atomic, which is what the thread sanitizer looks at.
+WARN    += $(if $(findstring thread,$(SAN)),-Wno-tsan)
 endif
 WERROR  ?= $(if $(CI),-Werror)
 HARDEN  := -fstack-protector-strong $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
