@@ -35,7 +35,7 @@ Test(log, prints_up_to_the_level)
     rj_logger_warn("slow");
     rj_logger_info("hidden");
     rj_logger_debug("hidden");
-    cr_assert_str_eq(caught(), "error: disk 1\nwarn: slow\n");
+    cr_assert_str_eq(caught(), "ERROR: disk 1\nWARNING: slow\n");
 }
 
 Test(log, gives_the_journal_its_priorities)

@@ -20,7 +20,7 @@ void rj_logger_init(rj_logger_level_t level, rj_logger_form_t form)
 static const char *prefix_of(rj_logger_level_t level)
 {
     static const char *const prefixes[2][4] = {
-        [RJ_LOGGER_PLAIN] = {"error: ", "warn: ", "info: ", "debug: "},
+        [RJ_LOGGER_PLAIN] = {"ERROR: ", "WARNING: ", "INFO: ", "DEBUG: "},
         [RJ_LOGGER_JOURNAL] = {"<3>", "<4>", "<6>", "<7>"},
     };
     return prefixes[atomic_load_explicit(&logger_form, memory_order_relaxed)][level];

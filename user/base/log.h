@@ -17,7 +17,7 @@ typedef enum rj_logger_level {
 } rj_logger_level_t;
 
 typedef enum rj_logger_form {
-    RJ_LOGGER_PLAIN,   /* "warn: text" */
+    RJ_LOGGER_PLAIN,   /* "WARNING: text", as Aeron's driver prints it */
     RJ_LOGGER_JOURNAL, /* "<4>text", which journald reads as a priority */
 } rj_logger_form_t;
 

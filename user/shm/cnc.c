@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "shm/dir.h"
 
+#include <assert.h>
 #include <errno.h>
 
 enum { CAPACITY_MIN = 1024, SECTION_ALIGNMENT = 128 };
@@ -106,17 +107,17 @@ int rj_cnc_create(rj_cnc_t *cnc, const char *directory, const rj_cnc_params_t *p
         return code;
     cnc->header = (rj_cnc_header_t *)(void *)cnc->file.bytes;
     write_header(cnc->header, params);
-    return locate_sections(cnc);
+    code = locate_sections(cnc);
+    assert(code == 0); /* the parameters have been checked */
+    /* 0 means "no registration" in counters, so neither driver nor client may get it as an id. */
+    rj_fetch_add_i64(&trailer_of(cnc)->correlation_counter, 1);
+    return code;
 }
 
 void rj_cnc_publish(rj_cnc_t *cnc, int64_t epoch_ms)
 {
-    rj_ring_trailer_t *trailer = trailer_of(cnc);
-    /* 0 means "no registration" in counters, so no client may get it. */
-    rj_fetch_add_i64(&trailer->correlation_counter, 1);
-    /* Clients take a heartbeat of 0 or an old one for a dead driver: it comes before the version.
-     */
-    rj_store_release_i64(&trailer->consumer_heartbeat_ms, epoch_ms);
+    /* Before the version: clients take a heartbeat of 0 or an old one for a dead driver. */
+    rj_store_release_i64(&trailer_of(cnc)->consumer_heartbeat_ms, epoch_ms);
     /* Release: pairs with the acquire of the version in rj_cnc_inspect. */
     rj_store_release_i32(&cnc->header->version, RJ_CNC_VERSION);
     rj_mapfile_sync(&cnc->file);

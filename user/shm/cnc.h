@@ -52,13 +52,13 @@ typedef struct rj_cnc_params {
  * 2^31 - 1. The narrower limits of Aeron's options are the configuration's. */
 int64_t rj_cnc_file_length(const rj_cnc_params_t *params, rj_err_t *err);
 
-/* Driver: creates <directory>/cnc.dat with everything but the version; -EEXIST if another driver
- * was faster. */
+/* Driver: creates <directory>/cnc.dat with everything but heartbeat and version, correlation id 0
+ * taken; -EEXIST if another driver was faster. */
 int rj_cnc_create(rj_cnc_t *cnc, const char *directory, const rj_cnc_params_t *params,
                   rj_err_t *err);
 
-/* Driver: burns correlation id 0, stores the heartbeat, then the version: from here on clients use
- * the file, so ring, counters and their labels must be complete. */
+/* Driver: stores the heartbeat, then the version: from here on clients use the file, so ring,
+ * counters and their labels must be complete. */
 void rj_cnc_publish(rj_cnc_t *cnc, int64_t epoch_ms);
 
 /* Driver: says that it ends in good order (heartbeat -1). To be followed by rj_cnc_close. */

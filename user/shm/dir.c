@@ -179,9 +179,9 @@ static void save_errors(const char *path, int64_t epoch_ms)
                  zone) < (int)sizeof(file))
         count = rj_error_log_save(cnc.error_log.bytes, cnc.error_log.length_bytes, file, &err);
     if (count > 0)
-        rj_logger_warn("existing errors saved to: %s", file);
+        rj_logger_warn("Existing errors saved to: %s", file);
     else if (count < 0)
-        rj_logger_warn("existing errors of %s are lost: %s", path, strerror(-count));
+        rj_logger_warn("Existing errors of %s are lost: %s", path, strerror(-count));
     rj_cnc_close(&cnc);
 }
 
