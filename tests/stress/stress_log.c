@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Several publishers append to one shared log while a subscriber reads and a conductor cleans behind
- * it and moves the limit: every message arrives once, whole, in its publisher's order. */
+/* Several publishers append to one shared log while a subscriber reads and a conductor cleans
+ * behind it and moves the limit: every message arrives once, whole, in its publisher's order. */
 #include "base/clock.h"
 #include "base/prng.h"
 #include "shm/counters.h"
