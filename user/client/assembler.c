@@ -122,10 +122,10 @@ static session_t *find_or_add_session(rj_assembler_t *assembler, int32_t session
 
 static bool reserve(const rj_assembler_t *assembler, session_t *session, size_t length)
 {
-    if (length <= session->capacity)
-        return true;
     if (length > assembler->message_length_max)
         return false;
+    if (length <= session->capacity)
+        return true;
     size_t capacity = session->capacity != 0 ? session->capacity : CAPACITY_FIRST;
     while (capacity < length)
         capacity *= 2;
