@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares media drivers: same clients, same wire, taking turns.
+
+What counts is the CPU time per message of all drivers together; rates follow whatever else the
+machine does. A figure is the median of the rounds, a ratio the median of the ratios within each
+round, and next to it stands how far single rounds were apart. Below 10 % nothing is a difference.
+"""
+import argparse
+import configparser
+import csv
+import os
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rig import Failure, Rig
+
+HERE = Path(__file__).parent
+NOISE = 0.10
+STREAM_PORT, PING_PORT, PONG_PORT = 24100, 24101, 24102
+CLIENT_SLEEP = "50us"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    kind: str
+    length: int
+    settings: dict
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work a measurement is."""
+    rounds: int
+    seconds: int
+    pings: int
+
+
+FULL = Effort(rounds=7, seconds=3, pings=10000)
+QUICK = Effort(rounds=2, seconds=2, pings=4000)
+
+
+def read_scenarios(only):
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str
+    with open(HERE / "scenarios.ini", encoding="utf-8") as file:
+        parser.read_file(file)
+    unknown = set(only) - set(parser.sections())
+    if unknown:
+        raise Failure(f"no such scenario: {', '.join(sorted(unknown))}")
+    return [
+        Scenario(name, parser[name]["kind"], parser[name].getint("length"),
+                 {key: value for key, value in parser[name].items() if key.isupper()})
+        for name in parser.sections() if not only or name in only]
+
+
+class Bench:
+    """The contenders' commands, and one measurement of each kind."""
+
+    def __init__(self, rig, options, effort):
+        self.rig = rig
+        self.options = options
+        self.effort = effort
+
+    def driver_command(self, contender):
+        """`official`, `ramjet`, or `ramjet:TRANSPORT`."""
+        name, _, transport = contender.partition(":")
+        if name == "official":
+            return [self.options.official]
+        if name != "ramjet":
+            raise Failure(f"no such contender: {contender}")
+        return [self.options.ramjet, "driver",
+                *(["--transport", transport] if transport else [])]
+
+    def measure(self, scenario, contender):
+        hosts = ["h1"] if scenario.kind == "ipc" else ["h1", "h2"]
+        command = self.driver_command(contender)
+        drivers = [self.rig.start_driver(host, command, scenario.settings) for host in hosts]
+        try:
+            directories = [directory for _, directory in drivers]
+            before = [driver.cpu_ns() for driver, _ in drivers]
+            run = self.ping if scenario.kind == "ping" else self.stream
+            row = run(scenario, directories[0], directories[-1], hosts[-1])
+            after = [driver.cpu_ns() for driver, _ in drivers]
+        finally:
+            self.rig.stop_all()
+        cpu = [b - a for a, b in zip(before, after)]
+        row["cpu_ns_per_message"] = sum(cpu) / row["messages"]
+        for host, ns in zip(hosts, cpu):
+            row[f"cpu_ns_{host}"] = ns
+        return row
+
+    def client(self, what, host, directory, *arguments):
+        return self.rig.start(
+            what, host, [self.options.ramjet, what, "--dir", str(directory), "--json",
+                         "--idle-sleep", CLIENT_SLEEP, *arguments])
+
+    def stream(self, scenario, sender, receiver, receiving_host):
+        channel = ("aeron:ipc" if scenario.kind == "ipc" else
+                   f"aeron:udp?endpoint=10.0.0.2:{STREAM_PORT}")
+        sub = self.client("sub", receiving_host, receiver, "--channel", channel, "--discard",
+                          "--until-eos")
+        pub = self.client("pub", "h1", sender, "--channel", channel, "--flat-out",
+                          "--length", str(scenario.length), "--duration", f"{self.effort.seconds}s")
+        sent = pub.finish()
+        got = sub.finish()
+        if sent["messages"] != got["messages"] or sent["bytes"] != got["bytes"]:
+            raise Failure(f"{scenario.name}: {sent['messages']} sent, {got['messages']} received")
+        return {key: got[key] for key in ("messages", "seconds", "messages_per_s",
+                                          "megabytes_per_s", "naks_count", "lost_bytes")}
+
+    def ping(self, scenario, sender, receiver, receiving_host):
+        channels = ("--channel", f"aeron:udp?endpoint=10.0.0.2:{PING_PORT}",
+                    "--reply-channel", f"aeron:udp?endpoint=10.0.0.1:{PONG_PORT}")
+        self.client("pong", receiving_host, receiver, *channels)
+        got = self.client("ping", "h1", sender, *channels, "--length", str(scenario.length),
+                          "--messages", str(self.effort.pings), "--warmup", "500").finish()
+        return {"messages": got["count"],
+                **{key: got[key] for key in ("p50_us", "p90_us", "p99_us", "max_us")}}
+
+
+def median(rows, key):
+    return statistics.median(row[key] for row in rows)
+
+
+def compare(rows, base, key):
+    """Median, least and greatest of the ratios within each round."""
+    ratios = [row[key] / other[key] for row, other in zip(rows, base)]
+    return statistics.median(ratios), min(ratios), max(ratios)
+
+
+FIGURES = {
+    "stream": (("messages_per_s", "messages/s", "{:,.0f}"),
+               ("cpu_ns_per_message", "CPU ns/message", "{:,.0f}")),
+    "ping": (("p50_us", "p50 us", "{:,.0f}"),
+             ("p99_us", "p99 us", "{:,.0f}")),
+}
+
+
+def table_lines(scenarios, contenders, results):
+    """One line for each figure of each contender, against the last contender."""
+    *challengers, base = range(len(contenders))
+    yield ["scenario", "driver", "figure", "median", contenders[base], "ratio", "of single rounds"]
+    for scenario in scenarios:
+        for number in challengers:
+            rows, against = results[scenario.name, number], results[scenario.name, base]
+            if not against:
+                continue
+            for key, title, form in FIGURES["ping" if scenario.kind == "ping" else "stream"]:
+                ratio, low, high = compare(rows, against, key)
+                yield [scenario.name, contenders[number], title, form.format(median(rows, key)),
+                       form.format(median(against, key)), f"{ratio:.2f}", f"{low:.2f} to {high:.2f}"]
+
+
+def print_table(lines):
+    lines = list(lines)
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for line in lines:
+        cells = [text.ljust(width) if column < 3 else text.rjust(width)
+                 for column, (text, width) in enumerate(zip(line, widths))]
+        print("  ".join(cells).rstrip())
+
+
+def commit():
+    done = subprocess.run(["git", "-C", str(HERE), "describe", "--always", "--dirty"],
+                          capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def processor():
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def print_settings(scenarios, effort, options):
+    print(f"commit {commit()}, kernel {platform.release()}, {os.cpu_count()} x {processor()}")
+    print(f"{effort.rounds} rounds of {effort.seconds} s or {effort.pings} round trips; one direct "
+          f"veth pair, MTU 1500; clients sleep {CLIENT_SLEEP} when idle")
+    print("CPU is that of all drivers, user and system; official is the C driver of crate "
+          f"{Path(options.official).parts[-3].split('-')[1]}")
+    said = {}
+    for scenario in scenarios:
+        said.setdefault(tuple(scenario.settings.items()), []).append(scenario.name)
+    for settings, names in said.items():
+        print(f"{', '.join(names) if len(said) > 1 else 'all drivers'}: "
+              f"{' '.join(f'{key}={value}' for key, value in settings)}")
+
+
+class Record:
+    """The raw figures as CSV, written as they come: what was measured outlives an interrupt."""
+
+    FIELDS = ("commit", "kernel", "time", "round", "scenario", "driver", "messages", "seconds",
+              "messages_per_s", "megabytes_per_s", "cpu_ns_per_message", "cpu_ns_h1", "cpu_ns_h2",
+              "naks_count", "lost_bytes", "p50_us", "p90_us", "p99_us", "max_us")
+
+    def __init__(self, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = open(path, "w", newline="", encoding="utf-8")
+        self.writer = csv.DictWriter(self.file, self.FIELDS)
+        self.writer.writeheader()
+        self.same = {"commit": commit(), "kernel": platform.release()}
+
+    def add(self, row, **where):
+        self.writer.writerow({**self.same, "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
+                              **where, **row})
+        self.file.flush()
+
+
+def run(options, effort, scenarios, record):
+    """Measures everything; contenders take turns, and who begins changes with the round."""
+    contenders = options.contenders.split(",")
+    results = {(scenario.name, number): []
+               for scenario in scenarios for number in range(len(contenders))}
+    with Rig(options.ramjet) as rig:
+        bench = Bench(rig, options, effort)
+        for turn in range(effort.rounds):
+            for scenario in scenarios:
+                order = list(range(len(contenders)))
+                for number in order if turn % 2 == 0 else reversed(order):
+                    if sys.stderr.isatty():
+                        print(f"\rround {turn + 1} of {effort.rounds}: {scenario.name} on "
+                              f"{contenders[number]}\033[K", end="", file=sys.stderr)
+                    row = bench.measure(scenario, contenders[number])
+                    results[scenario.name, number].append(row)
+                    record.add(row, round=turn + 1, scenario=scenario.name,
+                               driver=contenders[number])
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    print_table(table_lines(scenarios, contenders, results))
+
+
+def parse():
+    parser = argparse.ArgumentParser(description="Compares media drivers.")
+    parser.add_argument("--ramjet", required=True, help="our binary")
+    parser.add_argument("--official", required=True, help="the official C driver's binary")
+    parser.add_argument("--contenders", default="ramjet,official",
+                        help="official, ramjet or ramjet:TRANSPORT; the last is the base "
+                             "(%(default)s); official,official shows the noise")
+    parser.add_argument("--only", default="", help="scenarios, separated by commas")
+    parser.add_argument("--rounds", type=int, help=f"{FULL.rounds}, or {QUICK.rounds} when quick")
+    parser.add_argument("--quick", action="store_true", help="two short rounds")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for the CSV")
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
+    effort = QUICK if options.quick else FULL
+    effort = replace(effort, rounds=options.rounds or effort.rounds)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        scenarios = read_scenarios([name for name in options.only.split(",") if name])
+        path = options.results / f"{time.strftime('%Y%m%d-%H%M%S')}-{commit()}.csv"
+        print_settings(scenarios, effort, options)
+        run(options, effort, scenarios, Record(path))
+        print(f"A ratio between {1 - NOISE:.2f} and {1 + NOISE:.2f} is no difference. "
+              f"All figures: {os.path.relpath(path)}")
+    except Failure as failure:
+        sys.exit(f"bench: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
