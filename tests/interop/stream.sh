@@ -8,8 +8,8 @@
 #
 # DRIVER is ramjet, java or c. Without `to` both clients use one driver; with a lab the driver
 # `from` runs on its host h1 and `to` on h2. While the stream flows, PROGRAM may look at the
-# drivers: it finds FROM_DIR, TO_DIR, CHANNEL and JAR in its environment, and fails by its exit
-# status.
+# drivers: it finds FROM_DIR, TO_DIR and CHANNEL in its environment, which is also prepared for
+# `java CLASS`, and fails by its exit status.
 #
 # Prints `ok NAME` or `not ok NAME` and what went wrong. Everything it started ends with it, by
 # process id, and its shared memory is removed, however it ends. Logs stay for what failed, in
@@ -40,7 +40,7 @@ logs=$build/interop/$(echo "$name" | tr -s ' ,' '--')-$$
 fail() {
     echo "not ok $name"
     echo "    | $*"
-    for log in "$logs"/*.err "$logs"/*.out; do
+    for log in "$logs"/*.err "$logs"/pub.out "$logs"/sub.out; do
         [ ! -s "$log" ] || tail -n 5 "$log" | sed "s/^/    | $(basename "$log"): /"
     done
     exit 1
@@ -158,7 +158,8 @@ finish() {
 # Runs `during` against the drivers. That messages flow by then is for it to await.
 look() {
     [ -n "$during" ] || return 0
-    FROM_DIR=$shm/from TO_DIR=$shm/$to_name CHANNEL=$uri JAR=$jar \
+    FROM_DIR=$shm/from TO_DIR=$shm/$to_name CHANNEL=$uri CLASSPATH=$jar:$classes \
+        JDK_JAVA_OPTIONS="-XX:+UseSerialGC --add-opens java.base/jdk.internal.misc=ALL-UNNAMED" \
         timeout "$limit" "$during" >"$logs/during.out" 2>"$logs/during.err" ||
         fail "$(basename "$during") says no"
 }
@@ -192,6 +193,13 @@ subscriber=$pid
 start_client pub "$pub" from h1 "kind=$kind" "rate=$rate"
 publisher=$pid
 look
+# A client that fails leaves the other one waiting for nothing.
+while kill -0 "$publisher" 2>/dev/null && kill -0 "$subscriber" 2>/dev/null; do
+    sleep 0.1
+done
+if kill -0 "$publisher" 2>/dev/null; then
+    finish sub "$subscriber"
+fi
 finish pub "$publisher"
 finish sub "$subscriber"
 
