@@ -82,7 +82,7 @@ grep -nE '(^|[^A-Za-z0-9_.])/(work|root|home|tmp/rj)/[A-Za-z0-9]' $all /dev/null
 # shellcheck disable=SC2086
 grep -nE 'https?://[a-z0-9.-]*(maven|pypi|pythonhosted|crates|debian|npmjs|golang)' $all /dev/null |
     sed 's/\(:[0-9]*:\).*/\1 the host of a registry; its client knows it/' >>"$breaches" || true
-echo "$all" | grep -E '(^|/)(util|utils|common|helper|helpers|misc)\.[a-z]+$' |
+echo "$all" | grep -E '(^|/)(util|utils|common|helpers|misc)\.[a-z]+$' |
     sed 's/$/:1: a name that says nothing/' >>"$breaches" || true
 
 # Every file says its licence first (after the line that names the interpreter).

@@ -29,8 +29,11 @@ struct rj_send_endpoint;
 struct rj_subscriber_position;
 
 enum {
-    RJ_ENGINE_RING_MESSAGES = 1024,
-    RJ_ENGINE_RING_RESERVE = 64,
+    /* One command of a client, or one timer event, may end thousands of streams at once. Memory
+     * that is never used is never touched. */
+    RJ_ENGINE_COMMAND_RING = 131072,
+    RJ_ENGINE_COMMANDS_RESERVE = RJ_ENGINE_COMMAND_RING / 2,
+    RJ_ENGINE_EVENT_RING = 4096,
 };
 
 typedef enum rj_engine_command_type {

@@ -23,7 +23,7 @@ void rj_engine_flush_counts(rj_engine_t *engine)
 rj_engine_event_t *rj_engine_claim_event(rj_engine_t *engine, rj_engine_event_type_t type)
 {
     rj_engine_event_t *event = rj_ring_spsc_claim(&engine->events);
-    if (event == NULL || rj_ring_spsc_free_count(&engine->events) <= RJ_ENGINE_RING_MESSAGES / 2) {
+    if (event == NULL || rj_ring_spsc_free_count(&engine->events) <= RJ_ENGINE_EVENT_RING / 2) {
         engine->stats.events_dropped++;
         return NULL;
     }
@@ -171,10 +171,10 @@ static int take_memory(rj_engine_t *engine, rj_err_t *err)
     int result = rj_send_batch_open(&engine->batch, engine->params.ports[0], err);
     if (result == 0)
         result = rj_ring_spsc_open(&engine->commands, sizeof(rj_engine_command_t),
-                                   RJ_ENGINE_RING_MESSAGES, err);
+                                   RJ_ENGINE_COMMAND_RING, err);
     if (result == 0)
-        result = rj_ring_spsc_open(&engine->events, sizeof(rj_engine_event_t),
-                                   RJ_ENGINE_RING_MESSAGES, err);
+        result = rj_ring_spsc_open(&engine->events, sizeof(rj_engine_event_t), RJ_ENGINE_EVENT_RING,
+                                   err);
     if (result == 0)
         result = rj_ring_spsc_open(&engine->owed, sizeof(rj_owed_event_t), RJ_ENGINE_OWED_MAX, err);
     return result;
