@@ -1,0 +1,673 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images: from a SETUP to the log that its subscribers read, and to its end (commands.md 5.7). */
+#include "driver/conductor_state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/bits.h"
+
+enum {
+    EOS_SM_COUNT = 5,      /* status messages that tell the sender of the end, before it is one */
+    LOSS_ENTRY_NONE = -1,  /* nothing reported yet */
+    LOSS_REPORT_FULL = -2, /* this image reports nothing any more */
+    COUNTER_HWM = 0,
+    COUNTER_POS = 1,
+    COUNTER_NAKS = 2,
+};
+
+static void tell(rj_conductor_t *conductor, const rj_engine_command_t *command)
+{
+    rj_conductor_tell(conductor, conductor->params.receive_engine, command);
+}
+
+/* --- making one --- */
+
+static rj_subscription_entry_t *first_wanting(rj_conductor_t *conductor,
+                                              const rj_receive_entry_t *receive,
+                                              const rj_wire_setup_t *setup)
+{
+    rj_subscription_entry_t *subscription;
+    DL_FOREACH(conductor->subscriptions, subscription)
+    {
+        if (subscription->receive == receive &&
+            rj_conductor_subscription_wants(subscription, setup->stream_id, setup->session_id))
+            return subscription;
+    }
+    return NULL;
+}
+
+/* The next SETUP of the session may try again. */
+static void fail_setup(rj_conductor_t *conductor, rj_receive_entry_t *receive,
+                       const rj_wire_setup_t *setup)
+{
+    rj_engine_command_t failed = {.type = RJ_ENGINE_IMAGE_FAILED,
+                                  .receive_endpoint = &receive->endpoint,
+                                  .stream_id = setup->stream_id,
+                                  .session_id = setup->session_id};
+    tell(conductor, &failed);
+}
+
+static int32_t socket_rcvbuf(const rj_conductor_t *conductor, const rj_receive_entry_t *receive)
+{
+    return receive->rcvbuf_bytes != 0 ? receive->rcvbuf_bytes : conductor->rcvbuf_default_bytes;
+}
+
+/* What the sender announces must fit what this side can take (wire.md 11.5). */
+static int check_setup(const rj_conductor_t *conductor, const rj_receive_entry_t *receive,
+                       const rj_wire_setup_t *setup, rj_err_t *err)
+{
+    int32_t rcvbuf = socket_rcvbuf(conductor, receive);
+    if (setup->mtu > receive->window_bytes)
+        return rj_fail(err, -EINVAL,
+                       "image refused: mtuLength=%" PRId32 " > initialWindowLength=%" PRId32
+                       ": raise rcv-wnd on %s",
+                       setup->mtu, receive->window_bytes, receive->endpoint.channel.uri.text);
+    if (receive->window_bytes > rcvbuf || setup->mtu > rcvbuf)
+        return rj_fail(err, -EINVAL,
+                       "image refused: initialWindowLength=%" PRId32 " or mtuLength=%" PRId32
+                       " > SO_RCVBUF=%" PRId32 ": raise so-rcvbuf on %s",
+                       receive->window_bytes, setup->mtu, rcvbuf,
+                       receive->endpoint.channel.uri.text);
+    return 0;
+}
+
+static bool is_group(const rj_receive_entry_t *receive, const rj_subscription_params_t *params,
+                     const rj_wire_setup_t *setup)
+{
+    if (params->group != RJ_INFERABLE_INFER)
+        return params->group == RJ_INFERABLE_TRUE;
+    return receive->endpoint.channel.is_multicast || (setup->flags & RJ_SETUP_FLAG_GROUP) != 0;
+}
+
+static void describe_log(const rj_conductor_t *conductor, const rj_image_creation_t *creation,
+                         const rj_subscription_entry_t *subscription, rj_log_params_t *ret_log)
+{
+    const rj_wire_setup_t *setup = &creation->setup.frame;
+    const rj_receive_entry_t *receive = creation->receive;
+    const rj_subscription_params_t *params = &subscription->params;
+    int32_t half_term = setup->term_length / 2;
+    *ret_log =
+        (rj_log_params_t){.correlation_id = creation->correlation_id,
+                          .initial_term_id = setup->initial_term_id,
+                          .start_term_id = setup->initial_term_id,
+                          .term_length = setup->term_length,
+                          .page_size = (int32_t)conductor->config->file_page_bytes,
+                          .mtu_length = setup->mtu,
+                          .session_id = setup->session_id,
+                          .stream_id = setup->stream_id,
+                          .receiver_window_length =
+                              receive->window_bytes < half_term ? receive->window_bytes : half_term,
+                          .socket_sndbuf_length = receive->endpoint.channel.sndbuf_bytes,
+                          .socket_rcvbuf_length = receive->endpoint.channel.rcvbuf_bytes,
+                          .os_default_socket_sndbuf_length = conductor->sndbuf_default_bytes,
+                          .os_max_socket_sndbuf_length = conductor->sndbuf_max_bytes,
+                          .os_default_socket_rcvbuf_length = conductor->rcvbuf_default_bytes,
+                          .os_max_socket_rcvbuf_length = conductor->rcvbuf_max_bytes,
+                          .untethered_window_limit_timeout_ns = params->untethered.window_limit_ns,
+                          .untethered_linger_timeout_ns = params->untethered.linger_ns,
+                          .untethered_resting_timeout_ns = params->untethered.resting_ns,
+                          .group = is_group(receive, params, setup),
+                          .rejoin = params->is_rejoin,
+                          .reliable = params->is_reliable,
+                          .sparse = params->is_sparse,
+                          .tether = params->is_tether,
+                          .type = RJ_LOG_TYPE_IMAGE};
+}
+
+static rj_image_creation_t *free_creation(rj_conductor_t *conductor)
+{
+    for (int i = 0; i < RJ_IMAGE_CREATIONS_MAX; i++) {
+        if (conductor->creations[i].task == NULL)
+            return &conductor->creations[i];
+    }
+    return NULL;
+}
+
+static bool start_creation(rj_conductor_t *conductor, rj_receive_entry_t *receive,
+                           const rj_engine_setup_t *setup,
+                           const rj_subscription_entry_t *subscription)
+{
+    rj_image_creation_t *creation = free_creation(conductor);
+    rj_task_t *task = calloc(1, sizeof(*task));
+    rj_log_t *log = calloc(1, sizeof(*log));
+    if (creation == NULL || task == NULL || log == NULL) {
+        free(task);
+        free(log);
+        return false;
+    }
+    *creation = (rj_image_creation_t){.task = task,
+                                      .receive = receive,
+                                      .setup = *setup,
+                                      .correlation_id =
+                                          rj_ring_mpsc_next_correlation_id(&conductor->to_driver)};
+    task->type = RJ_TASK_MAP_LOG;
+    task->log = log;
+    describe_log(conductor, creation, subscription, &task->log_params);
+    if (rj_dir_image_path(task->path, sizeof(task->path), conductor->config->dir,
+                          creation->correlation_id) < 0 ||
+        !rj_helper_give(conductor->params.helper, task)) {
+        free(task);
+        free(log);
+        creation->task = NULL;
+        return false;
+    }
+    receive->creation_count++;
+    conductor->creation_count++;
+    return true;
+}
+
+void rj_conductor_on_setup(rj_conductor_t *conductor, const rj_engine_event_t *event)
+{
+    rj_receive_entry_t *receive = (rj_receive_entry_t *)event->receive_endpoint;
+    const rj_wire_setup_t *setup = &event->setup.frame;
+    /* An endpoint that is on its way out must not be named to the engine again. */
+    if (receive->state != RJ_ENDPOINT_ACTIVE)
+        return;
+    rj_err_t err = {0};
+    rj_subscription_entry_t *subscription = first_wanting(conductor, receive, setup);
+    if (check_setup(conductor, receive, setup, &err) < 0)
+        rj_conductor_report(conductor, RJ_ERROR_GENERIC, "%s", err.text);
+    else if (subscription != NULL &&
+             start_creation(conductor, receive, &event->setup, subscription))
+        return;
+    fail_setup(conductor, receive, setup);
+}
+
+static int allocate_counters(rj_conductor_t *conductor, rj_image_entry_t *entry,
+                             const rj_image_creation_t *creation,
+                             const rj_subscription_entry_t *subscription, rj_err_t *err)
+{
+    static const struct {
+        int32_t type_id;
+        const char *label;
+    } rows[] = {[COUNTER_HWM] = {RJ_COUNTER_TYPE_RECEIVER_HWM, "rcv-hwm"},
+                [COUNTER_POS] = {RJ_COUNTER_TYPE_RECEIVER_POSITION, "rcv-pos"},
+                [COUNTER_NAKS] = {RJ_COUNTER_TYPE_RECEIVER_NAKS_SENT, "rcv-naks-sent"}};
+    const rj_wire_setup_t *setup = &creation->setup.frame;
+    for (int i = 0; i < (int)(sizeof(rows) / sizeof(rows[0])); i++) {
+        int result = rj_conductor_stream_counter(
+            conductor, rows[i].type_id, rows[i].label, creation->correlation_id, setup->session_id,
+            setup->stream_id, subscription->channel, subscription->client_id,
+            i == COUNTER_NAKS ? 0 : entry->received.image.config.join_position,
+            &entry->counter_ids[i], err);
+        if (result < 0) {
+            while (--i >= 0)
+                rj_conductor_free_counter(conductor, entry->counter_ids[i]);
+            return result;
+        }
+    }
+    return 0;
+}
+
+static rj_loss_config_t loss_config(const rj_conductor_t *conductor,
+                                    const rj_subscription_params_t *params)
+{
+    const rj_driver_config_t *config = conductor->config;
+    if (!params->is_reliable)
+        return (rj_loss_config_t){.delay_ns = 0, .retry_ns = 0, .is_explicit = true};
+    bool is_explicit = config->has_nak_unicast_delay;
+    int64_t delay_ns = config->nak_unicast_delay_ns;
+    if (params->nak_delay_ns >= 0) {
+        is_explicit = true;
+        delay_ns = params->nak_delay_ns;
+    }
+    int64_t retry_ns;
+    if (__builtin_mul_overflow(delay_ns, config->nak_unicast_retry_ratio, &retry_ns))
+        retry_ns = INT64_MAX / 4;
+    return (rj_loss_config_t){
+        .delay_ns = delay_ns, .retry_ns = retry_ns, .is_explicit = is_explicit};
+}
+
+static void configure(const rj_conductor_t *conductor, const rj_image_creation_t *creation,
+                      const rj_subscription_entry_t *subscription, rj_image_config_t *config)
+{
+    const rj_wire_setup_t *setup = &creation->setup.frame;
+    const rj_receive_endpoint_t *endpoint = &creation->receive->endpoint;
+    int32_t shift = rj_log2(setup->term_length);
+    *config = (rj_image_config_t){
+        .correlation_id = creation->correlation_id,
+        .session_id = setup->session_id,
+        .stream_id = setup->stream_id,
+        .join_position = rj_position_pack(setup->active_term_id, setup->term_offset, shift,
+                                          setup->initial_term_id),
+        .window_bytes = creation->receive->window_bytes,
+        .sm_timeout_ns = conductor->config->sm_timeout_ns,
+        .liveness_timeout_ns = conductor->config->image_liveness_timeout_ns,
+        .receiver_id = endpoint->receiver_id,
+        .group_tag = endpoint->group_tag,
+        .has_group_tag = endpoint->has_group_tag,
+        .is_reliable = subscription->params.is_reliable,
+        .is_group = is_group(creation->receive, &subscription->params, setup),
+        .loss = loss_config(conductor, &subscription->params),
+        .congestion = {.ops = &rj_congestion_static, .mtu = setup->mtu}};
+}
+
+static void announce(rj_conductor_t *conductor, const rj_image_entry_t *entry,
+                     const rj_subscriber_link_t *link)
+{
+    const rj_image_config_t *config = &entry->received.image.config;
+    rj_reply_image_t image = {.correlation_id = config->correlation_id,
+                              .session_id = config->session_id,
+                              .stream_id = config->stream_id,
+                              .subscription_id = link->position.subscription_id,
+                              .position_counter_id = link->position.counter_id,
+                              .log_file = entry->log_file,
+                              .source = entry->source};
+    rj_reply_available_image(&conductor->to_clients, &image);
+}
+
+static bool wants(const rj_subscription_entry_t *subscription, const rj_image_entry_t *entry)
+{
+    const rj_image_config_t *config = &entry->received.image.config;
+    return subscription->receive != NULL && subscription->receive == entry->receive &&
+           rj_conductor_subscription_wants(subscription, config->stream_id, config->session_id);
+}
+
+/* Everybody who wants a new image is linked at its first position, before the engine has it. */
+static void link_first(rj_conductor_t *conductor, rj_image_entry_t *entry)
+{
+    const rj_image_config_t *config = &entry->received.image.config;
+    rj_subscription_entry_t *subscription;
+    DL_FOREACH(conductor->subscriptions, subscription)
+    {
+        if (!wants(subscription, entry))
+            continue;
+        rj_err_t err = {0};
+        rj_subscriber_link_t *link =
+            rj_conductor_make_link(conductor, subscription, config->correlation_id,
+                                   config->session_id, config->join_position, &err);
+        if (link == NULL) {
+            rj_conductor_report(conductor, RJ_ERROR_GENERIC, "subscriber of %s not linked: %s",
+                                subscription->channel, err.text);
+            continue;
+        }
+        (void)rj_image_add_subscriber(&entry->received.image, &link->position);
+        link->state = RJ_LINK_ACTIVE;
+        DL_APPEND2(entry->links, link, prev, next_link);
+        announce(conductor, entry, link);
+    }
+}
+
+static void open_connection(rj_conductor_t *conductor, rj_image_entry_t *entry,
+                            const rj_engine_setup_t *setup)
+{
+    rj_receive_endpoint_t *endpoint = &entry->receive->endpoint;
+    for (int i = 0; i < endpoint->destination_count; i++) {
+        if (endpoint->destinations[i].id == setup->destination_id)
+            (void)rj_received_image_connect(&entry->received, &endpoint->destinations[i],
+                                            &setup->source, conductor->now_ns);
+    }
+}
+
+static rj_image_entry_t *make_entry(rj_conductor_t *conductor, const rj_image_creation_t *creation,
+                                    const rj_subscription_entry_t *subscription, rj_err_t *err)
+{
+    rj_image_entry_t *entry = calloc(1, sizeof(*entry));
+    char *log_file = strdup(creation->task->path);
+    rj_image_config_t config;
+    configure(conductor, creation, subscription, &config);
+    if (entry != NULL)
+        entry->received.image.config = config;
+    if (entry == NULL || log_file == NULL ||
+        allocate_counters(conductor, entry, creation, subscription, err) < 0) {
+        if (entry == NULL || log_file == NULL)
+            rj_fail(err, -ENOMEM, "out of memory for an image");
+        free(entry);
+        free(log_file);
+        return NULL;
+    }
+    entry->receive = creation->receive;
+    entry->log = creation->task->log;
+    entry->log_file = log_file;
+    entry->loss_offset = LOSS_ENTRY_NONE;
+    entry->received.endpoint = &creation->receive->endpoint;
+    entry->received.source = creation->setup.source;
+    rj_address_print(&creation->setup.source, entry->source);
+    rj_image_counters_t counters = {
+        .rcv_hwm = rj_counters_value(conductor->counters, entry->counter_ids[COUNTER_HWM]),
+        .rcv_pos = rj_counters_value(conductor->counters, entry->counter_ids[COUNTER_POS]),
+        .naks_sent = rj_counters_value(conductor->counters, entry->counter_ids[COUNTER_NAKS])};
+    rj_image_init(&entry->received.image, &config, &counters, entry->log, conductor->now_ns);
+    return entry;
+}
+
+/* The log is there. Whoever wanted the stream may have left meanwhile. */
+static int create(rj_conductor_t *conductor, const rj_image_creation_t *creation, rj_err_t *err)
+{
+    rj_subscription_entry_t *subscription =
+        first_wanting(conductor, creation->receive, &creation->setup.frame);
+    if (subscription == NULL)
+        return -ENOENT;
+    rj_image_entry_t *entry = make_entry(conductor, creation, subscription, err);
+    if (entry == NULL)
+        return err->code;
+    DL_APPEND(conductor->images, entry);
+    creation->receive->image_count++;
+    open_connection(conductor, entry, &creation->setup);
+    link_first(conductor, entry);
+    rj_engine_command_t add = {.type = RJ_ENGINE_ADD_IMAGE,
+                               .receive_endpoint = &creation->receive->endpoint,
+                               .image = &entry->received.image};
+    tell(conductor, &add);
+    return 0;
+}
+
+static void end_creation(rj_conductor_t *conductor, rj_image_creation_t *creation)
+{
+    rj_receive_entry_t *receive = creation->receive;
+    rj_task_t *task = creation->task;
+    rj_err_t err = {0};
+    int result;
+    if (rj_task_state(task) == RJ_TASK_FAILED) {
+        err = task->err;
+        result = err.code;
+        free(task->log);
+    } else {
+        rj_conductor_note_storage(conductor, task);
+        result = create(conductor, creation, &err);
+        if (result < 0)
+            rj_conductor_free_log(conductor, task->log, task->path);
+    }
+    if (result < 0) {
+        if (err.code != 0)
+            rj_conductor_report(conductor, rj_reply_error_code(&err), "image not made: %s",
+                                err.text);
+        fail_setup(conductor, receive, &creation->setup.frame);
+    }
+    free(task);
+    creation->task = NULL;
+    conductor->creation_count--;
+    receive->creation_count--;
+    rj_conductor_try_close_receive(conductor, receive);
+}
+
+int rj_conductor_step_creations(rj_conductor_t *conductor)
+{
+    int work = 0;
+    for (int i = 0; conductor->creation_count > 0 && i < RJ_IMAGE_CREATIONS_MAX; i++) {
+        rj_image_creation_t *creation = &conductor->creations[i];
+        if (creation->task == NULL || rj_task_state(creation->task) == RJ_TASK_PENDING)
+            continue;
+        end_creation(conductor, creation);
+        work++;
+    }
+    return work;
+}
+
+/* --- subscribers that come and go --- */
+
+static void tell_subscriber(rj_conductor_t *conductor, rj_image_entry_t *entry,
+                            rj_subscriber_link_t *link, rj_engine_command_type_t type)
+{
+    rj_engine_command_t command = {
+        .type = type, .image = &entry->received.image, .position = &link->position};
+    entry->in_flight++;
+    tell(conductor, &command);
+}
+
+static void drop_link(rj_conductor_t *conductor, rj_image_entry_t *entry,
+                      rj_subscriber_link_t *link)
+{
+    DL_DELETE2(entry->links, link, prev, next_link);
+    rj_conductor_free_link(conductor, link);
+}
+
+/* The engine lets a position go before its counter is freed; after the engine we do it ourselves.
+ * */
+static void remove_link(rj_conductor_t *conductor, rj_image_entry_t *entry,
+                        rj_subscriber_link_t *link)
+{
+    link->subscription = NULL;
+    if (entry->is_released && entry->in_flight == 0) {
+        (void)rj_image_remove_subscriber(&entry->received.image, &link->position);
+        drop_link(conductor, entry, link);
+        return;
+    }
+    link->state = RJ_LINK_LEAVING;
+    tell_subscriber(conductor, entry, link, RJ_ENGINE_REMOVE_SUBSCRIBER);
+}
+
+void rj_conductor_link_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription)
+{
+    rj_image_entry_t *entry;
+    DL_FOREACH(conductor->images, entry)
+    {
+        if (entry->state > RJ_IMAGE_DRAINING || !wants(subscription, entry))
+            continue;
+        const rj_image_config_t *config = &entry->received.image.config;
+        rj_err_t err = {0};
+        rj_subscriber_link_t *link =
+            rj_conductor_make_link(conductor, subscription, config->correlation_id,
+                                   config->session_id, config->join_position, &err);
+        if (link == NULL) {
+            rj_conductor_report(conductor, RJ_ERROR_GENERIC, "subscriber of %s not linked: %s",
+                                subscription->channel, err.text);
+            continue;
+        }
+        link->state = RJ_LINK_JOINING;
+        DL_APPEND2(entry->links, link, prev, next_link);
+        tell_subscriber(conductor, entry, link, RJ_ENGINE_ADD_SUBSCRIBER);
+    }
+}
+
+void rj_conductor_unlink_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription)
+{
+    rj_image_entry_t *entry;
+    DL_FOREACH(conductor->images, entry)
+    {
+        rj_subscriber_link_t *link, *next;
+        DL_FOREACH_SAFE2(entry->links, link, next, next_link)
+        {
+            if (link->subscription == subscription)
+                remove_link(conductor, entry, link);
+        }
+    }
+}
+
+void rj_conductor_on_subscriber_event(rj_conductor_t *conductor, const rj_engine_event_t *event)
+{
+    rj_image_entry_t *entry = (rj_image_entry_t *)event->image;
+    rj_subscriber_link_t *link = (rj_subscriber_link_t *)event->position;
+    entry->in_flight--;
+    if (event->type == RJ_ENGINE_SUBSCRIBER_REMOVED) {
+        drop_link(conductor, entry, link);
+        return;
+    }
+    /* A subscription that left meanwhile has its own answer on the way. */
+    if (link->state == RJ_LINK_LEAVING)
+        return;
+    if (event->type == RJ_ENGINE_SUBSCRIBER_REFUSED) {
+        drop_link(conductor, entry, link);
+        return;
+    }
+    link->state = RJ_LINK_ACTIVE;
+    if (entry->state > RJ_IMAGE_DRAINING) {
+        remove_link(conductor, entry, link);
+        return;
+    }
+    rj_conductor_label_link(conductor, link, entry->received.image.config.session_id);
+    announce(conductor, entry, link);
+}
+
+/* --- loss --- */
+
+void rj_conductor_on_loss(rj_conductor_t *conductor, const rj_engine_event_t *event)
+{
+    rj_image_entry_t *entry = (rj_image_entry_t *)event->image;
+    const rj_image_config_t *config = &entry->received.image.config;
+    if (entry->loss_offset >= 0) {
+        rj_loss_report_add(&conductor->loss_report, entry->loss_offset, event->value,
+                           conductor->epoch_ms);
+    } else if (entry->loss_offset == LOSS_ENTRY_NONE && entry->receive != NULL) {
+        int64_t offset = rj_loss_report_create(
+            &conductor->loss_report, event->value, conductor->epoch_ms, config->session_id,
+            config->stream_id, entry->receive->endpoint.channel.uri.text, entry->source);
+        entry->loss_offset = offset < 0 ? LOSS_REPORT_FULL : offset;
+    }
+}
+
+/* --- the states of life --- */
+
+static void enter(rj_conductor_t *conductor, rj_image_entry_t *entry, rj_image_state_t state)
+{
+    entry->state = state;
+    entry->state_changed_ns = conductor->now_ns;
+}
+
+static bool is_over(const rj_conductor_t *conductor, const rj_image_entry_t *entry)
+{
+    const rj_image_t *image = &entry->received.image;
+    /* Acquire loads: pair with the engine's releases of the shared words. */
+    return rj_load_acquire_i32(&image->working_count) == 0 ||
+           conductor->now_ns > rj_load_acquire_i64(&image->last_packet_ns) +
+                                   conductor->config->image_liveness_timeout_ns ||
+           (rj_load_acquire_i32(&image->is_end_of_stream) != 0 &&
+            rj_counter_get(image->counters.rcv_pos) >= rj_counter_get(image->counters.rcv_hwm));
+}
+
+static void time_active(rj_conductor_t *conductor, rj_image_entry_t *entry)
+{
+    rj_image_t *image = &entry->received.image;
+    if (rj_load_acquire_i32(&image->is_revoked) != 0) {
+        entry->state = RJ_IMAGE_DRAINING;
+    } else if (is_over(conductor, entry)) {
+        /* Release: pairs with the engine's acquire; from now on status messages say goodbye. */
+        rj_store_release_i32(&image->sends_eos_sm, 1);
+        enter(conductor, entry, RJ_IMAGE_DRAINING);
+    }
+}
+
+/* Whether a stream of this session may come back: the last linked subscription decides. */
+static bool may_rejoin(const rj_image_entry_t *entry)
+{
+    bool result = true;
+    const rj_subscriber_link_t *link;
+    DL_FOREACH2(entry->links, link, next_link)
+    {
+        if (link->subscription != NULL)
+            result = link->subscription->params.is_rejoin;
+    }
+    return result;
+}
+
+static void enter_linger(rj_conductor_t *conductor, rj_image_entry_t *entry)
+{
+    const rj_image_config_t *config = &entry->received.image.config;
+    enter(conductor, entry, RJ_IMAGE_LINGER);
+    rj_engine_command_t command = {.type = RJ_ENGINE_REMOVE_IMAGE,
+                                   .receive_endpoint = &entry->receive->endpoint,
+                                   .image = &entry->received.image,
+                                   .stream_id = config->stream_id,
+                                   .session_id = config->session_id};
+    tell(conductor, &command);
+    const rj_subscriber_link_t *link;
+    DL_FOREACH2(entry->links, link, next_link)
+    {
+        if (link->state == RJ_LINK_ACTIVE)
+            rj_reply_unavailable_image(&conductor->to_clients, config->correlation_id,
+                                       link->position.subscription_id, config->stream_id,
+                                       link->subscription->channel);
+    }
+    if (may_rejoin(entry)) {
+        command.type = RJ_ENGINE_END_COOL_DOWN;
+        tell(conductor, &command);
+    }
+    entry->receive->image_count--;
+    rj_conductor_try_close_receive(conductor, entry->receive);
+}
+
+static void time_draining(rj_conductor_t *conductor, rj_image_entry_t *entry)
+{
+    rj_image_t *image = &entry->received.image;
+    if (rj_load_acquire_i32(&image->is_revoked) != 0) {
+        rj_store_release_i32(&image->sends_eos_sm, 1);
+        rj_store_release_i32(&image->sm_is_requested, 1);
+        enter_linger(conductor, entry);
+    } else if (rj_load_acquire_i32(&image->is_drained) != 0 &&
+               conductor->now_ns >
+                   entry->state_changed_ns + EOS_SM_COUNT * conductor->config->sm_timeout_ns) {
+        enter_linger(conductor, entry);
+    }
+}
+
+static void free_entry(rj_conductor_t *conductor, rj_image_entry_t *entry)
+{
+    rj_subscriber_link_t *link, *next;
+    DL_FOREACH_SAFE2(entry->links, link, next, next_link)
+    {
+        drop_link(conductor, entry, link);
+    }
+    for (size_t i = 0; i < sizeof(entry->counter_ids) / sizeof(entry->counter_ids[0]); i++)
+        rj_conductor_free_counter(conductor, entry->counter_ids[i]);
+    rj_conductor_free_log(conductor, entry->log, entry->log_file);
+    DL_DELETE(conductor->images, entry);
+    free(entry->log_file);
+    free(entry);
+}
+
+static void time_image(rj_conductor_t *conductor, rj_image_entry_t *entry)
+{
+    switch (entry->state) {
+    case RJ_IMAGE_ACTIVE:
+        time_active(conductor, entry);
+        break;
+    case RJ_IMAGE_DRAINING:
+        time_draining(conductor, entry);
+        break;
+    case RJ_IMAGE_LINGER:
+        if (entry->links == NULL ||
+            conductor->now_ns >
+                entry->state_changed_ns + conductor->config->image_liveness_timeout_ns)
+            entry->state = RJ_IMAGE_DONE;
+        break;
+    case RJ_IMAGE_DONE:
+        if (entry->is_released && entry->in_flight == 0)
+            free_entry(conductor, entry);
+        break;
+    }
+}
+
+void rj_conductor_time_images(rj_conductor_t *conductor)
+{
+    rj_image_entry_t *entry, *next;
+    DL_FOREACH_SAFE(conductor->images, entry, next)
+    {
+        time_image(conductor, entry);
+    }
+}
+
+void rj_conductor_forget_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive)
+{
+    rj_image_entry_t *entry;
+    DL_FOREACH(conductor->images, entry)
+    {
+        if (entry->receive == receive) {
+            entry->receive = NULL;
+            entry->received.endpoint = NULL;
+        }
+    }
+}
+
+void rj_conductor_free_images(rj_conductor_t *conductor)
+{
+    for (int i = 0; i < RJ_IMAGE_CREATIONS_MAX; i++) {
+        rj_task_t *task = conductor->creations[i].task;
+        if (task == NULL)
+            continue;
+        if (rj_task_state(task) == RJ_TASK_DONE)
+            rj_conductor_free_log(conductor, task->log, task->path);
+        else
+            free(task->log);
+        free(task);
+        conductor->creations[i].task = NULL;
+    }
+    rj_image_entry_t *entry, *next;
+    DL_FOREACH_SAFE(conductor->images, entry, next)
+    {
+        free_entry(conductor, entry);
+    }
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IPC publications: both sides of a stream on one host (commands.md 5.1; driver.md 7). */
+#include "driver/conductor_state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+static const char ipc_channel[] = "aeron:ipc";
+
+static bool is_exclusive(const rj_client_command_t *command)
+{
+    return command->type == RJ_COMMAND_ADD_EXCLUSIVE_PUBLICATION;
+}
+
+bool rj_conductor_ipc_session_is_used(const rj_conductor_t *conductor, int32_t stream_id,
+                                      int32_t session_id, bool is_any_state)
+{
+    const rj_ipc_entry_t *ipc;
+    DL_FOREACH(conductor->ipc_publications, ipc)
+    {
+        const rj_ipc_publication_t *publication = &ipc->publication;
+        if (publication->config.stream_id == stream_id &&
+            publication->config.session_id == session_id &&
+            (is_any_state || publication->state == RJ_IPC_PUBLICATION_ACTIVE ||
+             publication->state == RJ_IPC_PUBLICATION_DRAINING))
+            return true;
+    }
+    return false;
+}
+
+static rj_ipc_entry_t *find_shared(rj_conductor_t *conductor)
+{
+    const rj_client_command_t *command = &conductor->command;
+    rj_ipc_entry_t *ipc;
+    DL_FOREACH(conductor->ipc_publications, ipc)
+    {
+        const rj_ipc_publication_t *publication = &ipc->publication;
+        if (publication->config.stream_id == command->stream_id &&
+            publication->state == RJ_IPC_PUBLICATION_ACTIVE && !publication->config.is_exclusive &&
+            ipc->response_correlation_id == command->publication_params.response_correlation_id)
+            return ipc;
+    }
+    return NULL;
+}
+
+static int check_supported(const rj_client_command_t *command, rj_err_t *err)
+{
+    const char *what = NULL;
+    if (command->publication_params.has_session_tag)
+        what = "session-id=tag:";
+    else if (command->publication_params.response_correlation_id != RJ_RESPONSE_NONE)
+        what = "response-correlation-id";
+    if (what == NULL)
+        return 0;
+    return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
+                         "%s is not supported by this driver yet: %s", what,
+                         command->channel.uri.text);
+}
+
+static int start(rj_conductor_t *conductor, rj_err_t *err)
+{
+    rj_client_command_t *command = &conductor->command;
+    rj_publication_params_t *params = &command->publication_params;
+    int result = rj_publication_params_parse(params, &command->channel.uri, command->stream_id,
+                                             &conductor->defaults, err);
+    if (result == 0)
+        result = check_supported(command, err);
+    if (result < 0)
+        return result;
+    rj_ipc_entry_t *shared = is_exclusive(command) ? NULL : find_shared(conductor);
+    if (shared != NULL) {
+        result = rj_conductor_match_publication(params, shared->log, shared->starting_term_id,
+                                                shared->starting_term_offset, err);
+        if (result == 0)
+            result = rj_conductor_link_publication(conductor, NULL, shared, err);
+        if (result == 0)
+            rj_conductor_finish_command(conductor);
+        return result;
+    }
+    if (params->has_session_id &&
+        rj_conductor_ipc_session_is_used(conductor, command->stream_id, params->session_id, false))
+        return rj_fail_aeron(err, -EINVAL, RJ_ERROR_INVALID_CHANNEL,
+                             "existing publication has clashing sessionId=%" PRId32
+                             " for streamId=%" PRId32 " channel=%s",
+                             params->session_id, command->stream_id, command->channel.uri.text);
+    return rj_conductor_start_publication_log(conductor, NULL, true, err);
+}
+
+void rj_conductor_add_ipc_publication(rj_conductor_t *conductor)
+{
+    rj_err_t err = {0};
+    if (start(conductor, &err) < 0)
+        rj_conductor_fail_command(conductor, &err);
+}
+
+static int allocate_counters(rj_conductor_t *conductor, rj_ipc_entry_t *ipc, rj_err_t *err)
+{
+    const rj_client_command_t *command = &conductor->command;
+    int64_t start_position = rj_publication_params_position(&command->publication_params);
+    int result = rj_conductor_stream_counter(
+        conductor, RJ_COUNTER_TYPE_PUBLISHER_POSITION,
+        is_exclusive(command) ? "pub-pos (exclusive)" : "pub-pos (concurrent)",
+        command->correlation_id, command->session_id, command->stream_id, command->channel.uri.text,
+        command->client_id, start_position, &ipc->counter_ids[RJ_STREAM_PUB_POS], err);
+    if (result < 0)
+        return result;
+    result = rj_conductor_stream_counter(
+        conductor, RJ_COUNTER_TYPE_PUBLISHER_LIMIT, "pub-lmt", command->correlation_id,
+        command->session_id, command->stream_id, command->channel.uri.text, command->client_id,
+        start_position, &ipc->counter_ids[RJ_STREAM_PUB_LMT], err);
+    if (result < 0)
+        rj_conductor_free_counter(conductor, ipc->counter_ids[RJ_STREAM_PUB_POS]);
+    return result;
+}
+
+/* The log is there: everything else of a new publication. On failure nothing of it stays. */
+static int create(rj_conductor_t *conductor, rj_ipc_entry_t **ret_ipc, rj_err_t *err)
+{
+    const rj_client_command_t *command = &conductor->command;
+    const rj_task_t *task = command->task;
+    if (rj_conductor_client(conductor, command->client_id, err) == NULL)
+        return err->code;
+    rj_ipc_entry_t *ipc = calloc(1, sizeof(*ipc));
+    char *log_file = strdup(task->path);
+    if (ipc == NULL || log_file == NULL || allocate_counters(conductor, ipc, err) < 0) {
+        if (ipc == NULL || log_file == NULL)
+            rj_fail(err, -ENOMEM, "out of memory for a publication");
+        free(ipc);
+        free(log_file);
+        return err->code;
+    }
+    ipc->log = task->log;
+    ipc->log_file = log_file;
+    ipc->starting_term_id = task->log_params.start_term_id;
+    ipc->starting_term_offset = task->log_params.start_term_offset;
+    ipc->response_correlation_id = command->publication_params.response_correlation_id;
+    rj_ipc_publication_config_t config = {
+        .registration_id = command->correlation_id,
+        .session_id = command->session_id,
+        .stream_id = command->stream_id,
+        .start_position = rj_publication_params_position(&command->publication_params),
+        .term_window_bytes = command->publication_params.window_bytes,
+        .unblock_timeout_ns = conductor->config->publication_unblock_timeout_ns,
+        .is_exclusive = is_exclusive(command)};
+    rj_ipc_publication_counters_t counters = {
+        .pub_pos = rj_counters_value(conductor->counters, ipc->counter_ids[RJ_STREAM_PUB_POS]),
+        .pub_lmt = rj_counters_value(conductor->counters, ipc->counter_ids[RJ_STREAM_PUB_LMT])};
+    rj_ipc_publication_init(&ipc->publication, &config, &counters, ipc->log, conductor->now_ns);
+    DL_APPEND(conductor->ipc_publications, ipc);
+    *ret_ipc = ipc;
+    return rj_conductor_link_publication(conductor, NULL, ipc, err);
+}
+
+/* --- subscribers --- */
+
+static void announce(rj_conductor_t *conductor, const rj_ipc_entry_t *ipc,
+                     const rj_subscriber_link_t *link)
+{
+    rj_reply_image_t image = {.correlation_id = ipc->publication.config.registration_id,
+                              .session_id = ipc->publication.config.session_id,
+                              .stream_id = ipc->publication.config.stream_id,
+                              .subscription_id = link->position.subscription_id,
+                              .position_counter_id = link->position.counter_id,
+                              .log_file = ipc->log_file,
+                              .source = ipc_channel};
+    rj_reply_available_image(&conductor->to_clients, &image);
+}
+
+static int64_t join_position(const rj_ipc_publication_t *publication)
+{
+    int64_t lowest = publication->consumer_position;
+    const rj_subscriber_position_t *position;
+    LL_FOREACH(publication->subscribers, position)
+    {
+        if (position->last < lowest)
+            lowest = position->last;
+    }
+    return lowest;
+}
+
+static void link_pair(rj_conductor_t *conductor, rj_ipc_entry_t *ipc,
+                      rj_subscription_entry_t *subscription)
+{
+    rj_err_t err = {0};
+    rj_subscriber_link_t *link = rj_conductor_make_link(
+        conductor, subscription, ipc->publication.config.registration_id,
+        ipc->publication.config.session_id, join_position(&ipc->publication), &err);
+    if (link == NULL) {
+        rj_conductor_report(conductor, RJ_ERROR_GENERIC, "subscriber of %s not linked: %s",
+                            subscription->channel, err.text);
+        return;
+    }
+    if (!rj_ipc_publication_add_subscriber(&ipc->publication, &link->position)) {
+        rj_conductor_free_link(conductor, link);
+        return;
+    }
+    link->state = RJ_LINK_ACTIVE;
+    DL_APPEND2(ipc->links, link, prev, next_link);
+    announce(conductor, ipc, link);
+}
+
+static bool wants(const rj_subscription_entry_t *subscription, const rj_ipc_entry_t *ipc)
+{
+    return subscription->is_ipc &&
+           rj_conductor_subscription_wants(subscription, ipc->publication.config.stream_id,
+                                           ipc->publication.config.session_id);
+}
+
+void rj_conductor_link_ipc_subscription(rj_conductor_t *conductor,
+                                        rj_subscription_entry_t *subscription)
+{
+    rj_ipc_entry_t *ipc;
+    DL_FOREACH(conductor->ipc_publications, ipc)
+    {
+        if (wants(subscription, ipc))
+            link_pair(conductor, ipc, subscription);
+    }
+}
+
+static void drop_link(rj_conductor_t *conductor, rj_ipc_entry_t *ipc, rj_subscriber_link_t *link)
+{
+    (void)rj_ipc_publication_remove_subscriber(&ipc->publication, &link->position);
+    DL_DELETE2(ipc->links, link, prev, next_link);
+    rj_conductor_free_link(conductor, link);
+}
+
+void rj_conductor_unlink_ipc_subscription(rj_conductor_t *conductor,
+                                          rj_subscription_entry_t *subscription)
+{
+    rj_ipc_entry_t *ipc;
+    DL_FOREACH(conductor->ipc_publications, ipc)
+    {
+        rj_subscriber_link_t *link, *next;
+        DL_FOREACH_SAFE2(ipc->links, link, next, next_link)
+        {
+            if (link->subscription == subscription)
+                drop_link(conductor, ipc, link);
+        }
+    }
+}
+
+/* --- the rest of its life --- */
+
+void rj_conductor_step_ipc_publication(rj_conductor_t *conductor)
+{
+    rj_client_command_t *command = &conductor->command;
+    if (rj_task_state(command->task) == RJ_TASK_FAILED) {
+        rj_err_t err = command->task->err;
+        free(command->task->log);
+        rj_conductor_fail_command(conductor, &err);
+        return;
+    }
+    rj_conductor_note_storage(conductor, command->task);
+    rj_err_t err = {0};
+    rj_ipc_entry_t *ipc = NULL;
+    if (create(conductor, &ipc, &err) < 0) {
+        /* Once it is in the list its timer events end it, log and all; before, nobody else does. */
+        if (ipc == NULL)
+            rj_conductor_free_log(conductor, command->task->log, command->task->path);
+        else
+            rj_ipc_publication_on_unreferenced(&ipc->publication, conductor->now_ns);
+        rj_conductor_fail_command(conductor, &err);
+        return;
+    }
+    rj_conductor_finish_command(conductor);
+    rj_subscription_entry_t *subscription;
+    DL_FOREACH(conductor->subscriptions, subscription)
+    {
+        if (wants(subscription, ipc))
+            link_pair(conductor, ipc, subscription);
+    }
+}
+
+static void announce_end(rj_conductor_t *conductor, const rj_ipc_entry_t *ipc)
+{
+    const rj_subscriber_link_t *link;
+    DL_FOREACH2(ipc->links, link, next_link)
+    {
+        rj_reply_unavailable_image(&conductor->to_clients, ipc->publication.config.registration_id,
+                                   link->position.subscription_id,
+                                   ipc->publication.config.stream_id, ipc_channel);
+    }
+}
+
+static void free_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
+{
+    rj_subscriber_link_t *link, *next;
+    DL_FOREACH_SAFE2(ipc->links, link, next, next_link)
+    {
+        drop_link(conductor, ipc, link);
+    }
+    rj_conductor_free_counter(conductor, ipc->counter_ids[RJ_STREAM_PUB_POS]);
+    rj_conductor_free_counter(conductor, ipc->counter_ids[RJ_STREAM_PUB_LMT]);
+    rj_conductor_free_log(conductor, ipc->log, ipc->log_file);
+    free(ipc->log_file);
+    DL_DELETE(conductor->ipc_publications, ipc);
+    free(ipc);
+}
+
+static void time_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
+{
+    rj_ipc_publication_state_t before = ipc->publication.state;
+    int64_t unblocked_count = 0;
+    rj_ipc_publication_state_t after = rj_ipc_publication_on_time(
+        &ipc->publication, ipc->refcount, &unblocked_count, conductor->now_ns);
+    rj_system_counter_add(conductor->system, RJ_SYSTEM_UNBLOCKED_PUBLICATIONS, unblocked_count);
+    if (before != RJ_IPC_PUBLICATION_LINGER && after == RJ_IPC_PUBLICATION_LINGER) {
+        if (before == RJ_IPC_PUBLICATION_ACTIVE)
+            rj_system_counter_add(conductor->system, RJ_SYSTEM_PUBLICATIONS_REVOKED, 1);
+        announce_end(conductor, ipc);
+    }
+    if (after == RJ_IPC_PUBLICATION_DONE)
+        free_ipc(conductor, ipc);
+}
+
+void rj_conductor_time_ipc_publications(rj_conductor_t *conductor)
+{
+    rj_ipc_entry_t *ipc, *next;
+    DL_FOREACH_SAFE(conductor->ipc_publications, ipc, next)
+    {
+        time_ipc(conductor, ipc);
+    }
+}
+
+void rj_conductor_free_ipc_publications(rj_conductor_t *conductor)
+{
+    rj_ipc_entry_t *ipc, *next;
+    DL_FOREACH_SAFE(conductor->ipc_publications, ipc, next)
+    {
+        free_ipc(conductor, ipc);
+    }
+}
