@@ -40,6 +40,7 @@ typedef struct rj_command_set {
 int rj_command_dispatch(const rj_command_set_t *set, int argc, char **argv);
 
 /* The commands of `ramjet`, in the order of the table. */
+int rj_cmd_driver(int argc, char **argv);
 int rj_cmd_pub(int argc, char **argv);
 int rj_cmd_sub(int argc, char **argv);
 int rj_cmd_ping(int argc, char **argv);

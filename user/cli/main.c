@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const rj_command_t commands[] = {
+    {"driver", rj_cmd_driver, "run the media driver in the foreground"},
     {"pub", rj_cmd_pub, "publish a file, stdin or made-up messages"},
     {"sub", rj_cmd_sub, "subscribe: to a file, stdout, a digest, or only counting"},
     {"ping", rj_cmd_ping, "measure round trips to a pong"},

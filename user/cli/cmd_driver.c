@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ramjet driver: the media driver in the foreground, also under the name aeronmd. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/options.h"
+#include "driver/agent.h"
+#include "driver/config.h"
+#include "driver/driver.h"
+#include "name/interfaces.h"
+#include "transport/registry.h"
+
+enum {
+    RUNNERS_MAX = 4,
+    DIRECTORY_POLL_NS = 1000000,
+    OPTION_SETTINGS = 0x100,
+};
+
+/* --- the command line --- */
+
+static const struct argp_option option_rows[] = {
+    {"dir", 'd', "DIR", 0, "driver directory (AERON_DIR)", 0},
+    {"define", 'D', "NAME=VALUE", 0, "a setting, as aeron.mtu.length=8k or AERON_MTU_LENGTH=8k", 0},
+    {"settings", OPTION_SETTINGS, NULL, 0, "print every setting with its default and end", 0},
+    {0}};
+
+static int parse_row(int key, char *arg, struct argp_state *state)
+{
+    rj_err_t err;
+    switch (key) {
+    case 'd':
+        if (setenv("AERON_DIR", arg, 1) != 0)
+            rj_options_fail(state, "--dir %s: %s", arg, strerror(errno));
+        return 0;
+    case 'D':
+        if (rj_config_define(arg, &err) < 0)
+            rj_options_fail(state, "%s", err.text);
+        return 0;
+    case OPTION_SETTINGS:
+        rj_config_print_help(stdout);
+        exit(RJ_EXIT_DONE);
+    case ARGP_KEY_ARG:
+        rj_options_fail(state, "%s: no operand is expected: settings are given by -D", arg);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    .options = option_rows,
+    .parser = parse_row,
+    .doc = "Runs the media driver in the foreground until SIGINT, SIGTERM or a terminate command. "
+           "Settings come from the environment (AERON_*), then -D.\v"
+           "Example:\n  ramjet driver --dir /dev/shm/aeron-demo -D aeron.threading.mode=SHARED\n"};
+
+/* --- agents in threads --- */
+
+typedef struct daemon {
+    rj_driver_t *driver;
+    rj_runner_t runners[RUNNERS_MAX];
+    int runner_count;
+} daemon_t;
+
+typedef struct engine_agent {
+    rj_driver_t *driver;
+    int index;
+} engine_agent_t;
+
+static engine_agent_t engine_agents[2];
+static daemon_t the_daemon;
+static volatile sig_atomic_t stop_signal;
+
+static int work_conductor(void *state, int64_t now_ns)
+{
+    return rj_driver_conductor_work(state, now_ns, rj_clock_epoch_ms());
+}
+
+static int work_engine(void *state, int64_t now_ns)
+{
+    const engine_agent_t *agent = state;
+    return rj_driver_engine_work(agent->driver, agent->index, now_ns);
+}
+
+static int work_helper(void *state, int64_t now_ns)
+{
+    return rj_driver_helper_work(state, now_ns);
+}
+
+/* The loop of the main thread: it also looks whether somebody wants an end. */
+static int work_end(void *state, int64_t now_ns)
+{
+    const daemon_t *daemon = state;
+    (void)now_ns;
+    if (stop_signal != 0 || rj_driver_is_terminated(daemon->driver))
+        rj_runner_signal_stop(&the_daemon.runners[0]);
+    return 0;
+}
+
+static int add_runner(daemon_t *daemon, const rj_driver_config_t *config, rj_thread_role_t role,
+                      const char *name, int64_t cpu, rj_err_t *err)
+{
+    rj_runner_t *runner = &daemon->runners[daemon->runner_count++];
+    *runner = (rj_runner_t){.name = name, .cpu = (int)cpu, .is_running = 1};
+    return rj_idle_init(&runner->idle, &config->idle[role], err);
+}
+
+static void add_agent(rj_runner_t *runner, int (*do_work)(void *state, int64_t now_ns), void *state)
+{
+    runner->agents[runner->agent_count++] = (rj_agent_t){do_work, state};
+}
+
+/* Which agents share a thread (design.md 3); runner 0 is the main thread's. */
+static int arrange(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
+{
+    bool is_shared = config->threading_mode == RJ_THREADING_SHARED;
+    int result =
+        is_shared ? add_runner(daemon, config, RJ_ROLE_SHARED, "ramjet", config->conductor_cpu, err)
+                  : add_runner(daemon, config, RJ_ROLE_CONDUCTOR, "conductor",
+                               config->conductor_cpu, err);
+    if (result == 0 && !is_shared)
+        result =
+            add_runner(daemon, config, RJ_ROLE_HELPER, "aeron-md-nra", config->helper_cpu, err);
+    if (result == 0 && config->threading_mode == RJ_THREADING_DEDICATED) {
+        result = add_runner(daemon, config, RJ_ROLE_SENDER, "sender", config->sender_cpu, err);
+        if (result == 0)
+            result =
+                add_runner(daemon, config, RJ_ROLE_RECEIVER, "receiver", config->receiver_cpu, err);
+    } else if (result == 0 && !is_shared) {
+        result = add_runner(daemon, config, RJ_ROLE_SHARED_NETWORK, "[sender, receiver]",
+                            config->sender_cpu, err);
+    }
+    return result;
+}
+
+static void fill(daemon_t *daemon)
+{
+    bool is_shared = daemon->runner_count == 1;
+    for (int i = 0; i < rj_driver_engine_count(daemon->driver); i++) {
+        engine_agents[i] = (engine_agent_t){daemon->driver, i};
+        add_agent(&daemon->runners[is_shared ? 0 : 2 + i], work_engine, &engine_agents[i]);
+    }
+    add_agent(&daemon->runners[is_shared ? 0 : 1], work_helper, daemon->driver);
+    add_agent(&daemon->runners[0], work_conductor, daemon->driver);
+    add_agent(&daemon->runners[0], work_end, daemon);
+}
+
+static int run_agents(daemon_t *daemon, rj_err_t *err)
+{
+    int result = 0;
+    for (int i = 1; result == 0 && i < daemon->runner_count; i++)
+        result = rj_runner_start(&daemon->runners[i], err);
+    if (result == 0)
+        rj_runner_run(&daemon->runners[0]);
+    for (int i = daemon->runner_count - 1; i > 0; i--)
+        rj_runner_stop(&daemon->runners[i]);
+    return result;
+}
+
+/* --- start and end --- */
+
+static int prepare_directory(const rj_driver_config_t *config, rj_err_t *err)
+{
+    int64_t give_up_ns = rj_clock_mono_ns() + config->driver_timeout_ms * 1000000;
+    for (;;) {
+        bool has_waited = rj_clock_mono_ns() >= give_up_ns;
+        int result = rj_driver_prepare_dir(config, rj_clock_epoch_ms(),
+                                           has_waited ? RJ_DIR_HAS_WAITED : RJ_DIR_MAY_WAIT, err);
+        if (result != -EAGAIN || has_waited)
+            return result;
+        rj_clock_sleep_ns(DIRECTORY_POLL_NS);
+    }
+}
+
+static int open_kernel_port(void *state, int index, const rj_port_params_t *params,
+                            rj_port_t **ret_port, rj_err_t *err)
+{
+    (void)index;
+    return rj_port_open(state, params, ret_port, err);
+}
+
+static int open_driver(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
+{
+    static rj_resolver_t resolver;
+    static char transport[] = "socket";
+    rj_resolver_system_init(&resolver);
+    rj_driver_world_t world = {.sockets = rj_sockets_kernel(),
+                               .resolver = &resolver,
+                               .read_interfaces = rj_interfaces_read,
+                               .mono_ns = rj_clock_mono_ns,
+                               .open_port = open_kernel_port,
+                               .open_port_state = transport,
+                               .pid = getpid()};
+    if (getrandom(&world.seed, sizeof(world.seed), 0) != (ssize_t)sizeof(world.seed))
+        return rj_fail(err, -errno, "no random numbers from the kernel: %s", strerror(errno));
+    return rj_driver_open(&daemon->driver, config, &world, rj_clock_epoch_ms(), stderr, err);
+}
+
+static void on_signal(int number)
+{
+    stop_signal = number;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* Clients are handed file names: they must mean the same wherever a client runs. */
+static int make_absolute(rj_driver_config_t *config, rj_err_t *err)
+{
+    if (config->dir[0] == '/')
+        return 0;
+    char cwd[RJ_CONFIG_PATH_MAX];
+    char joined[RJ_CONFIG_PATH_MAX];
+    if (getcwd(cwd, sizeof(cwd)) == NULL ||
+        snprintf(joined, sizeof(joined), "%s/%s", cwd, config->dir) >= (int)sizeof(joined))
+        return rj_fail(err, -ENAMETOOLONG, "driver directory %s: give a shorter, absolute path",
+                       config->dir);
+    memcpy(config->dir, joined, sizeof(joined));
+    return 0;
+}
+
+static int start(daemon_t *daemon, rj_driver_config_t *config, rj_err_t *err)
+{
+    int result = make_absolute(config, err);
+    if (result == 0)
+        result = rj_config_check(config, err);
+    if (result == 0 && config->threading_mode == RJ_THREADING_INVOKER)
+        result = rj_fail(err, -EINVAL,
+                         "INVOKER threading mode requires manual_main_loop: it is for "
+                         "programs that embed the driver");
+    if (result == 0)
+        result = arrange(daemon, config, err);
+    if (result == 0)
+        result = prepare_directory(config, err);
+    if (result == 0)
+        result = open_driver(daemon, config, err);
+    return result;
+}
+
+int rj_cmd_driver(int argc, char **argv)
+{
+    rj_options_parse(&argp, "ramjet driver", 0, argc, argv, NULL);
+    rj_driver_config_t config;
+    rj_config_read(&config, rj_config_environment, NULL, stderr);
+    catch_signals();
+    rj_err_t err = {0};
+    if (start(&the_daemon, &config, &err) < 0) {
+        fprintf(stderr, "ramjet driver: %s\n", err.text);
+        return RJ_EXIT_FAILED;
+    }
+    if (config.print_configuration)
+        rj_config_print(&config, stdout);
+    fflush(stdout);
+    fill(&the_daemon);
+    int result = run_agents(&the_daemon, &err);
+    printf("Shutting down driver...\n");
+    fflush(stdout);
+    rj_driver_close(the_daemon.driver);
+    if (result < 0) {
+        fprintf(stderr, "ramjet driver: %s\n", err.text);
+        return RJ_EXIT_FAILED;
+    }
+    /* As the reference: the signal's number, 0 after a terminate command. */
+    return stop_signal;
+}

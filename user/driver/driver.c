@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver/driver.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/mapfile.h"
+#include "driver/conductor.h"
+#include "driver/engine.h"
+#include "driver/helper.h"
+#include "driver/system_counters.h"
+#include "shm/cnc.h"
+
+enum { RECEIVE_BATCH_DEFAULT = 64 };
+
+struct rj_driver {
+    rj_driver_config_t config;
+    rj_driver_world_t world;
+    rj_cnc_t cnc;
+    rj_mapfile_t loss_report;
+    rj_counters_t counters;
+    rj_system_counters_t system;
+    rj_helper_t helper;
+    rj_engine_t *engines[RJ_ENGINES_MAX];
+    int engine_count;
+    rj_conductor_t *conductor;
+    int32_t is_terminated;
+    bool is_published;
+};
+
+int rj_driver_prepare_dir(const rj_driver_config_t *config, int64_t epoch_ms,
+                          rj_dir_patience_t patience, rj_err_t *err)
+{
+    rj_dir_options_t options = {.path = config->dir,
+                                .driver_timeout_ms = config->driver_timeout_ms,
+                                .warn_if_exists = config->dir_warn_if_exists,
+                                .delete_on_start = config->dir_delete_on_start};
+    return rj_dir_prepare(&options, epoch_ms, patience, err);
+}
+
+/* --- what the system grants --- */
+
+static void warn_buffer(FILE *warnings, const char *name, int64_t asked, int32_t granted)
+{
+    if (warnings != NULL && asked > granted)
+        fprintf(warnings,
+                "WARNING: could not set %s: asked for %" PRId64 " bytes, got %" PRId32
+                ": raise net.core.%s\n",
+                name, asked, granted, name[3] == 'R' ? "rmem_max" : "wmem_max");
+}
+
+/* A socket like those to come: do MTU and window fit what the system gives? (driver.md 18) */
+static int probe_buffers(const rj_driver_config_t *config, rj_sockets_t *sockets, FILE *warnings,
+                         rj_err_t *err)
+{
+    static const uint8_t any[4];
+    rj_socket_params_t params = {.bind = rj_address_ipv4(any, 0),
+                                 .sndbuf_bytes = (int32_t)config->socket_sndbuf_bytes,
+                                 .rcvbuf_bytes = (int32_t)config->socket_rcvbuf_bytes};
+    rj_socket_info_t info;
+    int result = sockets->ops->open(sockets, &params, &info, err);
+    if (result < 0)
+        return result;
+    sockets->ops->close(sockets, info.socket);
+    warn_buffer(warnings, "SO_SNDBUF", config->socket_sndbuf_bytes, info.sndbuf_bytes);
+    warn_buffer(warnings, "SO_RCVBUF", config->socket_rcvbuf_bytes, info.rcvbuf_bytes);
+    if (config->mtu_bytes > info.sndbuf_bytes)
+        return rj_fail(err, -EINVAL,
+                       "AERON_MTU_LENGTH=%" PRId64 " is greater than SO_SNDBUF=%" PRId32
+                       ": lower it or raise AERON_SOCKET_SO_SNDBUF",
+                       config->mtu_bytes, info.sndbuf_bytes);
+    if (config->initial_window_bytes > info.rcvbuf_bytes)
+        return rj_fail(err, -EINVAL,
+                       "AERON_RCV_INITIAL_WINDOW_LENGTH=%" PRId64
+                       " is greater than SO_RCVBUF=%" PRId32
+                       ": lower it or raise AERON_SOCKET_SO_RCVBUF",
+                       config->initial_window_bytes, info.rcvbuf_bytes);
+    return 0;
+}
+
+/* --- files --- */
+
+static int open_files(rj_driver_t *driver, int64_t epoch_ms, rj_err_t *err)
+{
+    const rj_driver_config_t *config = &driver->config;
+    rj_cnc_params_t params = {.to_driver_length = (int32_t)config->to_driver_bytes,
+                              .to_clients_length = (int32_t)config->to_clients_bytes,
+                              .counters_values_length = (int32_t)config->counters_values_bytes,
+                              .error_log_length = (int32_t)config->error_log_bytes,
+                              .file_page_size = (int32_t)config->file_page_bytes,
+                              .client_liveness_timeout_ns = config->client_liveness_timeout_ns,
+                              .start_epoch_ms = epoch_ms,
+                              .pid = driver->world.pid};
+    int result = rj_cnc_create(&driver->cnc, config->dir, &params, err);
+    if (result < 0)
+        return result;
+    char path[RJ_DIR_PATH_BYTES_MAX];
+    result = rj_dir_join(path, sizeof(path), config->dir, RJ_LOSS_REPORT_FILE);
+    if (result < 0)
+        return rj_fail(err, result, "the path %s is too long", config->dir);
+    int64_t length = rj_align_up(config->loss_report_bytes, config->file_page_bytes);
+    return rj_mapfile_create(&driver->loss_report, path, length, RJ_MAPFILE_ALLOCATED, err);
+}
+
+static int open_counters(rj_driver_t *driver, int64_t epoch_ms, rj_err_t *err)
+{
+    const rj_driver_config_t *config = &driver->config;
+    int64_t reuse_ms = config->counter_free_to_reuse_ns / 1000000;
+    if (reuse_ms == 0 && config->counter_free_to_reuse_ns > 0)
+        reuse_ms = 1;
+    int result = rj_counters_open(&driver->counters, driver->cnc.counters_metadata.bytes,
+                                  driver->cnc.counters_metadata.length_bytes,
+                                  driver->cnc.counters_values.bytes,
+                                  driver->cnc.counters_values.length_bytes, reuse_ms, err);
+    if (result < 0)
+        return result;
+    rj_system_counter_labels_t labels = {
+        .threading_mode = rj_threading_mode_name((rj_threading_mode_t)config->threading_mode),
+        .resolver_name = "",
+        .conductor_threshold_ns = config->conductor_threshold_ns,
+        .sender_threshold_ns = config->sender_threshold_ns,
+        .receiver_threshold_ns = config->receiver_threshold_ns,
+        .resolver_threshold_ns = config->resolver_threshold_ns};
+    result =
+        rj_system_counters_allocate(&driver->system, &driver->counters, &labels, epoch_ms, err);
+    if (result == 0)
+        rj_system_counter_add(&driver->system, RJ_SYSTEM_BYTES_CURRENTLY_MAPPED,
+                              driver->cnc.file.length_bytes + driver->loss_report.length_bytes);
+    return result;
+}
+
+/* --- agents --- */
+
+static int open_engine(rj_driver_t *driver, int index, rj_err_t *err)
+{
+    const rj_driver_config_t *config = &driver->config;
+    int32_t batch =
+        config->receive_batch != 0 ? (int32_t)config->receive_batch : RECEIVE_BATCH_DEFAULT;
+    rj_port_params_t port_params = {.receive_batch = (uint32_t)batch,
+                                    .endpoint_max = RJ_PORT_ENDPOINTS_MAX};
+    rj_port_t *port;
+    int result =
+        driver->world.open_port(driver->world.open_port_state, index, &port_params, &port, err);
+    if (result < 0)
+        return result;
+    rj_engine_params_t params = {.ports = {port},
+                                 .port_count = 1,
+                                 .system_counters = &driver->system,
+                                 .receive_batch = batch,
+                                 .mono_ns = driver->world.mono_ns};
+    result = rj_engine_open(&driver->engines[index], &params, err);
+    if (result < 0)
+        port->ops->close(port);
+    else
+        driver->engine_count = index + 1;
+    return result;
+}
+
+static int open_helper(rj_driver_t *driver, rj_err_t *err)
+{
+    rj_helper_params_t params = {.resolver = driver->world.resolver,
+                                 .system = &driver->system,
+                                 .dir = driver->config.dir,
+                                 .perform_storage_checks = driver->config.perform_storage_checks,
+                                 .resolver_threshold_ns = driver->config.resolver_threshold_ns,
+                                 .read_interfaces = driver->world.read_interfaces,
+                                 .mono_ns = driver->world.mono_ns};
+    return rj_helper_open(&driver->helper, &params, err);
+}
+
+static void on_terminate(void *state)
+{
+    rj_driver_t *driver = state;
+    /* Release: pairs with the acquire in rj_driver_is_terminated. */
+    rj_store_release_i32(&driver->is_terminated, 1);
+}
+
+static int open_conductor(rj_driver_t *driver, rj_err_t *err)
+{
+    rj_conductor_params_t params = {.config = &driver->config,
+                                    .cnc = &driver->cnc,
+                                    .loss_report_bytes = driver->loss_report.bytes,
+                                    .loss_report_length = driver->loss_report.length_bytes,
+                                    .counters = &driver->counters,
+                                    .system = &driver->system,
+                                    .sockets = driver->world.sockets,
+                                    .helper = &driver->helper,
+                                    .engine_count = driver->engine_count,
+                                    .send_engine = 0,
+                                    .receive_engine = driver->engine_count - 1,
+                                    .seed = driver->world.seed,
+                                    .on_terminate = on_terminate,
+                                    .on_terminate_state = driver};
+    memcpy(params.engines, driver->engines, sizeof(params.engines));
+    return rj_conductor_open(&driver->conductor, &params, err);
+}
+
+static int open_agents(rj_driver_t *driver, rj_err_t *err)
+{
+    int count = driver->config.threading_mode == RJ_THREADING_DEDICATED ? 2 : 1;
+    int result = open_helper(driver, err);
+    for (int i = 0; result == 0 && i < count; i++)
+        result = open_engine(driver, i, err);
+    return result == 0 ? open_conductor(driver, err) : result;
+}
+
+int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
+                   const rj_driver_world_t *world, int64_t epoch_ms, FILE *warnings, rj_err_t *err)
+{
+    rj_driver_t *driver = calloc(1, sizeof(*driver));
+    if (driver == NULL)
+        return rj_fail(err, -ENOMEM, "driver: out of memory");
+    driver->config = *config;
+    driver->world = *world;
+    int result = probe_buffers(config, world->sockets, warnings, err);
+    if (result == 0)
+        result = open_files(driver, epoch_ms, err);
+    if (result == 0)
+        result = open_counters(driver, epoch_ms, err);
+    if (result == 0)
+        result = open_agents(driver, err);
+    if (result < 0) {
+        rj_driver_close(driver);
+        return result;
+    }
+    rj_cnc_publish(&driver->cnc, epoch_ms);
+    driver->is_published = true;
+    *ret_driver = driver;
+    return 0;
+}
+
+bool rj_driver_is_terminated(const rj_driver_t *driver)
+{
+    return rj_load_acquire_i32(&driver->is_terminated) != 0;
+}
+
+int rj_driver_engine_count(const rj_driver_t *driver)
+{
+    return driver->engine_count;
+}
+
+int rj_driver_conductor_work(rj_driver_t *driver, int64_t now_ns, int64_t epoch_ms)
+{
+    return rj_conductor_do_work(driver->conductor, now_ns, epoch_ms);
+}
+
+int rj_driver_engine_work(rj_driver_t *driver, int index, int64_t now_ns)
+{
+    return rj_engine_do_work(driver->engines[index], now_ns);
+}
+
+int rj_driver_helper_work(rj_driver_t *driver, int64_t now_ns)
+{
+    return rj_helper_do_work(&driver->helper, now_ns);
+}
+
+int64_t rj_driver_deadline_ns(const rj_driver_t *driver)
+{
+    int64_t deadline_ns = rj_conductor_deadline_ns(driver->conductor);
+    for (int i = 0; i < driver->engine_count; i++) {
+        int64_t engine_ns = rj_engine_deadline_ns(driver->engines[i]);
+        if (engine_ns < deadline_ns)
+            deadline_ns = engine_ns;
+    }
+    return deadline_ns;
+}
+
+void rj_driver_close(rj_driver_t *driver)
+{
+    if (driver == NULL)
+        return;
+    /* Whatever the helper was given comes to its end first: the conductor waits for none of it. */
+    while (driver->helper.tasks.slots != NULL && rj_helper_do_work(&driver->helper, 0) > 0)
+        continue;
+    for (int i = 0; i < driver->engine_count; i++)
+        rj_engine_close(driver->engines[i]);
+    rj_conductor_close(driver->conductor);
+    rj_helper_close(&driver->helper);
+    if (driver->is_published)
+        rj_cnc_retire(&driver->cnc);
+    rj_counters_close(&driver->counters);
+    rj_mapfile_close(&driver->loss_report);
+    rj_cnc_close(&driver->cnc);
+    rj_err_t err;
+    if (driver->config.dir_delete_on_shutdown && rj_dir_remove_tree(driver->config.dir, &err) < 0)
+        fprintf(stderr, "ramjet driver: %s\n", err.text);
+    free(driver);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* driver.h - puts a media driver together, lets its agents work, and takes it apart.
+ *
+ * It starts no thread and reads no clock: whoever embeds it (the daemon, the simulation) calls each
+ * agent's work with the time. Which agents share a thread is the caller's choice (design.md 3):
+ *
+ *      conductor    always one
+ *      engine 0..N  two in DEDICATED (sender, receiver), else one with both halves
+ *      helper       a thread of its own, or one more agent of the shared thread
+ *
+ * Units      monotonic ns; epoch ms.
+ * Ownership  the driver owns everything below it; `world` is copied, what it points at is the
+ *            caller's.
+ * Thread     open and close: one, while no agent works. Each agent: one thread.
+ * Errors     open: negative errno and a text; nothing stays, but a directory that was prepared.
+ */
+#ifndef RJ_DRIVER_DRIVER_H
+#define RJ_DRIVER_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "driver/config.h"
+#include "name/resolver.h"
+#include "proto/interface.h"
+#include "shm/dir.h"
+#include "transport/port.h"
+#include "transport/udp_socket.h"
+
+/* Everything from outside that a driver touches; the simulation brings its own. */
+typedef struct rj_driver_world {
+    rj_sockets_t *sockets;
+    rj_resolver_t *resolver;
+    int (*read_interfaces)(rj_interface_t *interfaces, size_t count_max, rj_err_t *err);
+    int64_t (*mono_ns)(void);
+    /* Opens the port of engine `index`. */
+    int (*open_port)(void *state, int index, const rj_port_params_t *params, rj_port_t **ret_port,
+                     rj_err_t *err);
+    void *open_port_state;
+    int64_t pid;
+    uint64_t seed;
+} rj_driver_world_t;
+
+typedef struct rj_driver rj_driver_t;
+
+/* Moves into the directory: -EAGAIN while another driver's file is not ready (ask again each ms,
+ * and with RJ_DIR_HAS_WAITED once the driver timeout is over), -EBUSY when one lives there. */
+int rj_driver_prepare_dir(const rj_driver_config_t *config, int64_t epoch_ms,
+                          rj_dir_patience_t patience, rj_err_t *err);
+
+/* Makes the files, opens ports and agents and, last, shows itself to clients. The directory is
+ * prepared. `warnings` (NULL: nowhere) gets a line about what the system did not grant. */
+int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
+                   const rj_driver_world_t *world, int64_t epoch_ms, FILE *warnings, rj_err_t *err);
+
+/* Whether a validated terminate command arrived. Any thread. */
+bool rj_driver_is_terminated(const rj_driver_t *driver);
+
+int rj_driver_engine_count(const rj_driver_t *driver);
+int rj_driver_conductor_work(rj_driver_t *driver, int64_t now_ns, int64_t epoch_ms);
+int rj_driver_engine_work(rj_driver_t *driver, int index, int64_t now_ns);
+int rj_driver_helper_work(rj_driver_t *driver, int64_t now_ns);
+
+/* The earliest time at which any agent would work without something new. */
+int64_t rj_driver_deadline_ns(const rj_driver_t *driver);
+
+/* Frees everything, removes log buffers, says goodbye to clients and, if configured, removes the
+ * directory. No agent works any more. Safe on NULL. */
+void rj_driver_close(rj_driver_t *driver);
+
+#endif
