@@ -52,6 +52,7 @@ CLI_LIBS = $(shell pkg-config --libs libcrypto 2>/dev/null)
 SKEL    := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.skel.h)
 obj      = $(patsubst %.c,$(O)/obj/%.o,$(1))
 LIB     := $(O)/libramjet.a
+FIX     := $(O)/libfixtures.a
 TESTS   := $(PROGS:%.c=$(O)/%)
 ALL_OBJ := $(call obj,$(LIB_SRC) $(CLI_SRC) $(FIX_SRC) $(SIM_SRC) $(PROGS) \
              $(wildcard tests/stress/*.c tests/fuzz/fuzz_*.c))
@@ -83,7 +84,7 @@ $(LIB): $(call obj,$(LIB_SRC))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-link = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB)
+link = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 $(O)/ramjet: $(call obj,$(CLI_SRC)) $(LIB)
 	$(call say,LD,$@)
@@ -92,11 +93,16 @@ $(O)/ramjet: $(call obj,$(CLI_SRC)) $(LIB)
 $(O)/aeronmd: $(O)/ramjet
 	$(Q)ln -sf ramjet $@
 
-$(TESTS): $(O)/%: $(O)/obj/%.o $(call obj,$(FIX_SRC)) $(LIB)
+# An archive, so that a test takes only the fixtures that it names.
+$(FIX): $(call obj,$(FIX_SRC))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(TESTS): $(O)/%: $(O)/obj/%.o $(FIX) $(LIB)
 	$(call say,LD,$@)
 	$(link) -lcriterion $(LDLIBS)
 
-$(O)/tests/sim: $(call obj,$(SIM_SRC) $(FIX_SRC)) $(LIB)
+$(O)/tests/sim: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+$(O)/tests/sim: $(call obj,$(SIM_SRC)) $(LIB)
 $(STRESS): $(O)/%: $(O)/obj/%.o $(LIB)
 $(O)/tests/sim $(STRESS):
 	$(call say,LD,$@)
