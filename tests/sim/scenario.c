@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenario.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lane.h"
+#include "ramjet/command.h"
+#include "world.h"
+
+enum {
+    LANES_MAX = 32,
+    PORT_FIRST = 20000,
+};
+
+#define SECONDS(n) ((n)*INT64_C(1000000000))
+#define MILLIS(n)  ((n)*INT64_C(1000000))
+
+static struct {
+    world_t *world;
+    lane_t lanes[LANES_MAX];
+    int lane_count;
+    uint64_t trace;
+} run;
+
+uint64_t scenario_trace(void)
+{
+    return run.trace;
+}
+
+static rj_prng_t *prng(void)
+{
+    return world_prng(run.world);
+}
+
+static int64_t between(int64_t first, int64_t last)
+{
+    return rj_prng_between(prng(), first, last);
+}
+
+/* --- the parts of a scenario --- */
+
+static void open_world(uint64_t seed, const char *directory, int host_count)
+{
+    memset(&run, 0, sizeof(run));
+    rj_prng_t draw;
+    rj_prng_init(&draw, seed);
+    static const rj_threading_mode_t modes[] = {RJ_THREADING_DEDICATED, RJ_THREADING_SHARED_NETWORK,
+                                                RJ_THREADING_SHARED};
+    world_params_t params = {.seed = rj_prng_next(&draw),
+                             .host_count = host_count,
+                             .is_ipv6 = rj_prng_chance(&draw, 0.3),
+                             .threading = modes[rj_prng_below(&draw, 3)],
+                             .directory = directory,
+                             .nak_delay_is_explicit = rj_prng_chance(&draw, 0.3)};
+    run.world = world_open(&params);
+}
+
+static void draw_path(void)
+{
+    static const int64_t delays_ns[] = {20000, 100000, 500000, 5000000, 25000000};
+    sim_faults_t *faults = sim_net_faults(world_net(run.world));
+    faults->delay_ns = delays_ns[rj_prng_below(prng(), 5)];
+    faults->jitter_ns = rj_prng_chance(prng(), 0.5) ? faults->delay_ns / 2 : 0;
+}
+
+static void draw_faults(void)
+{
+    static const uint32_t losses_ppm[] = {0, 10000, 10000, 100000, 300000};
+    sim_faults_t *faults = sim_net_faults(world_net(run.world));
+    draw_path();
+    faults->loss_ppm = losses_ppm[rj_prng_below(prng(), 5)];
+    faults->duplicate_ppm = rj_prng_chance(prng(), 0.5) ? 30000 : 0;
+    faults->corrupt_ppm = rj_prng_chance(prng(), 0.3) ? 5000 : 0;
+    faults->reorder_ppm = rj_prng_chance(prng(), 0.6) ? 50000 : 0;
+    faults->reorder_ns = faults->delay_ns * 3;
+    faults->short_send_ppm = rj_prng_chance(prng(), 0.4) ? 50000 : 0;
+}
+
+static void draw_lengths(lane_config_t *config)
+{
+    static const int32_t lengths[][2] = {{32, 32}, {8, 200}, {1000, 1400}, {8, 4000}, {4000, 8000}};
+    size_t row = rj_prng_below(prng(), 5);
+    config->length_min = lengths[row][0];
+    config->length_max = lengths[row][1];
+    /* Roughly the same number of bytes whatever the length: several terms of 64 KiB. */
+    config->message_count = 600000 / (32 + (config->length_min + config->length_max) / 2);
+}
+
+/* A stream from host to host (IPC when they are the same) with one subscriber from the start. */
+static lane_t *add_lane(int from, int to, int port, bool may_lose_images)
+{
+    lane_t *lane = &run.lanes[run.lane_count];
+    lane_config_t config = {.seed = rj_prng_next(prng()),
+                            .stream_id = 1000 + run.lane_count,
+                            .kind = rj_prng_chance(prng(), 0.5) ? RJ_PUBLICATION_SHARED
+                                                                : RJ_PUBLICATION_EXCLUSIVE,
+                            .may_lose_images = may_lose_images};
+    draw_lengths(&config);
+    if (from == to) {
+        snprintf(config.publication_channel, sizeof(config.publication_channel), "aeron:ipc");
+        snprintf(config.subscription_channel, sizeof(config.subscription_channel), "aeron:ipc");
+    } else {
+        const char *params = rj_prng_chance(prng(), 0.3) ? "mtu=4096|term-length=256k" : "";
+        world_channel(run.world, to, port, params, config.publication_channel,
+                      sizeof(config.publication_channel));
+        world_channel(run.world, to, port, "", config.subscription_channel,
+                      sizeof(config.subscription_channel));
+    }
+    lane_open(lane, run.world, &config, world_connect(run.world, from));
+    run.lane_count++;
+    return lane;
+}
+
+static bool all_complete(void *state)
+{
+    (void)state;
+    for (int i = 0; i < run.lane_count; i++) {
+        if (!lane_is_complete(&run.lanes[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool half_offered(void *state)
+{
+    const lane_t *lane = state;
+    return lane->next_number >= lane->config.message_count / 2;
+}
+
+static void close_lanes(void)
+{
+    for (int i = 0; i < run.lane_count; i++)
+        lane_close(&run.lanes[i]);
+}
+
+/* The end of every scenario: closes all, waits for all lingers, and looks for leftovers. */
+static void finish(int host_count)
+{
+    world_check_counters(run.world);
+    close_lanes();
+    world_run_for(run.world, SECONDS(1));
+    const sim_net_stats_t *stats = sim_net_stats(world_net(run.world));
+    int64_t ends = stats->delivered + stats->lost + stats->corrupted + stats->partitioned +
+                   stats->unbound + stats->overflowed + sim_net_under_way(world_net(run.world));
+    if (stats->sent + stats->duplicated != ends)
+        sim_fail("the net's own count is off: %" PRId64 " sent, %" PRId64 " accounted for",
+                 stats->sent + stats->duplicated, ends);
+    for (int i = 0; i < host_count; i++) {
+        int64_t errors = world_system_counter(run.world, i, RJ_SYSTEM_ERRORS);
+        if (errors != 0)
+            sim_fail("host %d counted %" PRId64 " errors", i, errors);
+    }
+}
+
+static void disconnect_all(lane_t *lanes, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (!lanes[i].publisher_is_dead)
+            world_disconnect(run.world, lanes[i].client);
+        for (int k = 0; k < lanes[i].subscriber_count; k++) {
+            if (!lanes[i].subscribers[k].is_dead)
+                world_disconnect(run.world, lanes[i].subscribers[k].client);
+        }
+    }
+}
+
+/* What streams leave behind is gone after all lingers: 10 s of image liveness and more. */
+static void check_leftovers(int host_count)
+{
+    sim_net_faults(world_net(run.world))->is_partitioned = false;
+    world_run_for(run.world, SECONDS(45));
+    for (int i = 0; i < host_count; i++)
+        world_check_empty(run.world, i);
+}
+
+static void end_world(int host_count)
+{
+    finish(host_count);
+    disconnect_all(run.lanes, run.lane_count);
+    check_leftovers(host_count);
+    run.trace = sim_net_trace(world_net(run.world));
+    world_close(run.world);
+    run.world = NULL;
+}
+
+void scenario_abandon(void)
+{
+    if (run.world != NULL)
+        world_close(run.world);
+    run.world = NULL;
+}
+
+/* --- the scenarios --- */
+
+/* Several streams at once, each way, over a path that loses, doubles, reorders and corrupts. */
+static void run_streams(uint64_t seed, const char *directory)
+{
+    open_world(seed, directory, 2);
+    draw_faults();
+    int count = (int)between(1, 4);
+    for (int i = 0; i < count; i++) {
+        bool is_ipc = rj_prng_chance(prng(), 0.2);
+        int from = (int)between(0, 1);
+        int to = is_ipc ? from : 1 - from;
+        lane_t *lane = add_lane(from, to, PORT_FIRST + (int)between(0, 1), false);
+        lane_subscribe(lane, world_connect(run.world, to), 0);
+    }
+    world_run_until(run.world, all_complete, NULL, SECONDS(300), "streams");
+    end_world(2);
+}
+
+/* A second subscriber joins late, the first leaves and comes back. */
+static void run_joiners(uint64_t seed, const char *directory)
+{
+    open_world(seed, directory, 2);
+    draw_faults();
+    bool is_ipc = rj_prng_chance(prng(), 0.3);
+    lane_t *lane = add_lane(0, is_ipc ? 0 : 1, PORT_FIRST, true);
+    rj_client_t *reader = world_connect(run.world, is_ipc ? 0 : 1);
+    lane_subscriber_t *first = lane_subscribe(lane, reader, 0);
+    lane_subscribe(lane, world_connect(run.world, is_ipc ? 0 : 1), MILLIS(between(1, 400)));
+    world_run_until(run.world, half_offered, lane, SECONDS(300), "the first half");
+    lane_leave(first);
+    world_run_for(run.world, MILLIS(between(1, 3000)));
+    lane_return(first, 0);
+    world_run_until(run.world, all_complete, NULL, SECONDS(300), "the second half");
+    end_world(2);
+}
+
+/* A client dies without a word; the driver and the others must not care. */
+static void run_kills(uint64_t seed, const char *directory)
+{
+    open_world(seed, directory, 2);
+    draw_faults();
+    lane_t *victim = add_lane(0, 1, PORT_FIRST, true);
+    lane_subscribe(victim, world_connect(run.world, 1), 0);
+    lane_t *other = add_lane(0, 1, PORT_FIRST + 1, false);
+    lane_subscribe(other, world_connect(run.world, 1), 0);
+    world_run_for(run.world, MILLIS(between(1, 600)));
+    if (rj_prng_chance(prng(), 0.5)) {
+        victim->publisher_is_dead = true;
+        world_kill_client(run.world, victim->client);
+    } else {
+        victim->subscribers[0].is_dead = true;
+        world_kill_client(run.world, victim->subscribers[0].client);
+        victim->publisher_is_dead = true; /* nobody reads it: it cannot finish */
+        world_kill_client(run.world, victim->client);
+    }
+    world_run_until(run.world, all_complete, NULL, SECONDS(300), "the stream that lives");
+    end_world(2);
+}
+
+/* The net is cut for a while, short or longer than the liveness time-outs. */
+static void run_partitions(uint64_t seed, const char *directory)
+{
+    open_world(seed, directory, 2);
+    draw_faults();
+    lane_t *lane = add_lane(0, 1, PORT_FIRST, true);
+    lane_subscribe(lane, world_connect(run.world, 1), 0);
+    world_run_for(run.world, MILLIS(between(100, 400)));
+    sim_faults_t *faults = sim_net_faults(world_net(run.world));
+    faults->is_partitioned = true;
+    world_run_for(run.world, MILLIS(between(100, 15000)));
+    faults->is_partitioned = false;
+    world_run_until(run.world, all_complete, NULL, SECONDS(300), "the stream after the cut");
+    end_world(2);
+}
+
+/* A machine vanishes; the one that is left gives everything back by its time-outs. */
+static void run_crashes(uint64_t seed, const char *directory)
+{
+    open_world(seed, directory, 2);
+    draw_path();
+    lane_t *lane = add_lane(0, 1, PORT_FIRST, true);
+    lane_subscribe(lane, world_connect(run.world, 1), 0);
+    lane_t *ipc = add_lane(0, 0, 0, false);
+    lane_subscribe(ipc, world_connect(run.world, 0), 0);
+    world_run_for(run.world, MILLIS(between(1, 400)));
+    world_crash_host(run.world, 1);
+    lane->subscribers[0].is_dead = true;
+    world_run_until(run.world, all_complete, NULL, SECONDS(300),
+                    "the stream of the host that lives");
+    end_world(1);
+}
+
+static bool first_complete(void *state)
+{
+    return lane_is_complete(state);
+}
+
+/* The scheduler forgets a host's driver for up to seconds, again and again. */
+static void run_pauses(uint64_t seed, const char *directory)
+{
+    open_world(seed, directory, 2);
+    draw_faults();
+    lane_t *lane = add_lane(0, 1, PORT_FIRST, true);
+    lane_subscribe(lane, world_connect(run.world, 1), 0);
+    for (int i = 0; i < 5 && !lane_is_complete(lane); i++) {
+        int64_t until_ns = world_now_ns(run.world) + MILLIS(between(1, 2000));
+        world_pause_host(run.world, (int)between(0, 1), until_ns);
+        world_run_for(run.world, MILLIS(between(1, 2500)));
+    }
+    world_run_until(run.world, first_complete, lane, SECONDS(300), "the stream after the pauses");
+    end_world(2);
+}
+
+/* Many streams on one channel: they share endpoints, engines and the way back. */
+static void run_many(uint64_t seed, const char *directory)
+{
+    open_world(seed, directory, 2);
+    draw_path();
+    sim_net_faults(world_net(run.world))->loss_ppm = 10000;
+    rj_client_t *writer = world_connect(run.world, 0);
+    rj_client_t *reader = world_connect(run.world, 1);
+    for (int i = 0; i < 24; i++) {
+        lane_t *lane = &run.lanes[run.lane_count];
+        lane_config_t config = {.seed = rj_prng_next(prng()),
+                                .stream_id = 1000 + i,
+                                .kind = RJ_PUBLICATION_EXCLUSIVE,
+                                .message_count = 100,
+                                .length_min = 8,
+                                .length_max = 2000};
+        world_channel(run.world, 1, PORT_FIRST, "", config.publication_channel,
+                      sizeof(config.publication_channel));
+        memcpy(config.subscription_channel, config.publication_channel,
+               sizeof(config.subscription_channel));
+        lane_open(lane, run.world, &config, writer);
+        run.lane_count++;
+        lane_subscribe(lane, reader, 0);
+    }
+    world_run_until(run.world, all_complete, NULL, SECONDS(300), "all streams");
+    finish(2);
+    world_disconnect(run.world, writer);
+    world_disconnect(run.world, reader);
+    check_leftovers(2);
+    run.trace = sim_net_trace(world_net(run.world));
+    world_close(run.world);
+    run.world = NULL;
+}
+
+const scenario_t scenarios[] = {
+    {"streams", run_streams}, {"joiners", run_joiners},
+    {"kills", run_kills},     {"partitions", run_partitions},
+    {"crashes", run_crashes}, {"pauses", run_pauses},
+    {"many", run_many},
+};
+
+const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

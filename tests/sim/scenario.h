@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scenario.h - what may happen to a world, drawn from the seed.
+ *
+ * Units      none.  Ownership  none.  Thread one.
+ * Errors     sim_fail, which the caller of run has to catch.
+ */
+#ifndef RJ_TESTS_SIM_SCENARIO_H
+#define RJ_TESTS_SIM_SCENARIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct scenario {
+    const char *name;
+    void (*run)(uint64_t seed, const char *directory);
+} scenario_t;
+
+extern const scenario_t scenarios[];
+extern const size_t scenario_count;
+
+/* What the last run did, as one number. */
+uint64_t scenario_trace(void);
+
+/* Takes apart what a failed run left. */
+void scenario_abandon(void);
+
+#endif

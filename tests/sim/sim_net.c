@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim_net.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PPM = 1000000,
+    EPHEMERAL_FIRST = 40000,
+    BUFFER_DEFAULT_BYTES = 212992,
+    BUFFER_MAX_BYTES = 4 << 20,
+    DATAGRAM_MAX_BYTES = 65507,
+    LOOPBACK_DELAY_NS = 5000,
+};
+
+typedef struct datagram {
+    struct datagram *next; /* in a socket's queue, or given to an engine */
+    int64_t due_ns;
+    uint64_t order; /* of sending: what is due at the same time keeps it */
+    rj_address_t source;
+    rj_address_t destination;
+    uint32_t length;
+    uint8_t bytes[];
+} datagram_t;
+
+typedef struct sim_socket {
+    bool is_open;
+    int host;
+    rj_address_t local;
+    rj_address_t peer; /* family 0: not connected */
+    int32_t rcvbuf_bytes;
+    int32_t queued_bytes;
+    datagram_t *first, *last;
+} sim_socket_t;
+
+struct sim_host {
+    rj_sockets_t sockets; /* first member: what drivers hold */
+    sim_net_t *net;
+    int index;
+    bool is_crashed;
+    uint16_t next_port;
+    rj_address_t address;
+};
+
+typedef struct sim_port {
+    rj_port_t port; /* first member */
+    sim_host_t *host;
+    rj_endpoint_t *endpoints[SIM_SOCKETS_MAX];
+    int endpoint_count;
+    int next; /* whose turn it is */
+    uint64_t run_number;
+    datagram_t *given; /* lent to the engine until the next poll */
+    uint32_t batch;
+} sim_port_t;
+
+struct sim_net {
+    rj_prng_t prng;
+    sim_faults_t faults;
+    sim_net_stats_t stats;
+    int64_t now_ns;
+    uint64_t order;
+    uint64_t trace;
+    sim_host_t hosts[SIM_HOSTS_MAX];
+    sim_socket_t sockets[SIM_SOCKETS_MAX];
+    datagram_t **heap;
+    size_t heap_count, heap_capacity;
+};
+
+/* --- the trace --- */
+
+void sim_net_trace_add(sim_net_t *net, uint64_t value)
+{
+    net->trace = (net->trace ^ value) * UINT64_C(0x100000001b3);
+    net->trace ^= net->trace >> 29;
+}
+
+uint64_t sim_net_trace(const sim_net_t *net)
+{
+    return net->trace;
+}
+
+/* --- the heap of datagrams under way --- */
+
+static bool is_before(const datagram_t *a, const datagram_t *b)
+{
+    return a->due_ns < b->due_ns || (a->due_ns == b->due_ns && a->order < b->order);
+}
+
+static void heap_push(sim_net_t *net, datagram_t *datagram)
+{
+    if (net->heap_count == net->heap_capacity) {
+        net->heap_capacity = net->heap_capacity == 0 ? 1024 : net->heap_capacity * 2;
+        net->heap = realloc(net->heap, net->heap_capacity * sizeof(*net->heap));
+        if (net->heap == NULL)
+            abort();
+    }
+    size_t i = net->heap_count++;
+    while (i > 0 && is_before(datagram, net->heap[(i - 1) / 2])) {
+        net->heap[i] = net->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    net->heap[i] = datagram;
+}
+
+static datagram_t *heap_pop(sim_net_t *net)
+{
+    datagram_t *top = net->heap[0];
+    datagram_t *moved = net->heap[--net->heap_count];
+    size_t i = 0;
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= net->heap_count)
+            break;
+        if (child + 1 < net->heap_count && is_before(net->heap[child + 1], net->heap[child]))
+            child++;
+        if (!is_before(net->heap[child], moved))
+            break;
+        net->heap[i] = net->heap[child];
+        i = child;
+    }
+    if (net->heap_count > 0)
+        net->heap[i] = moved;
+    return top;
+}
+
+/* --- sending --- */
+
+static bool chance(sim_net_t *net, uint32_t ppm)
+{
+    return ppm != 0 && rj_prng_below(&net->prng, PPM) < ppm;
+}
+
+static void launch(sim_net_t *net, const sim_socket_t *socket, const rj_address_t *destination,
+                   const uint8_t *bytes, uint32_t length, int64_t delay_ns)
+{
+    datagram_t *datagram = malloc(sizeof(*datagram) + length);
+    if (datagram == NULL)
+        abort();
+    datagram->next = NULL;
+    datagram->due_ns = net->now_ns + delay_ns;
+    datagram->order = net->order++;
+    datagram->source = socket->local;
+    if (rj_address_is_wildcard(&socket->local)) {
+        datagram->source = net->hosts[socket->host].address;
+        datagram->source.port = socket->local.port;
+    }
+    datagram->destination = *destination;
+    datagram->length = length;
+    memcpy(datagram->bytes, bytes, length);
+    heap_push(net, datagram);
+}
+
+static int64_t draw_delay(sim_net_t *net)
+{
+    const sim_faults_t *faults = &net->faults;
+    int64_t delay_ns = faults->delay_ns;
+    if (faults->jitter_ns > 0)
+        delay_ns += rj_prng_between(&net->prng, 0, faults->jitter_ns);
+    if (chance(net, faults->reorder_ppm)) {
+        delay_ns += rj_prng_between(&net->prng, 1, faults->reorder_ns);
+        net->stats.reordered++;
+    }
+    return delay_ns;
+}
+
+/* What a datagram meets on its way; the order of the draws is part of what a seed means. */
+static void submit(sim_net_t *net, const sim_socket_t *socket, const rj_address_t *destination,
+                   const uint8_t *bytes, uint32_t length)
+{
+    const sim_host_t *host = &net->hosts[socket->host];
+    net->stats.sent++;
+    sim_net_trace_add(net, ((uint64_t)net->now_ns << 16) ^ length);
+    if (rj_address_same_host(destination, &host->address)) {
+        launch(net, socket, destination, bytes, length, LOOPBACK_DELAY_NS);
+        return;
+    }
+    if (net->faults.is_partitioned || host->is_crashed) {
+        net->stats.partitioned++;
+    } else if (chance(net, net->faults.loss_ppm)) {
+        net->stats.lost++;
+    } else if (chance(net, net->faults.corrupt_ppm)) {
+        net->stats.corrupted++;
+    } else {
+        launch(net, socket, destination, bytes, length, draw_delay(net));
+        if (chance(net, net->faults.duplicate_ppm)) {
+            net->stats.duplicated++;
+            launch(net, socket, destination, bytes, length, draw_delay(net));
+        }
+    }
+}
+
+/* --- delivery --- */
+
+static sim_socket_t *find_socket(sim_net_t *net, const datagram_t *datagram)
+{
+    for (int i = 0; i < SIM_SOCKETS_MAX; i++) {
+        sim_socket_t *socket = &net->sockets[i];
+        if (!socket->is_open || socket->local.port != datagram->destination.port ||
+            net->hosts[socket->host].is_crashed ||
+            !rj_address_same_host(&net->hosts[socket->host].address, &datagram->destination))
+            continue;
+        if (socket->peer.family == 0 || rj_address_equal(&socket->peer, &datagram->source))
+            return socket;
+    }
+    return NULL;
+}
+
+static void deliver(sim_net_t *net, datagram_t *datagram)
+{
+    sim_socket_t *socket = find_socket(net, datagram);
+    if (socket == NULL) {
+        net->stats.unbound++;
+        free(datagram);
+    } else if (socket->queued_bytes + (int32_t)datagram->length > socket->rcvbuf_bytes) {
+        net->stats.overflowed++;
+        free(datagram);
+    } else {
+        net->stats.delivered++;
+        socket->queued_bytes += (int32_t)datagram->length;
+        if (socket->last == NULL)
+            socket->first = datagram;
+        else
+            socket->last->next = datagram;
+        socket->last = datagram;
+    }
+}
+
+void sim_net_advance(sim_net_t *net, int64_t now_ns)
+{
+    net->now_ns = now_ns;
+    while (net->heap_count > 0 && net->heap[0]->due_ns <= now_ns)
+        deliver(net, heap_pop(net));
+}
+
+/* --- the sockets of a host --- */
+
+static int socket_open(rj_sockets_t *sockets, const rj_socket_params_t *params,
+                       rj_socket_info_t *ret_info, rj_err_t *err)
+{
+    sim_host_t *host = (sim_host_t *)sockets;
+    sim_net_t *net = host->net;
+    rj_address_t local = params->bind;
+    char text[RJ_ADDRESS_TEXT_BYTES];
+    rj_address_print(&local, text);
+    if (!rj_address_is_wildcard(&local) && !rj_address_same_host(&local, &host->address))
+        return rj_fail(err, -EADDRNOTAVAIL, "failed to bind to address %s: not one of ours", text);
+    if (local.port == 0)
+        local.port = host->next_port++;
+    int chosen = -1;
+    for (int i = 0; i < SIM_SOCKETS_MAX; i++) {
+        const sim_socket_t *socket = &net->sockets[i];
+        if (!socket->is_open) {
+            chosen = chosen < 0 ? i : chosen;
+        } else if (socket->host == host->index && socket->local.port == local.port) {
+            return rj_fail(err, -EADDRINUSE, "failed to bind to address %s: Address already in use",
+                           text);
+        }
+    }
+    if (chosen < 0)
+        return rj_fail(err, -EMFILE, "more sockets than the simulation has");
+    int32_t rcvbuf = params->rcvbuf_bytes != 0 ? params->rcvbuf_bytes : BUFFER_DEFAULT_BYTES;
+    int32_t sndbuf = params->sndbuf_bytes != 0 ? params->sndbuf_bytes : BUFFER_DEFAULT_BYTES;
+    net->sockets[chosen] = (sim_socket_t){.is_open = true,
+                                          .host = host->index,
+                                          .local = local,
+                                          .peer = params->connect,
+                                          .rcvbuf_bytes = rcvbuf};
+    *ret_info = (rj_socket_info_t){
+        .socket = chosen, .local = local, .sndbuf_bytes = sndbuf, .rcvbuf_bytes = rcvbuf};
+    return 0;
+}
+
+static void free_list(datagram_t *datagram)
+{
+    while (datagram != NULL) {
+        datagram_t *next = datagram->next;
+        free(datagram);
+        datagram = next;
+    }
+}
+
+static void socket_close(rj_sockets_t *sockets, int socket)
+{
+    sim_host_t *host = (sim_host_t *)sockets;
+    free_list(host->net->sockets[socket].first);
+    host->net->sockets[socket] = (sim_socket_t){.is_open = false};
+}
+
+static int socket_defaults(rj_sockets_t *sockets, int32_t *ret_sndbuf_bytes,
+                           int32_t *ret_rcvbuf_bytes, int32_t *ret_sndbuf_bytes_max,
+                           int32_t *ret_rcvbuf_bytes_max, rj_err_t *err)
+{
+    (void)sockets;
+    (void)err;
+    *ret_sndbuf_bytes = BUFFER_DEFAULT_BYTES;
+    *ret_rcvbuf_bytes = BUFFER_DEFAULT_BYTES;
+    *ret_sndbuf_bytes_max = BUFFER_MAX_BYTES;
+    *ret_rcvbuf_bytes_max = BUFFER_MAX_BYTES;
+    return 0;
+}
+
+static const rj_sockets_ops_t socket_ops = {
+    .open = socket_open, .close = socket_close, .defaults = socket_defaults};
+
+/* --- the port of an engine --- */
+
+/* Cuts a run where the seed says that the queue is full: whole datagrams only. */
+static uint32_t taken_bytes(sim_net_t *net, const rj_run_t *run)
+{
+    if (!chance(net, net->faults.short_send_ppm))
+        return run->total_bytes;
+    uint32_t segments = (run->total_bytes + run->segment_bytes - 1) / run->segment_bytes;
+    return (uint32_t)rj_prng_below(&net->prng, segments) * run->segment_bytes;
+}
+
+static int port_send(rj_port_t *port, rj_run_t *runs, size_t count)
+{
+    sim_port_t *self = (sim_port_t *)port;
+    sim_net_t *net = self->host->net;
+    sim_alloc_forbid(false);
+    int looked = 0;
+    for (size_t i = 0; i < count; i++) {
+        rj_run_t *run = &runs[i];
+        const sim_socket_t *socket = &net->sockets[run->path->endpoint->socket];
+        uint32_t limit = taken_bytes(net, run);
+        run->number = self->run_number++;
+        for (uint32_t at = 0; at < limit; at += run->segment_bytes) {
+            uint32_t length = limit - at < run->segment_bytes ? limit - at : run->segment_bytes;
+            submit(net, socket, &run->path->address, run->start + at, length);
+        }
+        run->result = (int32_t)limit;
+        looked++;
+        if (limit < run->total_bytes)
+            break;
+    }
+    sim_alloc_forbid(true);
+    return looked;
+}
+
+static bool take_one(sim_port_t *self, rj_endpoint_t *endpoint, rj_packet_t *packet)
+{
+    sim_socket_t *socket = &self->host->net->sockets[endpoint->socket];
+    datagram_t *datagram = socket->first;
+    if (datagram == NULL)
+        return false;
+    socket->first = datagram->next;
+    if (socket->first == NULL)
+        socket->last = NULL;
+    socket->queued_bytes -= (int32_t)datagram->length;
+    datagram->next = self->given;
+    self->given = datagram;
+    *packet = (rj_packet_t){.data = datagram->bytes,
+                            .length_bytes = datagram->length,
+                            .endpoint = endpoint,
+                            .source = datagram->source};
+    return true;
+}
+
+static int port_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns)
+{
+    sim_port_t *self = (sim_port_t *)port;
+    (void)now_ns;
+    free_list(self->given);
+    self->given = NULL;
+    size_t limit = count < self->batch ? count : self->batch;
+    size_t taken = 0;
+    int idle = 0;
+    while (taken < limit && self->endpoint_count > 0 && idle < self->endpoint_count) {
+        self->next = (self->next + 1) % self->endpoint_count;
+        if (take_one(self, self->endpoints[self->next], &packets[taken])) {
+            taken++;
+            idle = 0;
+        } else {
+            idle++;
+        }
+    }
+    return (int)taken;
+}
+
+static uint64_t port_reclaim(rj_port_t *port)
+{
+    return ((sim_port_t *)port)->run_number;
+}
+
+static int port_attach(rj_port_t *port, rj_endpoint_t *endpoint)
+{
+    sim_port_t *self = (sim_port_t *)port;
+    if (self->endpoint_count == SIM_SOCKETS_MAX)
+        return -ENOSPC;
+    endpoint->slot = self->endpoint_count;
+    self->endpoints[self->endpoint_count++] = endpoint;
+    return 0;
+}
+
+static void port_detach(rj_port_t *port, rj_endpoint_t *endpoint)
+{
+    sim_port_t *self = (sim_port_t *)port;
+    if (endpoint->slot < 0)
+        return;
+    rj_endpoint_t *last = self->endpoints[--self->endpoint_count];
+    self->endpoints[endpoint->slot] = last;
+    last->slot = endpoint->slot;
+    endpoint->slot = -1;
+}
+
+static int port_take_error(rj_port_t *port, rj_endpoint_t **ret_endpoint)
+{
+    (void)port;
+    (void)ret_endpoint;
+    return 0;
+}
+
+static void port_close(rj_port_t *port)
+{
+    free_list(((sim_port_t *)port)->given);
+    free(port);
+}
+
+static const rj_port_ops_t port_ops = {.name = "sim",
+                                       .send = port_send,
+                                       .poll = port_poll,
+                                       .reclaim = port_reclaim,
+                                       .attach = port_attach,
+                                       .detach = port_detach,
+                                       .take_error = port_take_error,
+                                       .close = port_close};
+
+int sim_host_open_port(void *host, int index, const rj_port_params_t *params, rj_port_t **ret_port,
+                       rj_err_t *err)
+{
+    (void)index;
+    sim_port_t *self = calloc(1, sizeof(*self));
+    if (self == NULL)
+        return rj_fail(err, -ENOMEM, "sim: out of memory");
+    self->port.ops = &port_ops;
+    self->host = host;
+    self->batch = params->receive_batch;
+    *ret_port = &self->port;
+    return 0;
+}
+
+/* --- hosts and the rest --- */
+
+static rj_address_t host_address(int index, bool is_ipv6)
+{
+    uint8_t v4[4] = {10, 0, 0, (uint8_t)(index + 1)};
+    uint8_t v6[16] = {0xfd, 0, [15] = (uint8_t)(index + 1)};
+    return is_ipv6 ? rj_address_ipv6(v6, 0, 0) : rj_address_ipv4(v4, 0);
+}
+
+sim_net_t *sim_net_open(uint64_t seed, bool is_ipv6)
+{
+    sim_net_t *net = calloc(1, sizeof(*net));
+    if (net == NULL)
+        abort();
+    rj_prng_init(&net->prng, seed);
+    net->now_ns = INT64_C(1000000000);
+    net->trace = UINT64_C(0xcbf29ce484222325);
+    for (int i = 0; i < SIM_HOSTS_MAX; i++) {
+        net->hosts[i] = (sim_host_t){.sockets = {.ops = &socket_ops},
+                                     .net = net,
+                                     .index = i,
+                                     .next_port = EPHEMERAL_FIRST,
+                                     .address = host_address(i, is_ipv6)};
+    }
+    return net;
+}
+
+void sim_net_close(sim_net_t *net)
+{
+    for (int i = 0; i < SIM_SOCKETS_MAX; i++)
+        free_list(net->sockets[i].first);
+    while (net->heap_count > 0)
+        free(heap_pop(net));
+    free(net->heap);
+    free(net);
+}
+
+sim_faults_t *sim_net_faults(sim_net_t *net)
+{
+    return &net->faults;
+}
+
+const sim_net_stats_t *sim_net_stats(const sim_net_t *net)
+{
+    return &net->stats;
+}
+
+int64_t sim_net_now_ns(const sim_net_t *net)
+{
+    return net->now_ns;
+}
+
+int64_t sim_net_deadline_ns(const sim_net_t *net)
+{
+    return net->heap_count > 0 ? net->heap[0]->due_ns : INT64_MAX;
+}
+
+int64_t sim_net_under_way(const sim_net_t *net)
+{
+    return (int64_t)net->heap_count;
+}
+
+sim_host_t *sim_net_host(sim_net_t *net, int index)
+{
+    return &net->hosts[index];
+}
+
+rj_sockets_t *sim_host_sockets(sim_host_t *host)
+{
+    return &host->sockets;
+}
+
+void sim_host_print_address(const sim_host_t *host, int port, char *text, size_t size)
+{
+    char printed[RJ_ADDRESS_TEXT_BYTES];
+    rj_address_t address = host->address;
+    address.port = (uint16_t)port;
+    rj_address_print(&address, printed);
+    snprintf(text, size, "%s", printed);
+}
+
+int sim_host_socket_count(const sim_host_t *host)
+{
+    int count = 0;
+    for (int i = 0; i < SIM_SOCKETS_MAX; i++)
+        count += host->net->sockets[i].is_open && host->net->sockets[i].host == host->index;
+    return count;
+}
+
+void sim_host_crash(sim_host_t *host)
+{
+    host->is_crashed = true;
+}

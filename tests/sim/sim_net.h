@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_net.h - a network in memory: virtual time, seeded faults, sockets and ports for whole
+ * drivers.
+ *
+ * A datagram that a driver sends is judged once, by the seed: lost, corrupted (the checksum finds
+ * it, so it is lost too), doubled, held back; then it waits for its time in a heap and lands in
+ * the queue of the socket that is bound to where it goes. Nothing else happens between two calls
+ * of step.
+ *
+ * Units      virtual ns; shares in parts per million; bytes.
+ * Ownership  the network owns datagrams and sockets; hosts are indices.
+ * Thread     one.
+ * Errors     a mistake of the simulation itself aborts.
+ */
+#ifndef RJ_TESTS_SIM_NET_H
+#define RJ_TESTS_SIM_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/prng.h"
+#include "driver/driver.h"
+
+enum {
+    SIM_HOSTS_MAX = 4,
+    SIM_SOCKETS_MAX = 256,
+};
+
+typedef struct sim_faults {
+    uint32_t loss_ppm;
+    uint32_t duplicate_ppm;
+    uint32_t corrupt_ppm;
+    uint32_t reorder_ppm; /* held back by up to reorder_ns more */
+    uint32_t short_send_ppm;
+    int64_t delay_ns;
+    int64_t jitter_ns;
+    int64_t reorder_ns;
+    bool is_partitioned; /* nothing passes between hosts */
+} sim_faults_t;
+
+/* sent + duplicated = delivered + lost + corrupted + partitioned + unbound + overflowed + under
+ * way */
+typedef struct sim_net_stats {
+    int64_t sent;
+    int64_t duplicated;
+    int64_t delivered;
+    int64_t lost;
+    int64_t corrupted;
+    int64_t partitioned;
+    int64_t unbound;    /* no socket there, or one connected to somebody else */
+    int64_t overflowed; /* the socket's receive buffer was full */
+    int64_t reordered;
+} sim_net_stats_t;
+
+typedef struct sim_net sim_net_t;
+
+sim_net_t *sim_net_open(uint64_t seed, bool is_ipv6);
+void sim_net_close(sim_net_t *net);
+
+sim_faults_t *sim_net_faults(sim_net_t *net);
+const sim_net_stats_t *sim_net_stats(const sim_net_t *net);
+
+/* Everything that the network did so far, as one number: the same for the same seed. */
+uint64_t sim_net_trace(const sim_net_t *net);
+void sim_net_trace_add(sim_net_t *net, uint64_t value);
+
+int64_t sim_net_now_ns(const sim_net_t *net);
+
+/* Moves time on and delivers what is due. */
+void sim_net_advance(sim_net_t *net, int64_t now_ns);
+
+/* When the next datagram lands; INT64_MAX when none is under way. */
+int64_t sim_net_deadline_ns(const sim_net_t *net);
+int64_t sim_net_under_way(const sim_net_t *net);
+
+/* A host's sockets, and its port for each engine (rj_driver_world_t.open_port with the host as
+ * state). */
+typedef struct sim_host sim_host_t;
+sim_host_t *sim_net_host(sim_net_t *net, int index);
+rj_sockets_t *sim_host_sockets(sim_host_t *host);
+int sim_host_open_port(void *host, int index, const rj_port_params_t *params, rj_port_t **ret_port,
+                       rj_err_t *err);
+void sim_host_print_address(const sim_host_t *host, int port, char *text, size_t size);
+int sim_host_socket_count(const sim_host_t *host);
+
+/* The machine is gone: its sockets no longer receive, what it still sends goes nowhere. */
+void sim_host_crash(sim_host_t *host);
+
+/* --- sim_alloc.c: nobody takes memory on the data path --- */
+
+/* While forbidden, an allocation ends the run with a message. */
+void sim_alloc_forbid(bool is_forbidden);
+
+#endif
