@@ -42,6 +42,7 @@ FIX_SRC := $(wildcard tests/fixtures/*.c)
 SIM_SRC := $(wildcard tests/sim/*.c)
 PROGS   := $(wildcard tests/unit/test_*.c tests/bpf/*.c tests/netns/*.c)
 STRESS  := $(patsubst %.c,$(O)/%,$(wildcard tests/stress/*.c))
+RJ_STREAM := $(O)/tests/interop/rj_stream
 FUZZ    := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 LIBS    := $(if $(wildcard user/xdp/*.c),libbpf) $(if $(wildcard netlink/*.c),libmnl)
 LDLIBS  += $(if $(strip $(LIBS)),$(shell pkg-config --libs $(LIBS) 2>/dev/null)) -pthread -lm
@@ -55,10 +56,10 @@ LIB     := $(O)/libramjet.a
 FIX     := $(O)/libfixtures.a
 TESTS   := $(PROGS:%.c=$(O)/%)
 ALL_OBJ := $(call obj,$(LIB_SRC) $(CLI_SRC) $(FIX_SRC) $(SIM_SRC) $(PROGS) \
-             $(wildcard tests/stress/*.c tests/fuzz/fuzz_*.c))
+             $(wildcard tests/stress/*.c tests/fuzz/fuzz_*.c tests/interop/*.c))
 
 all: $(LIB) $(SKEL) $(if $(CLI_SRC),$(O)/ramjet $(O)/aeronmd) ## build the library and the programs
-tests: all $(TESTS) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
+tests: all $(TESTS) $(RJ_STREAM) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
 stress: $(STRESS)
 fuzzers: $(FUZZ)
 
@@ -104,7 +105,8 @@ $(TESTS): $(O)/%: $(O)/obj/%.o $(FIX) $(LIB)
 $(O)/tests/sim: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(O)/tests/sim: $(call obj,$(SIM_SRC)) $(LIB)
 $(STRESS): $(O)/%: $(O)/obj/%.o $(LIB)
-$(O)/tests/sim $(STRESS):
+$(RJ_STREAM): $(call obj,tests/interop/rj_stream.c tests/fixtures/message_stream.c) $(LIB)
+$(O)/tests/sim $(STRESS) $(RJ_STREAM):
 	$(call say,LD,$@)
 	$(link) $(LDLIBS)
 

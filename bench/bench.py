@@ -154,8 +154,9 @@ def table_lines(scenarios, contenders, results):
                 continue
             for key, title, form in FIGURES["ping" if scenario.kind == "ping" else "stream"]:
                 ratio, low, high = compare(rows, against, key)
-                yield [scenario.name, contenders[number], title, form.format(median(rows, key)),
-                       form.format(median(against, key)), f"{ratio:.2f}", f"{low:.2f} to {high:.2f}"]
+                yield [scenario.name, contenders[number], title,
+                       form.format(median(rows, key)), form.format(median(against, key)),
+                       f"{ratio:.2f}", f"{low:.2f} to {high:.2f}"]
 
 
 def print_table(lines):
