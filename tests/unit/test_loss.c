@@ -188,8 +188,8 @@ Test(loss, keeps_the_timer_of_a_gap_that_shrinks_and_moves_it_on_with_progress)
     cr_assert_eq(rj_loss_poll(&loss, &span, 1, &lost, 1000), 1, "not a new gap");
     cr_assert(span_is(span, 0, 576));
     rj_loss_on_received(&loss, 0, 64, 50 * us);
-    cr_assert_eq(poll(&loss, 149 * us), 0, "an answer is under way");
-    cr_assert_eq(rj_loss_poll(&loss, &span, 1, &lost, 151 * us), 1);
+    cr_assert_eq(poll(&loss, 50 * us + loss.retry_ns - 1), 0, "an answer is under way");
+    cr_assert_eq(rj_loss_poll(&loss, &span, 1, &lost, 50 * us + loss.retry_ns), 1);
     cr_assert(span_is(span, 64, 576));
     cr_assert_eq(lost, 576);
 }

@@ -35,6 +35,8 @@ void rj_image_init(rj_image_t *image, const rj_image_config_t *config,
     image->last_sm_position = position;
     image->last_sm_window_bytes = image->congestion.window_bytes;
     image->overrun_position = position + log->term_length / 2;
+    image->granted_limits[0] = position + image->congestion.window_bytes;
+    image->granted_count = 1;
     image->sm_deadline_ns = INT64_MIN;
     image->sm_is_enabled = true;
 }
@@ -334,6 +336,20 @@ static void repair(rj_image_t *image, rj_image_work_t *work, int64_t now_ns)
         publish_positions(image);
 }
 
+static void drop_oldest_limit(rj_image_t *image)
+{
+    image->granted_count--;
+    memmove(&image->granted_limits[0], &image->granted_limits[1],
+            (size_t)image->granted_count * sizeof(image->granted_limits[0]));
+}
+
+static void grant(rj_image_t *image, int64_t limit)
+{
+    if (image->granted_count == RJ_IMAGE_LIMITS_MAX)
+        drop_oldest_limit(image);
+    image->granted_limits[image->granted_count++] = limit;
+}
+
 /* Decides whether the sender must hear how far the readers are; cleans behind them before it does,
  * so that what it may send next finds zeroes. */
 static bool schedule_sm(rj_image_t *image, int64_t min_pos, int64_t now_ns)
@@ -352,7 +368,44 @@ static bool schedule_sm(rj_image_t *image, int64_t min_pos, int64_t now_ns)
     rj_log_clean_to(image->log, &image->clean_position, min_pos - image->log->term_length);
     image->last_sm_position = min_pos;
     image->last_sm_window_bytes = window_bytes;
+    grant(image, min_pos + window_bytes);
     return true;
+}
+
+/* Whether the sender has come to the end of an old window, less than a datagram from it. It knows
+ * of none that it has passed. */
+static bool sender_is_stuck(rj_image_t *image)
+{
+    int64_t hwm_pos = image->loss.hwm_pos;
+    while (image->granted_count > 1 && image->granted_limits[0] < hwm_pos)
+        drop_oldest_limit(image);
+    return image->granted_count > 1 && hwm_pos + image->log->mtu_length > image->granted_limits[0];
+}
+
+static void arm_sm_repeat(rj_image_t *image, int64_t now_ns)
+{
+    bool is_stuck = sender_is_stuck(image);
+    if (is_stuck == (image->sm_repeat_ns != 0))
+        return;
+    if (is_stuck) {
+        image->sm_repeat_ns = rj_max_i64(image->loss.retry_ns, RJ_LOSS_RETRY_NS_MIN);
+        image->sm_deadline_ns = rj_min_i64(image->sm_deadline_ns, now_ns + image->sm_repeat_ns);
+    } else {
+        image->sm_repeat_ns = 0;
+        image->sm_deadline_ns = image->last_sm_ns + image->config.sm_timeout_ns;
+    }
+}
+
+/* The next one is due after the timeout, or sooner while the sender is stuck. */
+static void arm_sm(rj_image_t *image, int64_t now_ns)
+{
+    int64_t wait_ns = image->config.sm_timeout_ns;
+    if (image->sm_repeat_ns != 0) {
+        wait_ns = rj_min_i64(wait_ns, image->sm_repeat_ns);
+        image->sm_repeat_ns = 2 * wait_ns;
+    }
+    image->last_sm_ns = now_ns;
+    image->sm_deadline_ns = now_ns + wait_ns;
 }
 
 /* Acquire in both: pairs with the release of the conductor. */
@@ -383,7 +436,7 @@ static void write_sm(rj_image_t *image, rj_image_work_t *work, int64_t now_ns)
     work->sm_is_due = true;
     work->sm_length_bytes = rj_frame_write_sm(&work->sm, &sm);
     image->overrun_position = position + log->term_length / 2;
-    image->sm_deadline_ns = now_ns + image->config.sm_timeout_ns;
+    arm_sm(image, now_ns);
     count_transports(image, now_ns);
 }
 
@@ -418,6 +471,7 @@ int rj_image_track(rj_image_t *image, rj_image_work_t *work, int64_t now_ns)
     if (image->subscribers != NULL && !image->is_revoked) {
         repair(image, work, now_ns);
         is_scheduled = schedule_sm(image, poll_subscribers(image), now_ns);
+        arm_sm_repeat(image, now_ns);
     }
     if (sm_timed_out(image, now_ns) || is_scheduled)
         write_sm(image, work, now_ns);

@@ -31,6 +31,7 @@ struct rj_path;
 
 enum {
     RJ_IMAGE_CONNECTIONS_MAX = 16, /* receive destinations that may feed one image */
+    RJ_IMAGE_LIMITS_MAX = 8,
 };
 
 typedef struct rj_image_counters {
@@ -110,7 +111,12 @@ typedef struct rj_image {
     int64_t rcv_pos;          /* everything below it is there */
     int64_t last_sm_position; /* as sent */
     int32_t last_sm_window_bytes;
-    int64_t overrun_position; /* last SM position + term/2 */
+    int64_t overrun_position;                    /* last SM position + term/2 */
+    int64_t granted_limits[RJ_IMAGE_LIMITS_MAX]; /* by SMs, in order, none below rcv-hwm: the sender
+                                                    knows of one of them */
+    int32_t granted_count;
+    int64_t sm_repeat_ns; /* until the next early SM; 0 while the sender is not at its limit */
+    int64_t last_sm_ns;
     int64_t sm_deadline_ns;
     int64_t clean_position;
     int64_t published_rcv_pos; /* as in the counters */
@@ -167,9 +173,11 @@ void rj_image_on_setup(rj_image_t *image, int connection, int64_t now_ns);
 rj_image_insert_t rj_image_insert(rj_image_t *image, int connection, const uint8_t *data,
                                   uint32_t length_bytes, int64_t now_ns);
 
-/* Once a turn: positions, loss, SM scheduling, cleaning, gap filling. Fills in the parts of `work`
- * that its counts and flags announce. Returns the number of frames to send. wire.md 13, 14;
- * driver.md 10.5 to 10.7 */
+/* Once a turn: positions, loss, SM scheduling, cleaning, gap filling. Beyond wire.md 14: a sender
+ * that stands at its old limit although a new one was granted has probably not heard of it; the SM
+ * is repeated before its timeout, at growing intervals that begin with the repair time of loss.h.
+ * Fills in the parts of `work` that its counts and flags announce. Returns the number of frames to
+ * send. wire.md 13, 14; driver.md 10.5 to 10.7 */
 int rj_image_track(rj_image_t *image, rj_image_work_t *work, int64_t now_ns);
 
 /* So many NAK frames went out: naks times live connections. */

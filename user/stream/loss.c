@@ -42,14 +42,15 @@ static void on_sample(rj_loss_t *loss, int64_t rtt_ns)
     loss->retry_ns = rj_min_i64(rj_max_i64(retry_ns, RJ_LOSS_RETRY_NS_MIN), RJ_LOSS_RETRY_NS_MAX);
 }
 
-/* Which of several NAKs was answered cannot be known (Karn): the time since the first is at least
- * the round trip. It holds until a gap needs one NAK only; a path that was measured is not
- * forgotten at once because of an outage. */
-static void on_late_answer(rj_loss_t *loss, int64_t since_first_nak_ns)
+/* Which of several NAKs was answered cannot be known (Karn), only that the first was sent a round
+ * trip ago or more; and, once a round trip is known, that an answer in no time belongs to an
+ * earlier one. */
+static void on_late_answer(rj_loss_t *loss, const rj_loss_gap_t *gap, int64_t now_ns)
 {
-    int64_t limit_ns = is_measured(loss) ? 8 * loss->retry_ns : RJ_LOSS_RETRY_NS_MAX;
-    int64_t retry_ns = rj_min_i64(rj_min_i64(since_first_nak_ns, limit_ns), RJ_LOSS_RETRY_NS_MAX);
-    loss->retry_ns = rj_max_i64(loss->retry_ns, retry_ns);
+    int64_t retry_ns = now_ns - gap->first_nak_ns;
+    if (is_measured(loss))
+        retry_ns = now_ns - gap->last_nak_ns < loss->rtt_ns / 2 ? 2 * loss->retry_ns : 0;
+    loss->retry_ns = rj_max_i64(loss->retry_ns, rj_min_i64(retry_ns, RJ_LOSS_RETRY_NS_MAX));
 }
 
 /* Some of a gap's bytes came. */
@@ -57,14 +58,32 @@ static void on_progress(rj_loss_t *loss, rj_loss_gap_t *gap, int64_t now_ns)
 {
     if (loss->config.is_explicit || gap->nak_count == 0)
         return;
-    if (!gap->is_answered) {
-        gap->is_answered = true;
-        if (gap->nak_count == 1)
-            on_sample(loss, now_ns - gap->last_nak_ns);
-        else
-            on_late_answer(loss, now_ns - gap->first_nak_ns);
-    }
-    gap->due_ns = now_ns + gap->retry_ns;
+    gap->since_ns = now_ns;
+    if (gap->is_answered)
+        return;
+    gap->is_answered = true;
+    if (gap->nak_count == 1)
+        on_sample(loss, now_ns - gap->last_nak_ns);
+    else
+        on_late_answer(loss, gap, now_ns);
+}
+
+/* From the last NAK to the next. */
+static int64_t interval_ns(const rj_loss_t *loss, const rj_loss_gap_t *gap)
+{
+    if (loss->config.is_explicit)
+        return loss->retry_ns;
+    int steady_naks = is_measured(loss) ? STEADY_NAKS : 1;
+    int64_t ceiling_ns = rj_max_i64(RJ_LOSS_BACK_OFF_NS_MAX, loss->retry_ns);
+    int64_t wait_ns = loss->retry_ns;
+    for (int i = steady_naks; i < gap->nak_count && wait_ns < ceiling_ns; i++)
+        wait_ns *= 2;
+    return rj_min_i64(wait_ns, ceiling_ns);
+}
+
+static int64_t due_ns(const rj_loss_t *loss, const rj_loss_gap_t *gap)
+{
+    return gap->since_ns + (gap->nak_count == 0 ? loss->config.delay_ns : interval_ns(loss, gap));
 }
 
 /* Adds a span that begins at known_pos, a piece for each term it touches, until there is no room.
@@ -80,10 +99,9 @@ static void append(rj_loss_t *loss, rj_span_t span, int64_t now_ns)
             last->span.end_pos = end;
         } else if (loss->gap_count < RJ_LOSS_GAPS_MAX) {
             rj_loss_gap_t *gap = &loss->gaps[loss->gap_count++];
-            *gap = (rj_loss_gap_t){.span = {begin, end},
-                                   .reported_pos = begin,
-                                   .due_ns = now_ns + loss->config.delay_ns};
-            loss->due_ns = last == NULL ? gap->due_ns : rj_min_i64(loss->due_ns, gap->due_ns);
+            *gap = (rj_loss_gap_t){.span = {begin, end}, .reported_pos = begin, .since_ns = now_ns};
+            loss->due_ns =
+                last == NULL ? due_ns(loss, gap) : rj_min_i64(loss->due_ns, due_ns(loss, gap));
             loss->new_gap_count++;
         } else {
             return;
@@ -177,19 +195,16 @@ static bool may_ask(const rj_loss_t *loss, int at)
            (is_measured(loss) && !loss->config.is_explicit);
 }
 
-static void on_nak(rj_loss_t *loss, rj_loss_gap_t *gap, int64_t now_ns)
+/* What is newly missing, and the gap's timer from now on. */
+static int64_t on_nak(rj_loss_gap_t *gap, int64_t now_ns)
 {
-    if (gap->nak_count++ == 0) {
+    int64_t unreported_pos = rj_max_i64(gap->span.begin_pos, gap->reported_pos);
+    gap->reported_pos = rj_max_i64(gap->reported_pos, gap->span.end_pos);
+    if (gap->nak_count++ == 0)
         gap->first_nak_ns = now_ns;
-        gap->retry_ns = loss->retry_ns;
-    } else if (!loss->config.is_explicit) {
-        bool grows = !is_measured(loss) || gap->nak_count > STEADY_NAKS;
-        int64_t ceiling_ns = rj_max_i64(RJ_LOSS_BACK_OFF_NS_MAX, loss->retry_ns);
-        gap->retry_ns = grows ? rj_min_i64(2 * gap->retry_ns, ceiling_ns)
-                              : rj_max_i64(gap->retry_ns, loss->retry_ns);
-    }
     gap->last_nak_ns = now_ns;
-    gap->due_ns = now_ns + gap->retry_ns;
+    gap->since_ns = now_ns;
+    return gap->reported_pos - rj_min_i64(unreported_pos, gap->reported_pos);
 }
 
 int rj_loss_poll(rj_loss_t *loss, rj_span_t *spans, int span_max, int64_t *lost_bytes,
@@ -198,24 +213,19 @@ int rj_loss_poll(rj_loss_t *loss, rj_span_t *spans, int span_max, int64_t *lost_
     if (loss->gap_count == 0 || now_ns < loss->due_ns)
         return 0;
     int count = 0;
-    int64_t due_ns = INT64_MAX;
+    loss->due_ns = INT64_MAX;
     for (int at = 0; at < loss->gap_count; at++) {
         rj_loss_gap_t *gap = &loss->gaps[at];
         if (!may_ask(loss, at))
             continue;
-        if (gap->due_ns <= now_ns && count < span_max) {
-            int64_t unreported_pos = rj_max_i64(gap->span.begin_pos, gap->reported_pos);
-            if (gap->span.end_pos > unreported_pos)
-                *lost_bytes += gap->span.end_pos - unreported_pos;
-            gap->reported_pos = rj_max_i64(gap->reported_pos, gap->span.end_pos);
+        if (due_ns(loss, gap) <= now_ns && count < span_max) {
             spans[count++] = gap->span;
-            on_nak(loss, gap, now_ns);
+            *lost_bytes += on_nak(gap, now_ns);
             if (!may_ask(loss, at))
                 continue;
         }
-        due_ns = rj_min_i64(due_ns, gap->due_ns);
+        loss->due_ns = rj_min_i64(loss->due_ns, due_ns(loss, gap));
     }
-    loss->due_ns = due_ns;
     return count;
 }
 

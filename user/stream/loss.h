@@ -15,7 +15,9 @@
  *   otherwise   the interval follows the measured repair time. The bytes that answer a gap's only
  *               NAK are a round-trip sample, smoothed as in RFC 6298. The interval is at least
  *               RJ_LOSS_RETRY_NS_MIN; from a gap's fourth NAK on it doubles, up to
- *               RJ_LOSS_BACK_OFF_NS_MAX or what was measured, if that is more. Before the first
+ *               RJ_LOSS_BACK_OFF_NS_MAX or what was measured, if that is more. An answer that comes
+ *               sooner after a repeated NAK than half a round trip belongs to an earlier one: the
+ *               path has become longer, the interval doubles. Before the first
  *               sample only the first gap is asked for again, its interval doubling each time: a
  *               long path must not be flooded by somebody who does not know it yet, and a sender
  *               with one slot for resends answers alternating NAKs every time.
@@ -49,15 +51,14 @@ typedef struct rj_span {
 
 typedef struct rj_loss_config {
     int64_t delay_ns; /* before the first NAK of a gap; 0 for unreliable streams */
-    int64_t retry_ns; /* between the first and the second */
+    int64_t retry_ns; /* between the first and the second, until something is measured */
     bool is_explicit; /* somebody set them: they hold exactly */
 } rj_loss_config_t;
 
 typedef struct rj_loss_gap {
     rj_span_t span;
     int64_t reported_pos; /* loss below it has been reported */
-    int64_t due_ns;       /* next NAK */
-    int64_t retry_ns;     /* how long after that the following one */
+    int64_t since_ns; /* first seen, last asked for, or last progress: the timer runs from here */
     int64_t first_nak_ns;
     int64_t last_nak_ns;
     int32_t nak_count;
