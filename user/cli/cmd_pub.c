@@ -53,6 +53,7 @@ typedef struct pub {
     rj_publication_t *publication;
     int64_t window; /* of the receivers, when they connected */
     rj_generator_t generator;
+    rj_pub_source_t source;
     rj_traffic_t traffic;
     rj_digest_t digest;
     int64_t refusal; /* what the last offer answered */
@@ -230,9 +231,8 @@ static size_t piece_length(const pub_t *pub)
 /* Sends a file or stdin to its end, then the end mark. */
 static bool send_source(pub_t *pub)
 {
-    rj_pub_source_t source;
     rj_err_t err;
-    if (rj_pub_source_open(&source, pub->file, piece_length(pub), &err) < 0) {
+    if (rj_pub_source_cut(&pub->source, piece_length(pub), &err) < 0) {
         rj_stream_tool_complain(&pub->tool, "%s", err.text);
         return false;
     }
@@ -240,7 +240,7 @@ static bool send_source(pub_t *pub)
     pub->traffic.first_ns = rj_clock_mono_ns();
     for (int64_t n = 0; !is_complete; n++) {
         const uint8_t *piece;
-        ssize_t length = rj_pub_source_next(&source, &piece, &err);
+        ssize_t length = rj_pub_source_next(&pub->source, &piece, &err);
         if (n % BATCH_COUNT == 0 || length == -EAGAIN) {
             int64_t now_ns = rj_clock_mono_ns();
             if (!rj_stream_tool_turn(&pub->tool, now_ns))
@@ -263,7 +263,6 @@ static bool send_source(pub_t *pub)
             count(pub, piece, (size_t)length);
     }
     pub->traffic.last_ns = rj_clock_mono_ns();
-    rj_pub_source_close(&source);
     return is_complete;
 }
 
@@ -358,6 +357,7 @@ static bool prepare(pub_t *pub)
             (rj_lengths_t){.classes = {{GENERATED_LENGTH, GENERATED_LENGTH, 1}}, .class_count = 1};
     if ((pub->is_generated &&
          rj_generator_open(&pub->generator, &pub->lengths, pub->seed, &err) < 0) ||
+        (!pub->is_generated && rj_pub_source_open(&pub->source, pub->file, &err) < 0) ||
         (pub->has_digest && rj_digest_open(&pub->digest, &err) < 0)) {
         rj_stream_tool_complain(&pub->tool, "%s", err.text);
         return false;
@@ -391,15 +391,19 @@ int rj_cmd_pub(int argc, char **argv)
         .options = rows,
         .parser = parse,
         .doc = "Publishes a file, stdin or made-up messages.\vExample:\n\n"
-               "  ramjet pub --channel 'aeron:udp?endpoint=localhost:40123' --file /etc/services\n",
+               "  ramjet pub --channel 'aeron:udp?endpoint=h2:4000' --file notes.txt\n",
     };
-    static pub_t pub = {
-        .message_limit = INT64_MAX, .duration_ns = INT64_MAX, .linger_ns = LINGER_NS, .seed = 1};
+    static pub_t pub = {.source = {.fd = -1},
+                        .message_limit = INT64_MAX,
+                        .duration_ns = INT64_MAX,
+                        .linger_ns = LINGER_NS,
+                        .seed = 1};
     rj_stream_tool_init(&pub.tool, "ramjet pub", "aeron:ipc", 1001);
     rj_options_parse(&argp, "ramjet pub", 0, argc, argv, &pub);
     bool is_done = prepare(&pub) && run(&pub);
     rj_stream_tool_close(&pub.tool);
     rj_generator_close(&pub.generator);
+    rj_pub_source_close(&pub.source);
     rj_digest_close(&pub.digest);
     return is_done ? RJ_EXIT_DONE : RJ_EXIT_FAILED;
 }

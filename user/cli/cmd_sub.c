@@ -242,8 +242,7 @@ int rj_cmd_sub(int argc, char **argv)
         .options = rows,
         .parser = parse,
         .doc = "Subscribes to a stream and writes, hashes or counts it.\vExample:\n\n"
-               "  ramjet sub --channel 'aeron:udp?endpoint=localhost:40123' --until-eos "
-               "--out services\n",
+               "  ramjet sub --channel 'aeron:udp?endpoint=h2:4000' --until-eos --out new.txt\n",
     };
     static sub_t sub = {.message_limit = INT64_MAX, .sink = {.fd = -1}};
     rj_stream_tool_init(&sub.tool, "ramjet sub", "aeron:ipc", 1001);

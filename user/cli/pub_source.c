@@ -11,15 +11,9 @@
 
 enum { BUFFER_BYTES_MIN = 256 * 1024, WAIT_MS = 50 };
 
-int rj_pub_source_open(rj_pub_source_t *source, const char *path, size_t piece_length,
-                       rj_err_t *err)
+int rj_pub_source_open(rj_pub_source_t *source, const char *path, rj_err_t *err)
 {
-    *source = (rj_pub_source_t){
-        .name = path != NULL ? path : "stdin",
-        .fd = -1,
-        .piece_length = piece_length,
-        .buffer_bytes = piece_length > BUFFER_BYTES_MIN ? piece_length : BUFFER_BYTES_MIN,
-    };
+    *source = (rj_pub_source_t){.name = path != NULL ? path : "stdin", .fd = -1};
     source->fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
     struct stat status;
     if (source->fd < 0 || fstat(source->fd, &status) < 0) {
@@ -27,13 +21,20 @@ int rj_pub_source_open(rj_pub_source_t *source, const char *path, size_t piece_l
         rj_pub_source_close(source);
         return rj_fail(err, code, "%s: %s", source->name, strerror(-code));
     }
-    source->is_file = S_ISREG(status.st_mode);
-    source->buffer = malloc(source->buffer_bytes);
-    if (source->buffer == NULL) {
+    if (S_ISDIR(status.st_mode)) {
         rj_pub_source_close(source);
-        return rj_fail(err, -ENOMEM, "%s: out of memory", source->name);
+        return rj_fail(err, -EISDIR, "%s: %s", source->name, strerror(EISDIR));
     }
+    source->is_file = S_ISREG(status.st_mode);
     return 0;
+}
+
+int rj_pub_source_cut(rj_pub_source_t *source, size_t piece_length, rj_err_t *err)
+{
+    source->piece_length = piece_length;
+    source->buffer_bytes = piece_length > BUFFER_BYTES_MIN ? piece_length : BUFFER_BYTES_MIN;
+    source->buffer = malloc(source->buffer_bytes);
+    return source->buffer != NULL ? 0 : rj_fail(err, -ENOMEM, "%s: out of memory", source->name);
 }
 
 void rj_pub_source_close(rj_pub_source_t *source)

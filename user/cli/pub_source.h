@@ -32,8 +32,11 @@ typedef struct rj_pub_source {
 } rj_pub_source_t;
 
 /* `path` NULL is stdin. */
-int rj_pub_source_open(rj_pub_source_t *source, const char *path, size_t piece_length,
-                       rj_err_t *err);
+int rj_pub_source_open(rj_pub_source_t *source, const char *path, rj_err_t *err);
+
+/* To be called once before the first piece is asked for. */
+int rj_pub_source_cut(rj_pub_source_t *source, size_t piece_length, rj_err_t *err);
+
 void rj_pub_source_close(rj_pub_source_t *source);
 
 /* The next piece, valid until the next call; 0 at the end, -EAGAIN when a pipe has nothing for a

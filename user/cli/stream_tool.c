@@ -75,14 +75,31 @@ bool rj_stream_tool_take_option(rj_stream_tool_t *tool, int key, char *arg,
     }
 }
 
+/* A driver's reason may have many lines, and what it says comes from elsewhere: here it is one line,
+ * of what can be printed. */
+static void fold(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        bool is_plain = (unsigned char)*from >= ' ' && *from != 0x7f;
+        char c = is_plain ? *from : ' ';
+        if (c != ' ' || (to != text && to[-1] != ' '))
+            *to++ = c;
+    }
+    while (to != text && to[-1] == ' ')
+        to--;
+    *to = '\0';
+}
+
 void rj_stream_tool_complain(const rj_stream_tool_t *tool, const char *format, ...)
 {
+    char text[RJ_ERR_TEXT_MAX];
     va_list args;
-    fprintf(stderr, "%s: ", tool->command);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    fputc('\n', stderr);
+    fold(text);
+    fprintf(stderr, "%s: %s\n", tool->command, text);
 }
 
 static void on_error(void *user, const rj_err_t *err)

@@ -110,23 +110,22 @@ static double per_second(int64_t count, int64_t ns)
     return ns > 0 ? (double)count * 1e9 / (double)ns : 0;
 }
 
-/* Prints a number with the thousand it is in: 1.23 M. */
-static void print_scaled(FILE *stream, double value)
+/* Prints a number with the thousand it is in: 1.23 M messages/s, 1.23 MB/s. */
+static void print_scaled(FILE *stream, double value, const char *unit)
 {
-    static const char *const suffixes[] = {"", " k", " M", " G", " T"};
+    static const char *const prefixes[] = {"", "k", "M", "G", "T"};
     size_t step = 0;
-    for (; value >= 1000 && step + 1 < sizeof(suffixes) / sizeof(suffixes[0]); step++)
+    for (; value >= 1000 && step + 1 < sizeof(prefixes) / sizeof(prefixes[0]); step++)
         value /= 1000;
-    fprintf(stream, step == 0 ? "%.0f%s" : "%.2f%s", value, suffixes[step]);
+    fprintf(stream, step == 0 ? "%.0f %s%s" : "%.2f %s%s", value, prefixes[step], unit);
 }
 
 static void print_words(FILE *stream, const rj_traffic_t *traffic, double message_rate,
                         double byte_rate)
 {
-    print_scaled(stream, message_rate);
-    fputs(" messages/s, ", stream);
-    print_scaled(stream, byte_rate);
-    fprintf(stream, "B/s, NAKs %" PRId64, since_begin(traffic, RJ_TRAFFIC_NAKS));
+    print_scaled(stream, message_rate, " messages/s, ");
+    print_scaled(stream, byte_rate, "B/s");
+    fprintf(stream, ", NAKs %" PRId64, since_begin(traffic, RJ_TRAFFIC_NAKS));
     if (traffic->side == RJ_TRAFFIC_SENT)
         fprintf(stream, ", retransmits %" PRId64 ", back pressure %" PRId64,
                 since_begin(traffic, RJ_TRAFFIC_RETRANSMITS), traffic->back_pressure_count);
