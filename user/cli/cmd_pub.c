@@ -291,8 +291,9 @@ static bool look_for_laggard(void *user, const rj_counter_record_t *record)
     return !laggards->is_any_behind;
 }
 
-/* Subscribers on this host show their positions. Of those elsewhere the flow-control limit is
- * known: it stands one window above what they have consumed. */
+/* Subscribers on this host show their positions. Of those elsewhere the flow-control limit is known:
+ * it stands one window above what they have told to be consumed, and they keep the last quarter of
+ * a window to themselves. */
 static bool is_consumed(const pub_t *pub)
 {
     const rj_publication_info_t *info = rj_publication_info(pub->publication);
@@ -301,9 +302,10 @@ static bool is_consumed(const pub_t *pub)
         .position = rj_publication_position(pub->publication),
     };
     rj_client_counters_foreach(pub->tool.client, look_for_laggard, &laggards);
-    return !laggards.is_any_behind &&
-           counter_value(pub, RJ_COUNTER_TYPE_SENDER_LIMIT, INT64_MAX) - pub->window >=
-               laggards.position;
+    int64_t sent = counter_value(pub, RJ_COUNTER_TYPE_SENDER_POSITION, INT64_MAX);
+    int64_t limit = counter_value(pub, RJ_COUNTER_TYPE_SENDER_LIMIT, INT64_MAX);
+    return !laggards.is_any_behind && sent >= laggards.position &&
+           limit - (pub->window - pub->window / 4) >= laggards.position;
 }
 
 /* Gives subscribers time to get everything, before the publication is closed. */

@@ -75,8 +75,8 @@ bool rj_stream_tool_take_option(rj_stream_tool_t *tool, int key, char *arg,
     }
 }
 
-/* A driver's reason may have many lines, and what it says comes from elsewhere: here it is one line,
- * of what can be printed. */
+/* A driver's reason may have many lines, and what it says comes from elsewhere: here it is one
+ * line, of what can be printed. */
 static void fold(char *text)
 {
     char *to = text;
