@@ -59,7 +59,7 @@ Test(engine, closes_its_port)
 /* Two full rings must not wait for each other: the engine goes on taking commands. */
 Test(engine, takes_commands_while_nobody_takes_its_answers)
 {
-    enum { COUNT = 3 * RJ_ENGINE_RING_MESSAGES };
+    enum { COUNT = 2 * RJ_ENGINE_EVENT_RING };
     const rj_engine_command_t command = {.type = RJ_ENGINE_REMOVE_SEND_ENDPOINT,
                                          .send_endpoint = &bench.send};
     for (int i = 0; i < COUNT; i++) {

@@ -413,7 +413,7 @@ Test(receiver, drops_a_setup_while_the_conductor_is_behind_and_takes_it_later)
 {
     rj_ring_spsc_t *events = rj_engine_event_ring(bench.engine);
     int count = 0;
-    for (int i = 0; i < RJ_ENGINE_RING_MESSAGES; i++, count++) {
+    for (int i = 0; i < RJ_ENGINE_EVENT_RING; i++, count++) {
         uint8_t bytes[RJ_SETUP_BYTES];
         memcpy(bytes, wire_vectors[V1].bytes, sizeof(bytes));
         const int32_t session_id = i % 400;
@@ -425,8 +425,8 @@ Test(receiver, drops_a_setup_while_the_conductor_is_behind_and_takes_it_later)
                                                          .session_id = session_id});
         engine_bench_turn(&bench);
     }
-    cr_assert_eq(rj_ring_spsc_used_count(events), RJ_ENGINE_RING_MESSAGES / 2);
-    cr_assert_eq(rj_engine_stats(bench.engine)->events_dropped, RJ_ENGINE_RING_MESSAGES / 2);
+    cr_assert_eq(rj_ring_spsc_used_count(events), RJ_ENGINE_EVENT_RING / 2);
+    cr_assert_eq(rj_engine_stats(bench.engine)->events_dropped, RJ_ENGINE_EVENT_RING / 2);
     while (engine_bench_has_event(&bench))
         engine_bench_event(&bench, RJ_ENGINE_SETUP);
     receive_vector(V1);
