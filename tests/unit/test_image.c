@@ -131,6 +131,36 @@ Test(image, opens_the_senders_window_at_once)
     cr_assert_eq(track(1), 1, "and again after the timeout");
 }
 
+Test(image, answers_a_setup_at_once_until_data_comes)
+{
+    open_at(0);
+    track(0);
+    rj_image_on_setup(&bench.image, bench.connection, bench.now_ns);
+    cr_assert_eq(track(1), 1, "the first was lost");
+    insert(0, 992);
+    rj_image_on_setup(&bench.image, bench.connection, bench.now_ns);
+    cr_assert_eq(track(1), 0);
+}
+
+/* Not in the reference, whose receiver waits for the timeout. */
+Test(image, repeats_a_status_message_that_a_stuck_sender_has_not_heard)
+{
+    open_at(0);
+    track(0);
+    for (int i = 0; i < 32; i++)
+        insert(1024 * i, 992);
+    track(1);
+    read_to(WINDOW);
+    cr_assert_eq(track(1), 1);
+    cr_assert_eq(track(100 * us), 0);
+    cr_assert_eq(track(1), 1, "it stands at the end of its first window");
+    cr_assert_eq(track(200 * us), 0);
+    cr_assert_eq(track(1), 1, "at growing intervals");
+    insert(WINDOW, 992);
+    cr_assert_eq(track(1), 0);
+    cr_assert_eq(track(150 * ms), 0, "it goes on: all is well");
+}
+
 Test(image, adds_the_group_tag_and_the_end_to_status_messages)
 {
     rj_image_config_t config = default_config(8192);

@@ -155,7 +155,7 @@ bool rj_image_connection_is_alive(const rj_image_connection_t *connection, int64
            now_ns < connection->last_activity_ns + connection_timeout_ns;
 }
 
-void rj_image_on_setup(rj_image_t *image, int connection, int64_t now_ns)
+static void touch(rj_image_t *image, int connection, int64_t now_ns)
 {
     if (connection < 0)
         return;
@@ -163,12 +163,19 @@ void rj_image_on_setup(rj_image_t *image, int connection, int64_t now_ns)
     image->connections[connection].last_frame_ns = now_ns;
 }
 
+void rj_image_on_setup(rj_image_t *image, int connection, int64_t now_ns)
+{
+    touch(image, connection, now_ns);
+    if (image->loss.hwm_pos == image->config.join_position)
+        image->sm_deadline_ns = rj_min_i64(image->sm_deadline_ns, now_ns - 1);
+}
+
 /* --- packets --- */
 
 /* Release: pairs with the acquire of the conductor's liveness check. */
 static void on_accepted(rj_image_t *image, int connection, int64_t now_ns)
 {
-    rj_image_on_setup(image, connection, now_ns);
+    touch(image, connection, now_ns);
     if (image->last_packet_ns != now_ns)
         rj_store_release_i64(&image->last_packet_ns, now_ns);
 }
@@ -212,7 +219,7 @@ static rj_image_insert_t on_underrun(rj_image_t *image, int connection, int64_t 
                                      int64_t now_ns)
 {
     if (end_pos >= image->last_sm_position - image->congestion.window_bytes_max)
-        rj_image_on_setup(image, connection, now_ns);
+        touch(image, connection, now_ns);
     return RJ_IMAGE_UNDERRUN;
 }
 

@@ -164,7 +164,8 @@ int rj_image_remove_connection(rj_image_t *image, int32_t destination_id, int64_
 
 bool rj_image_connection_is_alive(const rj_image_connection_t *connection, int64_t now_ns);
 
-/* A SETUP of this session came through a connection. */
+/* A SETUP of this session came through a connection. Before any data it means that the sender has
+ * not heard of a status message: one is due at once. */
 void rj_image_on_setup(rj_image_t *image, int connection, int64_t now_ns);
 
 /* Checks a DATA/PAD datagram or heartbeat (wire.md 12) that came through `connection` (-1: none,
