@@ -432,6 +432,7 @@ Test(publication, forgets_receivers_that_say_goodbye_or_nothing)
     cr_assert_eq(bench.publication.has_unicast_eos, 1);
 
     on_sm(0, TERM / 2, 0);
+    cr_assert_eq(bench.publication.has_unicast_eos, 0, "another one came");
     rj_publication_idle(&bench.publication, &frame, bench.now_ns + 5 * s - 1);
     cr_assert_eq(bench.publication.has_receivers, 1);
     bench.now_ns += 4 * s;

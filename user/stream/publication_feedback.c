@@ -107,6 +107,8 @@ static void on_live_sm(rj_publication_t *publication, const rj_wire_sm_t *sm, in
         if (!publication->config.is_group)
             set_flag(&publication->has_unicast_eos, true);
     } else {
+        /* Whoever came after the one that left must not lose the linger to it. */
+        set_flag(&publication->has_unicast_eos, false);
         touch_receiver(publication, sm->receiver_id, now_ns);
     }
     publication->has_initial_connection = true;
