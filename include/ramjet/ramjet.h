@@ -315,7 +315,7 @@ int rj_subscription_controlled_poll(rj_subscription_t *subscription,
 int64_t rj_subscription_block_poll(rj_subscription_t *subscription, rj_block_handler_t handler,
                                    void *user, int32_t length_limit);
 
-/* An image with an active publisher exists. */
+/* An image with an active publisher exists. This and the count take the lock, on any thread. */
 bool rj_subscription_is_connected(const rj_subscription_t *subscription);
 bool rj_subscription_is_closed(const rj_subscription_t *subscription);
 size_t rj_subscription_image_count(const rj_subscription_t *subscription);

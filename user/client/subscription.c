@@ -259,19 +259,25 @@ int64_t rj_subscription_block_poll(rj_subscription_t *subscription, rj_block_han
     return bytes;
 }
 
+/* Whoever is not the poller looks at the images under the lock: nothing says when it is done. */
 bool rj_subscription_is_connected(const rj_subscription_t *subscription)
 {
-    const rj_image_array_t *array =
-        atomic_load_explicit(&subscription->images, memory_order_acquire);
-    for (size_t i = 0; i < array->count; i++)
-        if (!rj_image_is_closed(array->images[i]) && !rj_image_is_end_of_stream(array->images[i]))
-            return true;
-    return false;
+    bool is_connected = false;
+    rj_client_lock(subscription->client);
+    const rj_image_array_t *array = current(subscription);
+    for (size_t i = 0; i < array->count && !is_connected; i++)
+        is_connected =
+            !rj_image_is_closed(array->images[i]) && !rj_image_is_end_of_stream(array->images[i]);
+    rj_client_unlock(subscription->client);
+    return is_connected;
 }
 
 size_t rj_subscription_image_count(const rj_subscription_t *subscription)
 {
-    return atomic_load_explicit(&subscription->images, memory_order_acquire)->count;
+    rj_client_lock(subscription->client);
+    size_t count = current(subscription)->count;
+    rj_client_unlock(subscription->client);
+    return count;
 }
 
 rj_image_t *rj_subscription_image_at(rj_subscription_t *subscription, size_t index)
