@@ -75,7 +75,8 @@ static void on_unavailable(void *user, rj_subscription_t *subscription, rj_image
 {
     lane_subscriber_t *subscriber = user;
     (void)subscription;
-    rj_assembler_forget(subscriber->assembler, rj_image_info(image)->session_id);
+    if (subscriber->assembler != NULL)
+        rj_assembler_forget(subscriber->assembler, rj_image_info(image)->session_id);
 }
 
 static void request_subscription(lane_subscriber_t *subscriber)
@@ -118,8 +119,11 @@ static int work_subscriber(void *state, int64_t now_ns)
 lane_subscriber_t *lane_subscribe(lane_t *lane, rj_client_t *client, int64_t starts_at_ns)
 {
     lane_subscriber_t *subscriber = &lane->subscribers[lane->subscriber_count++];
-    *subscriber = (lane_subscriber_t){
-        .lane = lane, .client = client, .starts_at_ns = starts_at_ns, .is_open = true};
+    *subscriber = (lane_subscriber_t){.lane = lane,
+                                      .client = client,
+                                      .starts_at_ns = starts_at_ns,
+                                      .is_late = starts_at_ns > 0,
+                                      .is_open = true};
     rj_err_t err = {0};
     if (rj_assembler_open(&subscriber->assembler, on_message, NULL, subscriber, LANE_MESSAGE_MAX,
                           &err) < 0)
@@ -141,6 +145,7 @@ void lane_leave(lane_subscriber_t *subscriber)
 void lane_return(lane_subscriber_t *subscriber, int64_t starts_at_ns)
 {
     subscriber->is_open = true;
+    subscriber->is_late = true;
     subscriber->starts_at_ns = starts_at_ns;
 }
 
@@ -217,18 +222,23 @@ void lane_open(lane_t *lane, world_t *world, const lane_config_t *config, rj_cli
     world_add_task(world, work_publisher, lane);
 }
 
+/* A late one owes nothing while it has no image: the stream may have ended before it came. */
+static bool owes_messages(const lane_subscriber_t *subscriber)
+{
+    if (!subscriber->is_open || subscriber->is_dead || subscriber->lane->publisher_is_dead)
+        return false;
+    bool has_image = subscriber->subscription != NULL &&
+                     rj_subscription_image_count(subscriber->subscription) > 0;
+    return subscriber->next_number < subscriber->lane->config.message_count &&
+           (has_image || !subscriber->is_late);
+}
+
 bool lane_is_complete(const lane_t *lane)
 {
     if (!lane->is_finished && !lane->publisher_is_dead)
         return false;
     for (int i = 0; i < lane->subscriber_count; i++) {
-        const lane_subscriber_t *subscriber = &lane->subscribers[i];
-        bool counts = subscriber->is_open && !subscriber->is_dead && subscriber->image_count > 0;
-        if (counts && !lane->publisher_is_dead &&
-            subscriber->next_number < lane->config.message_count)
-            return false;
-        /* Somebody who came when all was over may never see an image; the first one always does. */
-        if (i == 0 && subscriber->is_open && !subscriber->is_dead && subscriber->image_count == 0)
+        if (owes_messages(&lane->subscribers[i]))
             return false;
     }
     return true;

@@ -44,6 +44,7 @@ typedef struct lane_subscriber {
     int64_t image_count;
     int64_t starts_at_ns;
     bool is_fresh_image;
+    bool is_late; /* joins or returns while the stream runs: it may come too late */
     bool is_open; /* wanted; false: leaves or is gone */
     bool is_dead; /* its process was killed */
 } lane_subscriber_t;
