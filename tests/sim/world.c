@@ -340,9 +340,10 @@ static int64_t next_deadline_ns(const world_t *world)
         next_ns = deadline_ns < next_ns ? deadline_ns : next_ns;
     }
     for (int i = 0; i < world->client_count; i++) {
-        if (world->clients[i].is_dead)
+        const world_client_t *slot = &world->clients[i];
+        if (slot->is_dead || world->hosts[slot->host].is_crashed)
             continue;
-        int64_t deadline_ns = rj_client_conductor_deadline_ns(world->clients[i].client);
+        int64_t deadline_ns = rj_client_conductor_deadline_ns(slot->client);
         next_ns = deadline_ns < next_ns ? deadline_ns : next_ns;
     }
     return next_ns;
