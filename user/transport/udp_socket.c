@@ -63,8 +63,9 @@ static int connect_to(int fd, const rj_address_t *address, rj_err_t *err)
     return 0;
 }
 
-/* The buffers come first, so that no datagram meets the small ones. The address is read before the
- * connect, which would put the chosen source address in the place of the wildcard. */
+/* The buffers come first, so that no datagram meets the small ones. The address is read last: as
+ * Aeron, a connected socket shows the source address that the connect chose, not the wildcard
+ * (tests/interop/look_at_counters.sh). */
 static int set_up(int fd, const rj_socket_params_t *params, rj_socket_info_t *info, rj_err_t *err)
 {
     if (set_buffer(fd, SO_SNDBUF, params->sndbuf_bytes) < 0 ||
@@ -72,13 +73,16 @@ static int set_up(int fd, const rj_socket_params_t *params, rj_socket_info_t *in
         get_buffer(fd, SO_SNDBUF, &info->sndbuf_bytes) < 0 ||
         get_buffer(fd, SO_RCVBUF, &info->rcvbuf_bytes) < 0)
         return fail_call(err, "buffers of", &params->bind);
-    const int result = bind_to(fd, &params->bind, err);
+    int result = bind_to(fd, &params->bind, err);
+    if (result < 0)
+        return result;
+    result = connect_to(fd, &params->connect, err);
     if (result < 0)
         return result;
     if (get_local(fd, &info->local) < 0)
         return fail_call(err, "getsockname", &params->bind);
     info->socket = fd;
-    return connect_to(fd, &params->connect, err);
+    return 0;
 }
 
 static int kernel_open(rj_sockets_t *sockets, const rj_socket_params_t *params,

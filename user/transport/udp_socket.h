@@ -26,7 +26,7 @@ typedef struct rj_socket_params {
 
 typedef struct rj_socket_info {
     int socket;
-    rj_address_t local;   /* as bound; the port is never 0. The address may be the wildcard */
+    rj_address_t local;   /* with a port above 0; unconnected, the address may be the wildcard */
     int32_t sndbuf_bytes; /* granted */
     int32_t rcvbuf_bytes;
 } rj_socket_info_t;
