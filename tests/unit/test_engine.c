@@ -56,6 +56,28 @@ Test(engine, closes_its_port)
     rj_engine_close(NULL);
 }
 
+Test(engine, measures_the_cycles_of_its_halves)
+{
+    static memory_port_t port;
+    memory_port_init(&port);
+    const rj_engine_params_t params = {.ports = {&port.base},
+                                       .port_count = 1,
+                                       .system_counters = &bench.system,
+                                       .receive_batch = 4,
+                                       .halves = RJ_ENGINE_RECEIVER,
+                                       .receiver_threshold_ns = 1000};
+    rj_engine_t *engine;
+    cr_assert_eq(rj_engine_open(&engine, &params, NULL), 0);
+    static const int64_t turns_ns[] = {50000, 50500, 52000, 53000, 54001};
+    for (size_t i = 0; i < sizeof(turns_ns) / sizeof(turns_ns[0]); i++)
+        rj_engine_do_work(engine, turns_ns[i]);
+    cr_assert_eq(bench.counters[RJ_SYSTEM_RECEIVER_MAX_CYCLE_TIME], 1500);
+    cr_assert_eq(bench.counters[RJ_SYSTEM_RECEIVER_CYCLE_TIME_EXCEEDED], 2);
+    cr_assert_eq(bench.counters[RJ_SYSTEM_SENDER_MAX_CYCLE_TIME], 0);
+    cr_assert_eq(bench.counters[RJ_SYSTEM_SENDER_CYCLE_TIME_EXCEEDED], 0);
+    rj_engine_close(engine);
+}
+
 /* Two full rings must not wait for each other: the engine goes on taking commands. */
 Test(engine, takes_commands_while_nobody_takes_its_answers)
 {

@@ -134,7 +134,7 @@ static int open_counters(rj_driver_t *driver, int64_t epoch_ms, rj_err_t *err)
 
 /* --- agents --- */
 
-static int open_engine(rj_driver_t *driver, int index, rj_err_t *err)
+static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves, rj_err_t *err)
 {
     const rj_driver_config_t *config = &driver->config;
     int32_t batch =
@@ -150,6 +150,9 @@ static int open_engine(rj_driver_t *driver, int index, rj_err_t *err)
                                  .port_count = 1,
                                  .system_counters = &driver->system,
                                  .receive_batch = batch,
+                                 .halves = halves,
+                                 .sender_threshold_ns = config->sender_threshold_ns,
+                                 .receiver_threshold_ns = config->receiver_threshold_ns,
                                  .mono_ns = driver->world.mono_ns};
     result = rj_engine_open(&driver->engines[index], &params, err);
     if (result < 0)
@@ -200,10 +203,14 @@ static int open_conductor(rj_driver_t *driver, rj_err_t *err)
 
 static int open_agents(rj_driver_t *driver, rj_err_t *err)
 {
-    int count = driver->config.threading_mode == RJ_THREADING_DEDICATED ? 2 : 1;
     int result = open_helper(driver, err);
-    for (int i = 0; result == 0 && i < count; i++)
-        result = open_engine(driver, i, err);
+    if (result == 0 && driver->config.threading_mode == RJ_THREADING_DEDICATED) {
+        result = open_engine(driver, 0, RJ_ENGINE_SENDER, err);
+        if (result == 0)
+            result = open_engine(driver, 1, RJ_ENGINE_RECEIVER, err);
+    } else if (result == 0) {
+        result = open_engine(driver, 0, RJ_ENGINE_BOTH, err);
+    }
     return result == 0 ? open_conductor(driver, err) : result;
 }
 

@@ -120,8 +120,36 @@ static int poll_ports(rj_engine_t *engine, int64_t now_ns)
 
 /* --- the turn --- */
 
+static void measure_half(rj_engine_t *engine, int64_t cycle_ns, int64_t threshold_ns,
+                         rj_system_counter_t max_id, rj_system_counter_t exceeded_id)
+{
+    if (cycle_ns > engine->cycle_ns_max)
+        rj_system_counter_propose_max(engine->params.system_counters, max_id, cycle_ns);
+    if (cycle_ns > threshold_ns)
+        rj_engine_count(engine, exceeded_id, 1);
+}
+
+/* From the beginning of a turn to that of the next, idling included (driver.md 20.3). */
+static void measure_cycle(rj_engine_t *engine, int64_t now_ns)
+{
+    const int64_t cycle_ns = now_ns - engine->last_turn_ns;
+    const bool is_first = engine->last_turn_ns == 0;
+    engine->last_turn_ns = now_ns;
+    if (is_first)
+        return;
+    if ((engine->params.halves & RJ_ENGINE_SENDER) != 0)
+        measure_half(engine, cycle_ns, engine->params.sender_threshold_ns,
+                     RJ_SYSTEM_SENDER_MAX_CYCLE_TIME, RJ_SYSTEM_SENDER_CYCLE_TIME_EXCEEDED);
+    if ((engine->params.halves & RJ_ENGINE_RECEIVER) != 0)
+        measure_half(engine, cycle_ns, engine->params.receiver_threshold_ns,
+                     RJ_SYSTEM_RECEIVER_MAX_CYCLE_TIME, RJ_SYSTEM_RECEIVER_CYCLE_TIME_EXCEEDED);
+    if (cycle_ns > engine->cycle_ns_max)
+        engine->cycle_ns_max = cycle_ns;
+}
+
 int rj_engine_do_work(rj_engine_t *engine, int64_t now_ns)
 {
+    measure_cycle(engine, now_ns);
     int work = rj_engine_run_commands(engine, now_ns);
     work += rj_sender_do_work(engine, now_ns);
     work += poll_ports(engine, now_ns);

@@ -37,11 +37,21 @@ enum {
 
 typedef struct rj_engine rj_engine_t;
 
+/* Whose turns an engine's turns are, for the counters of cycle times (driver.md 20.3). */
+typedef enum rj_engine_halves {
+    RJ_ENGINE_SENDER = 1,
+    RJ_ENGINE_RECEIVER = 2,
+    RJ_ENGINE_BOTH = RJ_ENGINE_SENDER | RJ_ENGINE_RECEIVER,
+} rj_engine_halves_t;
+
 typedef struct rj_engine_params {
     rj_port_t *ports[RJ_ENGINE_PORTS_MAX]; /* opened; the engine closes them. [0] has the sockets */
     int port_count;
     rj_system_counters_t *system_counters;
     int32_t receive_batch; /* packets per poll */
+    rj_engine_halves_t halves;
+    int64_t sender_threshold_ns; /* a longer cycle is counted */
+    int64_t receiver_threshold_ns;
     /* A fresh reading of the clock for round trips. NULL: the time of the turn will do. */
     int64_t (*mono_ns)(void);
 } rj_engine_params_t;

@@ -76,6 +76,8 @@ struct rj_engine {
     rj_packet_t *packets;
     int64_t counts[RJ_SYSTEM_COUNTER_COUNT]; /* not added to the system counters yet */
     rj_engine_stats_t stats;
+    int64_t last_turn_ns; /* 0: there was none */
+    int64_t cycle_ns_max;
 
     /* sender half */
     rj_publication_slot_t *publications;
