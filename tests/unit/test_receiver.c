@@ -184,6 +184,15 @@ Test(receiver, opens_the_window_of_a_new_image_at_once)
     cr_assert_eq(bench.port.sent_count, 2, "and again when it times out");
 }
 
+Test(receiver, repeats_the_window_for_a_sender_that_has_not_heard_of_it)
+{
+    open_image(true);
+    receive_vector(V1);
+    engine_bench_turn(&bench);
+    cr_assert_eq(memory_port_count(&bench.port, RJ_FRAME_TYPE_SM), 1);
+    cr_assert_not(engine_bench_has_event(&bench), "the image is there");
+}
+
 Test(receiver, puts_data_in_its_place_and_shows_the_positions)
 {
     open_image(true);

@@ -112,6 +112,16 @@ static void tell_session_limit(rj_engine_t *engine, rj_receive_endpoint_t *endpo
     rj_engine_publish_event(engine);
 }
 
+static void track_setup(rj_engine_t *engine, const rj_packet_t *packet, rj_image_t *image,
+                        int64_t now_ns)
+{
+    rj_received_image_t *received = received_of(image);
+    const int connection =
+        rj_received_image_connect(received, destination_of(packet), &packet->source, now_ns);
+    rj_image_on_setup(image, connection, now_ns);
+    rj_receiver_touch_image(engine, received);
+}
+
 static void on_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     const rj_wire_setup_t *setup = (const rj_wire_setup_t *)packet->data;
@@ -126,10 +136,7 @@ static void on_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now
     switch (
         rj_dispatcher_on_setup(endpoint->dispatcher, setup->stream_id, setup->session_id, &image)) {
     case RJ_DISPATCH_IMAGE:
-        rj_image_on_setup(
-            image,
-            rj_received_image_connect(received_of(image), destination, &packet->source, now_ns),
-            now_ns);
+        track_setup(engine, packet, image, now_ns);
         break;
     case RJ_DISPATCH_CREATE_IMAGE:
         ask_for_image(engine, packet, setup);
