@@ -3,8 +3,8 @@
 # Writes vmlinux.h to stdout: the types that programs in bpf/ name, and what those are made of.
 # usage: scripts/gen-vmlinux.sh [BTF] >vmlinux.h
 #
-# A program that needs another type adds it to `wanted` and runs this again. An enumerator stands for
-# its whole enum. All of these types are part of the kernel's fixed interface, so there is no
+# A program that needs another type adds it to `wanted` and runs this again. An enumerator stands
+# for its whole enum. All of these types are part of the kernel's fixed interface, so there is no
 # preserve_access_index, and the programs load where there is no BTF.
 set -eu
 

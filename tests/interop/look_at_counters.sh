@@ -26,7 +26,8 @@ counters() {
 
 # Ids of stream counters depend on the order in which clients came.
 stream_counters() {
-    counters | awk '$1 > 45' | sed -E -e 's/^[0-9]+ //' -e 's/ -?[0-9]+/ N/g' -e 's/id=[0-9]+/id=N/' |
+    counters | awk '$1 > 45' |
+        sed -E -e 's/^[0-9]+ //' -e 's/ -?[0-9]+/ N/g' -e 's/id=[0-9]+/id=N/' |
         LC_ALL=C sort
 }
 
@@ -143,7 +144,8 @@ tool ErrorStat | grep -q '^0 distinct errors' || fail "ErrorStat shows errors wh
 # A channel without a port is refused; the reason must be in the error log.
 java "-Daeron.dir=$FROM_DIR" StreamPublisher channel=aeron:udp?endpoint=127.0.0.1 timeout=5 \
     >"$scratch" 2>&1 && fail "a channel without a port was accepted"
-grep -q 'RegistrationException' "$scratch" || fail "a channel without a port: $(tail -n 1 "$scratch")"
+grep -q 'RegistrationException' "$scratch" ||
+    fail "a channel without a port: $(tail -n 1 "$scratch")"
 tool ErrorStat >"$scratch"
 grep -q '^1 distinct errors' "$scratch" || fail "ErrorStat: $(tail -n 1 "$scratch")"
 tool AeronStat watch=false | grep -Eq ' 1 - Errors: ' || fail "AeronStat does not count the error"

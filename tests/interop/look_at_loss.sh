@@ -12,7 +12,9 @@ tool() {
 
 # One entry: observations, bytes, first, last, session, stream, channel, source.
 reported() {
-    tool LossStat | grep -Eq "^[1-9][0-9]*,[1-9][0-9]*,[^,]*,[^,]*,-?[0-9]+,1001,$CHANNEL_PATTERN,10\.0\.0\.1:" &&
+    times='[^,]*,[^,]*' session='-?[0-9]+'
+    line="^[1-9][0-9]*,[1-9][0-9]*,$times,$session,1001,$CHANNEL_PATTERN,10\.0\.0\.1:"
+    tool LossStat | grep -Eq "$line" &&
         tool AeronStat watch=false | grep -Eq ' [1-9][0-9,]* - rcv-naks-sent: ' &&
         tool AeronStat watch=false | grep -Eq ' [1-9][0-9,]* - NAKs sent'
 }

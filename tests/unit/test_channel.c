@@ -257,8 +257,8 @@ Test(channel, names_the_parameter_that_does_not_resolve)
     assert_refused("aeron:udp?endpoint=nobody:5", RJ_CHANNEL_SUBSCRIPTION, RJ_ERROR_UNKNOWN_HOST,
                    "Unresolved - endpoint=nobody:5");
     cr_assert_not_null(strstr(failure.text, "Unable to resolve host"));
-    assert_refused("aeron:udp?endpoint=nobody:5|control=noone:6", RJ_CHANNEL_SUBSCRIPTION,
-                   RJ_ERROR_UNKNOWN_HOST, "Unresolved - control=noone:6");
+    assert_refused("aeron:udp?endpoint=nobody:5|control=no_one:6", RJ_CHANNEL_SUBSCRIPTION,
+                   RJ_ERROR_UNKNOWN_HOST, "Unresolved - control=no_one:6");
     assert_refused("aeron:udp?endpoint=localhost:5|interface=nobody", RJ_CHANNEL_SUBSCRIPTION,
                    RJ_ERROR_UNKNOWN_HOST, "Unresolved - interface=nobody");
     assert_refused("aeron:udp?endpoint=localhost", RJ_CHANNEL_SUBSCRIPTION, RJ_ERROR_GENERIC,

@@ -292,7 +292,8 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
     return a_ns < b_ns ? a_ns : b_ns;
 }
 
-/* A turn's time; or, when nobody had anything to do, all the time until somebody says that he will. */
+/* A turn's time; or, when nobody had anything to do, all the time until somebody says that he
+ * will. */
 static void pass_time(void)
 {
     int64_t next_ns = world->now_ns + STEP_NS;

@@ -75,12 +75,14 @@ Test(udp_socket, refuses_an_address_that_is_not_ours)
     cr_assert_not_null(strstr(err.text, "192.0.2.1"), "%s", err.text);
 }
 
-Test(udp_socket, keeps_the_wildcard_when_it_is_connected)
+Test(udp_socket, shows_the_address_that_the_connect_chose)
 {
     rj_socket_params_t params = {.bind = rj_address_wildcard(AF_INET),
                                  .connect = rj_address_ipv4(loopback, 4)};
     const rj_socket_info_t info = open_socket(&params);
-    cr_assert(rj_address_is_wildcard(&info.local));
+    const rj_address_t expected = rj_address_ipv4(loopback, info.local.port);
+    cr_assert(rj_address_equal(&info.local, &expected));
+    cr_assert_neq(info.local.port, 0);
     struct sockaddr_storage peer;
     socklen_t length = sizeof(peer);
     cr_assert_eq(getpeername(info.socket, (struct sockaddr *)&peer, &length), 0);

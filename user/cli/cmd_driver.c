@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,8 +15,7 @@
 #include "driver/agent.h"
 #include "driver/config.h"
 #include "driver/driver.h"
-#include "name/interfaces.h"
-#include "transport/registry.h"
+#include "driver/kernel_world.h"
 
 enum {
     RUNNERS_MAX = 4,
@@ -180,27 +178,12 @@ static int prepare_directory(const rj_driver_config_t *config, rj_err_t *err)
     }
 }
 
-static int open_kernel_port(void *state, int index, const rj_port_params_t *params,
-                            rj_port_t **ret_port, rj_err_t *err)
-{
-    (void)index;
-    return rj_port_open(state, params, ret_port, err);
-}
-
 static int open_driver(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
 {
-    static rj_resolver_t resolver;
-    static char transport[] = "socket";
-    rj_resolver_system_init(&resolver);
-    rj_driver_world_t world = {.sockets = rj_sockets_kernel(),
-                               .resolver = &resolver,
-                               .read_interfaces = rj_interfaces_read,
-                               .mono_ns = rj_clock_mono_ns,
-                               .open_port = open_kernel_port,
-                               .open_port_state = transport,
-                               .pid = getpid()};
-    if (getrandom(&world.seed, sizeof(world.seed), 0) != (ssize_t)sizeof(world.seed))
-        return rj_fail(err, -errno, "no random numbers from the kernel: %s", strerror(errno));
+    rj_driver_world_t world;
+    int result = rj_driver_kernel_world(&world, "socket", err);
+    if (result < 0)
+        return result;
     return rj_driver_open(&daemon->driver, config, &world, rj_clock_epoch_ms(), stderr, err);
 }
 

@@ -291,9 +291,9 @@ static bool look_for_laggard(void *user, const rj_counter_record_t *record)
     return !laggards->is_any_behind;
 }
 
-/* Subscribers on this host show their positions. Of those elsewhere the flow-control limit is known:
- * it stands one window above what they have told to be consumed, and they keep the last quarter of
- * a window to themselves. */
+/* Subscribers on this host show their positions. Of those elsewhere the flow-control limit is
+ * known: it stands one window above what they have told to be consumed, and they keep the last
+ * quarter of a window to themselves. */
 static bool is_consumed(const pub_t *pub)
 {
     const rj_publication_info_t *info = rj_publication_info(pub->publication);

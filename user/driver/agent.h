@@ -4,8 +4,8 @@
  * An agent is a bounded duty cycle that answers how much it did. A runner calls the agents of one
  * thread with one reading of the clock a turn and hands the sum to its idle strategy (driver.md 1).
  *
- *   back-off:  work --0--> spin `spins` times --> yield `yields` times --> park, twice as long each time
- *                ^-------------------------- any work ------------------------------------'
+ *   work --0--> spin `spins` times --> yield `yields` times --> park, each time twice as long
+ *    ^----------------------------- any work -----------------------------'
  *
  * Units      ns.
  * Ownership  the caller owns runners, agents and what they point at, until `stop` has returned.
@@ -49,8 +49,8 @@ typedef struct rj_idle {
     int64_t park_ns;
 } rj_idle_t;
 
-/* Reads name and arguments of driver.md 1.1. -EINVAL for a name that is not built in (foreign symbols
- * are not loaded) and for arguments that are not of its form. */
+/* Reads name and arguments of driver.md 1.1. -EINVAL for a name that is not built in (foreign
+ * symbols are not loaded) and for arguments that are not of its form. */
 int rj_idle_init(rj_idle_t *idle, const rj_idle_config_t *config, rj_err_t *err);
 
 /* What the next idle turn is to do; pure, so that it can be tested: returns the ns to sleep, 0 for

@@ -5,8 +5,8 @@
 #include "shm/term_frame.h"
 #include "shm/term_rebuild.h"
 
-/* A claimed term is in nobody's cache but perhaps a reader's. Asking for the lines of frames to come
- * while this one is written takes a quarter off the CPU time of small messages. */
+/* A claimed term is in nobody's cache but perhaps a reader's. Asking for the lines of frames to
+ * come while this one is written takes a quarter off the CPU time of small messages. */
 enum { PREFETCH_BYTES = 1024 };
 
 /* Where the next byte of a message comes from. */
