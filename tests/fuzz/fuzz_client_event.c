@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a driver, or whoever can write to its broadcast buffer, may do to a client with one event:
- * nothing is read beyond it, and the client's own lists stay in order. The counters have no room, so
- * that no event leads to a file. */
+ * nothing is read beyond it, and the client's own lists stay in order. The counters have no room,
+ * so that no event leads to a file. */
 #include "client/client_conductor.c"
 
 #include <assert.h>
@@ -31,7 +31,8 @@ static rj_request_t *add_request(rj_client_t *client, rj_request_kind_t kind, in
     return request;
 }
 
-/* A client with a subscription, and with a request of each kind in each state that takes answers. */
+/* A client with a subscription, and with a request of each kind in each state that takes answers.
+ * */
 static rj_client_t *make_client(void)
 {
     rj_client_t *client = calloc(1, sizeof(*client));
