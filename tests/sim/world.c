@@ -149,7 +149,7 @@ static void open_host(world_t *world, int index)
                                  .seed = rj_prng_next(&world->prng)};
     rj_err_t err = {0};
     if (rj_driver_prepare_dir(&config, epoch_ms(world), RJ_DIR_HAS_WAITED, &err) < 0 ||
-        rj_driver_open(&host->driver, &config, &outside, epoch_ms(world), NULL, &err) < 0)
+        rj_driver_open(&host->driver, &config, &outside, epoch_ms(world), &err) < 0)
         sim_fail("driver %d does not start: %s", index, err.text);
 }
 

@@ -178,15 +178,6 @@ static int prepare_directory(const rj_driver_config_t *config, rj_err_t *err)
     }
 }
 
-static int open_driver(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
-{
-    rj_driver_world_t world;
-    int result = rj_driver_kernel_world(&world, "socket", err);
-    if (result < 0)
-        return result;
-    return rj_driver_open(&daemon->driver, config, &world, rj_clock_epoch_ms(), stderr, err);
-}
-
 static void on_signal(int number)
 {
     stop_signal = number;
@@ -225,10 +216,15 @@ static int start(daemon_t *daemon, rj_driver_config_t *config, rj_err_t *err)
                          "programs that embed the driver");
     if (result == 0)
         result = arrange(daemon, config, err);
+    rj_driver_world_t world;
+    if (result == 0)
+        result = rj_driver_kernel_world(&world, "socket", err);
+    if (result == 0)
+        result = rj_driver_check(config, world.sockets, stderr, err);
     if (result == 0)
         result = prepare_directory(config, err);
     if (result == 0)
-        result = open_driver(daemon, config, err);
+        result = rj_driver_open(&daemon->driver, config, &world, rj_clock_epoch_ms(), err);
     return result;
 }
 

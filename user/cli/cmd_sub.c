@@ -10,7 +10,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     KEY_OUT = 0x100,
@@ -186,8 +185,6 @@ static bool run(sub_t *sub)
     bool is_stdout_taken = sub->out != NULL && strcmp(sub->out, "-") == 0;
     rj_traffic_open(&sub->traffic, &sub->tool, RJ_TRAFFIC_RECEIVED,
                     is_stdout_taken ? stderr : stdout);
-    if (is_stdout_taken && isatty(STDOUT_FILENO) == 1)
-        sub->traffic.is_live = false; /* it would be drawn across what is received */
     bool is_finished = receive(sub);
     bool is_open_ended = sub->message_limit == INT64_MAX && !sub->is_until_end;
     if (!is_finished && is_open_ended && rj_stream_tool_is_interrupted())

@@ -39,11 +39,11 @@ typedef struct rj_traffic {
     int64_t back_pressure_count; /* offers refused because subscribers were behind */
     int64_t first_ns;            /* time of the first message; 0 before it */
     int64_t last_ns;
-    bool is_live; /* a terminal watches; may be cleared */
     /* private */
     const rj_stream_tool_t *tool;
     rj_traffic_side_t side;
     FILE *report;
+    bool is_live; /* a terminal watches */
     rj_mapfile_t losses;
     int64_t counters_begin[RJ_TRAFFIC_COUNTER_COUNT];
     double cpu_begin_s;

@@ -745,7 +745,6 @@ void rj_conductor_free_publications(rj_conductor_t *conductor)
         for (int i = 0; i < RJ_STREAM_COUNTER_COUNT; i++)
             rj_conductor_free_counter(conductor, network->counter_ids[i]);
         rj_conductor_free_log(conductor, network->log, network->log_file);
-        free(network->log_file);
         free(network);
     }
     conductor->network_publications = NULL;

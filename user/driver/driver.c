@@ -52,9 +52,9 @@ static void warn_buffer(FILE *warnings, const char *name, int64_t asked, int32_t
                 name, asked, granted, name[3] == 'R' ? "rmem_max" : "wmem_max");
 }
 
-/* A socket like those to come: do MTU and window fit what the system gives? (driver.md 18) */
-static int probe_buffers(const rj_driver_config_t *config, rj_sockets_t *sockets, FILE *warnings,
-                         rj_err_t *err)
+/* Opens a socket like those to come (driver.md 18). */
+int rj_driver_check(const rj_driver_config_t *config, rj_sockets_t *sockets, FILE *warnings,
+                    rj_err_t *err)
 {
     static const uint8_t any[4];
     rj_socket_params_t params = {.bind = rj_address_ipv4(any, 0),
@@ -215,16 +215,14 @@ static int open_agents(rj_driver_t *driver, rj_err_t *err)
 }
 
 int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
-                   const rj_driver_world_t *world, int64_t epoch_ms, FILE *warnings, rj_err_t *err)
+                   const rj_driver_world_t *world, int64_t epoch_ms, rj_err_t *err)
 {
     rj_driver_t *driver = calloc(1, sizeof(*driver));
     if (driver == NULL)
         return rj_fail(err, -ENOMEM, "driver: out of memory");
     driver->config = *config;
     driver->world = *world;
-    int result = probe_buffers(config, world->sockets, warnings, err);
-    if (result == 0)
-        result = open_files(driver, epoch_ms, err);
+    int result = open_files(driver, epoch_ms, err);
     if (result == 0)
         result = open_counters(driver, epoch_ms, err);
     if (result == 0)

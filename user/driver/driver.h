@@ -44,15 +44,21 @@ typedef struct rj_driver_world {
 
 typedef struct rj_driver rj_driver_t;
 
+/* Whether MTU and window fit into the socket buffers that the system grants. Asked first: a driver
+ * that cannot start leaves every directory alone. `warnings` (NULL: nowhere) gets a line about what
+ * was asked for and not granted. */
+int rj_driver_check(const rj_driver_config_t *config, rj_sockets_t *sockets, FILE *warnings,
+                    rj_err_t *err);
+
 /* Moves into the directory: -EAGAIN while another driver's file is not ready (ask again each ms,
  * and with RJ_DIR_HAS_WAITED once the driver timeout is over), -EBUSY when one lives there. */
 int rj_driver_prepare_dir(const rj_driver_config_t *config, int64_t epoch_ms,
                           rj_dir_patience_t patience, rj_err_t *err);
 
 /* Makes the files, opens ports and agents and, last, shows itself to clients. The directory is
- * prepared. `warnings` (NULL: nowhere) gets a line about what the system did not grant. */
+ * prepared. */
 int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
-                   const rj_driver_world_t *world, int64_t epoch_ms, FILE *warnings, rj_err_t *err);
+                   const rj_driver_world_t *world, int64_t epoch_ms, rj_err_t *err);
 
 /* Whether a validated terminate command arrived. Any thread. */
 bool rj_driver_is_terminated(const rj_driver_t *driver);

@@ -411,8 +411,6 @@ void rj_receiver_remove_image(rj_engine_t *engine, rj_received_image_t *received
     received->endpoint = NULL;
     if (at < 0)
         return;
-    if (engine->images[at].lost_bytes > 0)
-        report_loss(engine, &engine->images[at]);
     const int32_t last = --engine->image_count;
     engine->images[at] = engine->images[last];
     engine->images[at].received->slot = at;

@@ -17,10 +17,10 @@
  *               RJ_LOSS_RETRY_NS_MIN; from a gap's fourth NAK on it doubles, up to
  *               RJ_LOSS_BACK_OFF_NS_MAX or what was measured, if that is more. An answer that comes
  *               sooner after a repeated NAK than half a round trip belongs to an earlier one: the
- *               path has become longer, the interval doubles. Before the first sample only the
- *               first gap is asked for again, its interval doubling each time: a long path must not
- *               be flooded by somebody who does not know it yet, and a sender with one slot for
- *               resends answers alternating NAKs every time.
+ *               path has become longer, the interval doubles. Before the first
+ *               sample only the first gap is asked for again, its interval doubling each time: a
+ *               long path must not be flooded by somebody who does not know it yet, and a sender
+ *               with one slot for resends answers alternating NAKs every time.
  *
  * A gap that shrinks, or is split by bytes that arrive in its middle, keeps its timer, and each
  * sign of progress moves that on by one interval. What is added at its end after it was NAKed is a
