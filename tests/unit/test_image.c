@@ -372,26 +372,6 @@ Test(image, does_not_clean_by_the_word_of_a_client)
     cr_assert_eq(bench.image.last_sm_position, 0);
 }
 
-Test(image, keeps_a_term_behind_the_slowest_reader_and_cleans_the_rest)
-{
-    open_at(0);
-    int64_t position = 0;
-    while (position < 2 * TERM) {
-        track(1);
-        for (int i = 0; i < 8; i++, position += 1024)
-            cr_assert_eq(insert(position, 992), RJ_IMAGE_INSERTED);
-        track(1);
-        read_to(position);
-    }
-    track(1);
-    int64_t said = bench.image.last_sm_position;
-    cr_assert_geq(said, 2 * TERM - WINDOW / 4 - 8192);
-    cr_assert_eq(bench.image.clean_position, said - TERM);
-    stream_log_expect_zero(&bench.log, 0, said - TERM);
-    for (position = said - TERM; position < TERM; position += 1024)
-        cr_assert_eq(rj_frame_length(bench.log.terms[0], (int32_t)position), 1024);
-}
-
 Test(image, ends_when_every_connection_says_so)
 {
     open_at(0);

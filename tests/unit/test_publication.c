@@ -492,7 +492,6 @@ Test(publication, drops_naks_for_what_it_did_not_send_or_no_longer_has)
     on_nak(2 * TERM, 0);
     cr_assert_eq(resend(), 0);
     cr_assert_eq(bench.publication.stats.invalid_packets, 0);
-    append(2 * TERM + MTU, PAYLOAD);
     on_nak(2 * TERM, TERM);
     cr_assert_eq(resend(), MTU, "not beyond the sender's position");
 

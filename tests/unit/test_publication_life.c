@@ -202,21 +202,6 @@ Test(publication_life, keeps_the_next_term_zero_whatever_the_pace)
     }
 }
 
-Test(publication_life, withholds_the_limit_while_cleaning_lags)
-{
-    teardown();
-    rj_publication_config_t config = default_config();
-    config.start_position = 3 * TERM;
-    open_with(&config);
-    bench.publication.clean_position = 0;
-    on_sm(3 * TERM, 0);
-    cr_assert_eq(update(), 0, "one term is cleaned at a time");
-    cr_assert_eq(bench.publication.clean_position, TERM);
-    cr_assert_eq(bench.words.pub_lmt, 3 * TERM);
-    cr_assert_eq(update(), 1);
-    cr_assert_eq(bench.words.pub_lmt, 3 * TERM + WINDOW);
-}
-
 Test(publication_life, freezes_when_the_tails_lie)
 {
     on_sm(0, 0);

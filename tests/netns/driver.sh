@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# What the tests of a running driver share; they source this file, which starts them again in
+# namespaces of their own: network, mounts, processes. So ports and /dev/shm are theirs alone, and
+# nothing outlives them.
+
+if [ -z "${RJ_ISOLATED:-}" ]; then
+    exec env RJ_ISOLATED=1 RJ_BUILD="$(cd "${RJ_BUILD:-build}" && pwd)" \
+        unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
+fi
+trap 'exit 130' INT TERM
+
+ramjet=$RJ_BUILD/ramjet
+# shellcheck disable=SC2034 # theirs
+peer="python3 tests/netns/driver_peer.py"
+mount -t tmpfs -o size=2g tmpfs /dev/shm
+mount -t tmpfs tmpfs /mnt
+ip link set lo up
+work=/mnt # for what is said; drivers live in /dev/shm
+# shellcheck disable=SC2034
+failed=0
+unset AERON_DIR
+
+# check NAME COMMAND...: ok when the command succeeds.
+check() {
+    title=$1
+    shift
+    if "$@" >"$work/check" 2>&1; then
+        echo "ok $title"
+    else
+        echo "not ok $title"
+        sed 's/^/    | /' "$work/check"
+        failed=1
+    fi
+}
+
+# await COMMAND...: until it succeeds, half a minute at most.
+await() {
+    for _ in $(seq 600); do
+        ! "$@" >"$work/await" 2>&1 || return 0
+        sleep 0.05
+    done
+    echo "in vain: $*" && cat "$work/await" && return 1
+}
+
+# has_ended PID: it no longer runs, whether or not somebody has asked for its status.
+has_ended() {
+    ! state=$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null) || [ "$state" = Z ]
+}
+
+# ends CODE PID: a process that we started ends soon, with that status.
+ends() {
+    await has_ended "$2" || return 1
+    status=0
+    wait "$2" || status=$?
+    [ "$status" = "$1" ] || { echo "status $status, not $1" && return 1; }
+}
+
+# launch NAME [VARIABLE=VALUE...]: a driver in the background, `driver` is its process.
+launch() {
+    name=$1
+    shift
+    mkdir -p "$(dirname "$work/$name")"
+    env AERON_DIR="/dev/shm/$name" "$@" "$ramjet" driver >"$work/$name.out" 2>"$work/$name.err" &
+    driver=$!
+}
+
+is_ready() {
+    [ "$(pid_of "$1")" = "$driver" ]
+}
+
+is_ready_or_gone() {
+    is_ready "$1" || has_ended "$driver"
+}
+
+# pid_of NAME: the driver that says it lives there. Its file is valid once the version is.
+pid_of() {
+    od -A n -t d4 -N 4 "/dev/shm/$1/cnc.dat" | grep -qv ' 0$' || return 1
+    od -A n -t d8 -j 40 -N 8 "/dev/shm/$1/cnc.dat" | tr -d ' '
+}
+
+# start NAME [VARIABLE=VALUE...]: launched and ready. Short timers, so that what dies is soon gone.
+start() {
+    name=$1
+    shift
+    launch "$name" AERON_TIMER_INTERVAL=20ms AERON_CLIENT_LIVENESS_TIMEOUT=2s \
+        AERON_PUBLICATION_UNBLOCK_TIMEOUT=3s AERON_IMAGE_LIVENESS_TIMEOUT=1s \
+        AERON_PUBLICATION_LINGER_TIMEOUT=100ms AERON_TERM_BUFFER_LENGTH=1m \
+        AERON_IPC_TERM_BUFFER_LENGTH=1m "$@"
+    await is_ready_or_gone "$name" && is_ready "$name" || { cat "$work/$name.err" && return 1; }
+}
+
+# stop: the driver ends, as SIGTERM has it.
+stop() {
+    kill "$driver" && ends 15 "$driver"
+}
+
+# says CODE TEXT COMMAND...: ends with that code and one line on stderr that holds the text; within
+# 20 s, for what should have been refused may have started.
+says() {
+    code=$1 text=$2
+    shift 2
+    status=0
+    timeout -k 5 20 "$@" </dev/null >"$work/words.out" 2>"$work/words" || status=$?
+    words=$(cat "$work/words")
+    if [ "$status" = "$code" ] && [ "$(printf '%s\n' "$words" | wc -l)" = 1 ]; then
+        case $words in *"$text"*) return 0 ;; esac
+    fi
+    printf 'status %s, said: %s\n' "$status" "$words"
+    return 1
+}
+
+# value NAME LABEL: of the first counter whose label begins so.
+value() {
+    "$ramjet" stat --dir "/dev/shm/$1" | awk -v label="$2" '
+        { value = $2; $1 = $2 = ""; sub(/^ +/, "") }
+        index($0, label) == 1 { print value; found = 1; exit }
+        END { exit !found }'
+}
+
+# reaches NAME LABEL VALUE: that counter is there and not below.
+reaches() {
+    [ "$(value "$1" "$2" || echo -1)" -ge "$3" ]
+}
+
+# has_counter NAME LABEL
+has_counter() {
+    value "$1" "$2" >/dev/null
+}
+
+# is_empty NAME: the driver has nothing but its own counters and holds no log buffer.
+is_empty() {
+    "$ramjet" stat --dir "/dev/shm/$1" | tail -n +48 >"$work/left"
+    find "/dev/shm/$1/publications" "/dev/shm/$1/images" -type f >>"$work/left"
+    [ ! -s "$work/left" ] || { cat "$work/left" && return 1; }
+}
