@@ -222,15 +222,18 @@ void lane_open(lane_t *lane, world_t *world, const lane_config_t *config, rj_cli
     world_add_task(world, work_publisher, lane);
 }
 
-/* A late one owes nothing while it has no image: the stream may have ended before it came. */
+/* Who has no image owes nothing where that is no fault: a late one may come when all is over, and a
+ * cut that outlasts the publication's linger takes with it what had not been sent. */
 static bool owes_messages(const lane_subscriber_t *subscriber)
 {
     if (!subscriber->is_open || subscriber->is_dead || subscriber->lane->publisher_is_dead)
         return false;
+    bool may_miss_the_rest = subscriber->is_late || (subscriber->lane->config.may_lose_images &&
+                                                     subscriber->image_count > 0);
     bool has_image = subscriber->subscription != NULL &&
                      rj_subscription_image_count(subscriber->subscription) > 0;
     return subscriber->next_number < subscriber->lane->config.message_count &&
-           (has_image || !subscriber->is_late);
+           (has_image || !may_miss_the_rest);
 }
 
 bool lane_is_complete(const lane_t *lane)
