@@ -29,9 +29,8 @@ struct rj_send_endpoint;
 struct rj_subscriber_position;
 
 enum {
-    /* One command of a client, or one timer event, may end thousands of streams at once. Memory
-     * that is never used is never touched. */
-    RJ_ENGINE_COMMAND_RING = 131072,
+    /* One command of a client, or one timer event, may end thousands of streams at once. */
+    RJ_ENGINE_COMMAND_RING = 32768,
     RJ_ENGINE_COMMANDS_RESERVE = RJ_ENGINE_COMMAND_RING / 2,
     RJ_ENGINE_EVENT_RING = 4096,
 };
