@@ -471,7 +471,7 @@ static void configure(rj_conductor_t *conductor, const rj_network_entry_t *netwo
         .unblock_timeout_ns = driver->publication_unblock_timeout_ns,
         .flow_control = {.ops = &rj_flow_control_unicast,
                          .resend_window_multiple = RJ_FLOW_CONTROL_RESEND_WINDOWS_UNICAST},
-        .retransmit = {.slot_count = params->max_resend,
+        .retransmit = {.slot_count = is_group ? params->max_resend : RJ_RETRANSMIT_SLOTS_UNICAST,
                        .delay_ns = driver->retransmit_delay_ns,
                        .linger_ns = driver->retransmit_linger_ns,
                        .linger_is_explicit = driver->has_retransmit_linger},
