@@ -158,7 +158,8 @@ stage_unit() {
 stage_sim() {
     compile sim O="$O" tests || return 0
     if [ -x "$O/tests/sim" ]; then
-        run sim seeds "$O/tests/sim" --seeds "${SEEDS:-$sim_seeds}" --seed "${SEED:-1}"
+        run sim seeds "$O/tests/sim" --list tests/sim/seeds.txt --seeds "${SEEDS:-$sim_seeds}" \
+            --seed "${SEED:-1}"
     else
         say skip sim "no simulation in tests/sim"
     fi

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim - runs seeds of the simulation: sim --seeds N --seed S [--scenario NAME] [--twice]
+/* sim - runs seeds of the simulation: sim --seeds N --seed S [--scenario NAME] [--twice] [--list
+ * FILE]
  *
  * Each seed draws its scenario (seed mod the number of them). A failure prints the line that
  * repeats it. The trace line says in one number what all seeds did: the same for the same seeds,
  * whatever compiler built it. --twice runs each seed again and compares.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,12 +22,17 @@ typedef struct arguments {
     uint64_t seeds;
     uint64_t seed;
     const char *scenario;
+    const char *list;
     bool is_twice;
 } arguments_t;
 
+static uint64_t failed_count;
+static uint64_t trace;
+
 static int usage(const char *program)
 {
-    fprintf(stderr, "usage: %s [--seeds N] [--seed S] [--scenario NAME] [--twice]\n", program);
+    fprintf(stderr, "usage: %s [--seeds N] [--seed S] [--scenario NAME] [--twice] [--list FILE]\n",
+            program);
     return 2;
 }
 
@@ -45,21 +52,21 @@ static bool read_arguments(arguments_t *arguments, int argc, char **argv)
             arguments->seed = strtoull(argv[++i], NULL, 0);
         else if (strcmp(argv[i], "--scenario") == 0)
             arguments->scenario = argv[++i];
+        else if (strcmp(argv[i], "--list") == 0)
+            arguments->list = argv[++i];
         else
             return false;
     }
     return true;
 }
 
-static const scenario_t *choose(const arguments_t *arguments, uint64_t seed)
+static const scenario_t *find_scenario(const char *name)
 {
-    if (arguments->scenario == NULL)
-        return &scenarios[seed % scenario_count];
     for (size_t i = 0; i < scenario_count; i++) {
-        if (strcmp(scenarios[i].name, arguments->scenario) == 0)
+        if (strcmp(scenarios[i].name, name) == 0)
             return &scenarios[i];
     }
-    fprintf(stderr, "sim: no scenario is called %s; there are:", arguments->scenario);
+    fprintf(stderr, "sim: no scenario is called %s; there are:", name);
     for (size_t i = 0; i < scenario_count; i++)
         fprintf(stderr, " %s", scenarios[i].name);
     fputc('\n', stderr);
@@ -90,6 +97,40 @@ static bool check_repeats(const scenario_t *scenario, uint64_t seed, const char 
     return false;
 }
 
+static void judge_seed(const scenario_t *scenario, uint64_t seed, const char *directory,
+                       bool is_twice)
+{
+    bool is_good = run_seed(scenario, seed, directory);
+    trace = trace * 31 + (is_good ? scenario_trace() : 0);
+    if (is_good && is_twice)
+        is_good = check_repeats(scenario, seed, directory);
+    failed_count += !is_good;
+    if (is_good)
+        printf("ok seed %" PRIu64 " %s\n", seed, scenario->name);
+}
+
+static void run_list(const char *path, const char *directory, bool is_twice)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        fprintf(stderr, "sim: %s: %s\n", path, strerror(errno));
+        exit(2);
+    }
+    char line[256];
+    while (fgets(line, sizeof(line), file) != NULL) {
+        uint64_t seed;
+        char name[32];
+        if (line[0] == '#' || line[0] == '\n')
+            continue;
+        if (sscanf(line, "%" SCNu64 " %31s", &seed, name) != 2) {
+            fprintf(stderr, "sim: %s: not a seed and a scenario: %s", path, line);
+            exit(2);
+        }
+        judge_seed(find_scenario(name), seed, directory, is_twice);
+    }
+    fclose(file);
+}
+
 int main(int argc, char **argv)
 {
     arguments_t arguments;
@@ -98,21 +139,16 @@ int main(int argc, char **argv)
     char directory[64];
     snprintf(directory, sizeof(directory), "/dev/shm/rj-sim-%d", (int)getpid());
     setvbuf(stdout, NULL, _IOLBF, 0);
-    uint64_t trace = 0;
-    uint64_t failed = 0;
+    if (arguments.list != NULL)
+        run_list(arguments.list, directory, arguments.is_twice);
     for (uint64_t i = 0; i < arguments.seeds; i++) {
         uint64_t seed = arguments.seed + i;
-        const scenario_t *scenario = choose(&arguments, seed);
-        bool is_good = run_seed(scenario, seed, directory);
-        trace = trace * 31 + (is_good ? scenario_trace() : 0);
-        if (is_good && arguments.is_twice)
-            is_good = check_repeats(scenario, seed, directory);
-        failed += !is_good;
-        if (is_good)
-            printf("ok seed %" PRIu64 " %s\n", seed, scenario->name);
+        judge_seed(arguments.scenario != NULL ? find_scenario(arguments.scenario)
+                                              : &scenarios[seed % scenario_count],
+                   seed, directory, arguments.is_twice);
     }
     rj_err_t err;
     (void)rj_dir_remove_tree(directory, &err);
     printf("trace %016" PRIx64 "\n", trace);
-    return failed == 0 ? 0 : 1;
+    return failed_count == 0 ? 0 : 1;
 }
