@@ -88,10 +88,10 @@ static bool run_seed(const scenario_t *scenario, uint64_t seed, const char *dire
 
 static bool check_repeats(const scenario_t *scenario, uint64_t seed, const char *directory)
 {
-    uint64_t trace = scenario_trace();
+    uint64_t first = scenario_trace();
     if (!run_seed(scenario, seed, directory))
         return false;
-    if (scenario_trace() == trace)
+    if (scenario_trace() == first)
         return true;
     printf("not ok seed %" PRIu64 " %s: another trace the second time\n", seed, scenario->name);
     return false;

@@ -328,7 +328,7 @@ Test(image, believes_a_heartbeat_that_stands_behind_padding_beyond_the_window)
 {
     open_at(0);
     track(0);
-    /* The window ends at half a term, and so does what is accepted: the sender's padding may not. */
+    /* Data is accepted as far as the window; the sender's padding may end beyond it. */
     cr_expect_eq(heartbeat(WINDOW + TERM / 8, RJ_DATA_FLAG_BEGIN), RJ_IMAGE_HEARTBEAT);
     cr_expect_eq(bench.image.loss.hwm_pos, WINDOW + TERM / 8);
     cr_expect_eq(heartbeat(WINDOW + TERM / 2, RJ_DATA_FLAG_BEGIN), RJ_IMAGE_OVERRUN);
