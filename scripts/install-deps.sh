@@ -21,7 +21,10 @@ packages_of() {
         ls bpf/*.bpf.c >/dev/null 2>&1 && echo clang bpftool libbpf-dev
         ls netlink/*.c >/dev/null 2>&1 && echo libmnl-dev
         ;;
-    test) echo git python3 clang libclang-rt-14-dev libcriterion-dev clang-format shellcheck codespell ;;
+    test)
+        echo git python3 clang libclang-rt-14-dev libcriterion-dev
+        echo clang-format shellcheck codespell
+        ;;
     lint) echo clang-tidy ;;
     bare) echo debootstrap git ;;
     interop)

@@ -30,6 +30,7 @@ check() {
     else
         echo "not ok $title"
         sed 's/^/    | /' "$work/check"
+        # shellcheck disable=SC2034 # the script's exit status
         failed=1
     fi
 }
@@ -87,7 +88,8 @@ start() {
         AERON_PUBLICATION_UNBLOCK_TIMEOUT=3s AERON_IMAGE_LIVENESS_TIMEOUT=1s \
         AERON_PUBLICATION_LINGER_TIMEOUT=100ms AERON_TERM_BUFFER_LENGTH=1m \
         AERON_IPC_TERM_BUFFER_LENGTH=1m "$@"
-    await is_ready_or_gone "$name" && is_ready "$name" || { cat "$work/$name.err" && return 1; }
+    await is_ready_or_gone "$name"
+    is_ready "$name" || { cat "$work/$name.err" && return 1; }
 }
 
 # stop: the driver ends, as SIGTERM has it.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Datagrams that are no frames, or that lie: a driver counts them and goes on, and a stream that flows
-# meanwhile arrives exact.
+# Datagrams that are no frames, or that lie: a driver counts them and goes on, and a stream that
+# flows meanwhile arrives exact.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -73,10 +73,29 @@ control-mode=dynamic pub aeron:udp?control=127.0.0.1:4000|control-mode=dynamic
 control-mode=manual pub aeron:udp?control-mode=manual
 control-mode=manual sub aeron:udp?control-mode=manual
 control-mode=response sub aeron:udp?control=127.0.0.1:4000|control-mode=response
+cc=cubic sub aeron:udp?endpoint=127.0.0.1:4000|cc=cubic
 spy sub aeron-spy:aeron:udp?endpoint=127.0.0.1:4000
 channel-snd-ts-offset pub aeron:udp?endpoint=127.0.0.1:4000|channel-snd-ts-offset=0
 channel-rcv-ts-offset sub aeron:udp?endpoint=127.0.0.1:4000|channel-rcv-ts-offset=0
 ROWS
+
+# --- what shows only when a stream comes ---
+
+unknown_congestion_control() {
+    "$ramjet" sub --dir /dev/shm/a --channel 'aeron:udp?endpoint=127.0.0.1:4002|cc=own' --discard \
+        --connect-timeout 20s >/dev/null 2>&1 &
+    subscriber=$!
+    "$ramjet" pub --dir /dev/shm/a --channel aeron:udp?endpoint=127.0.0.1:4002 --messages 1 \
+        --connect-timeout 20s >/dev/null 2>&1 &
+    publisher=$!
+    complains() { "$ramjet" errors --dir /dev/shm/a | grep -q 'unknown congestion control'; }
+    await complains && [ -z "$(find /dev/shm/a/images -type f)" ]
+    result=$?
+    kill "$subscriber" "$publisher"
+    wait "$subscriber" "$publisher"
+    return "$result"
+}
+check "an unknown congestion control: no image, an error" unknown_congestion_control
 
 # --- what somebody else has ---
 
@@ -149,7 +168,8 @@ stream=e9030000
 # spoilt TYPE: without a body, cut short, with a length beyond the record, with a negative one. The
 # next command is executed.
 spoilt() {
-    $peer command /dev/shm/a "$1" '' $ids $ids${stream}ffffff7f61 $ids${stream}ffffffff61 &&
+    $peer command /dev/shm/a "$1" '' "$ids" "$ids${stream}ffffff7f61" \
+        "$ids${stream}ffffffff61" &&
         says 1 "code 1" "$ramjet" pub --dir /dev/shm/a --channel still-there --messages 1
 }
 for id in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 119 2147483647; do

@@ -71,6 +71,21 @@ Test(config, reads_clamps_and_falls_back_as_the_reference_does)
     cr_expect_eq(config.conductor_cpu, 16);
 }
 
+Test(config, says_what_it_does_not_support_yet)
+{
+    const char *const pairs[] = {"AERON_EVENT_LOG", "0xffff", "AERON_NAME_RESOLVER_SUPPLIER", "",
+                                 NULL};
+    char *words = NULL;
+    size_t length;
+    FILE *warnings = open_memstream(&words, &length);
+    rj_driver_config_t config;
+    rj_config_read(&config, from_pairs, pairs, warnings);
+    fclose(warnings);
+    cr_expect_str_eq(words, "WARNING: AERON_EVENT_LOG=0xffff is not supported by this driver yet, "
+                            "ignoring it\n");
+    free(words);
+}
+
 Test(config, refuses_relations_that_clamping_cannot_mend)
 {
     static const char *const rows[][3] = {

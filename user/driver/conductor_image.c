@@ -56,6 +56,14 @@ static int32_t socket_rcvbuf(const rj_conductor_t *conductor, const rj_receive_e
     return receive->rcvbuf_bytes != 0 ? receive->rcvbuf_bytes : conductor->rcvbuf_default_bytes;
 }
 
+/* As Aeron: a congestion control that nobody knows surfaces here, not at the subscription. */
+static int check_congestion(const rj_uri_t *uri, rj_err_t *err)
+{
+    if (!rj_uri_has(uri, "cc") || rj_uri_value_is(uri, "cc", "static"))
+        return 0;
+    return rj_fail(err, -EINVAL, "image refused: unknown congestion control: %s", uri->text);
+}
+
 /* What the sender announces must fit what this side can take (wire.md 11.5). */
 static int check_setup(const rj_conductor_t *conductor, const rj_receive_entry_t *receive,
                        const rj_wire_setup_t *setup, rj_err_t *err)
@@ -72,7 +80,7 @@ static int check_setup(const rj_conductor_t *conductor, const rj_receive_entry_t
                        " > SO_RCVBUF=%" PRId32 ": raise so-rcvbuf on %s",
                        receive->window_bytes, setup->mtu, rcvbuf,
                        receive->endpoint.channel.uri.text);
-    return 0;
+    return check_congestion(&receive->endpoint.channel.uri, err);
 }
 
 static bool is_group(const rj_receive_entry_t *receive, const rj_subscription_params_t *params,

@@ -240,6 +240,29 @@ static const option_t options[] = {
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
+/* Settings of the reference that mean something this driver does not do yet. Whoever sets one has to
+ * hear of it. */
+static const char *const unsupported[] = {
+    "AERON_AGENT_ON_START_FUNCTION",
+    "AERON_CONDUCTOR_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA",
+    "AERON_CONGESTIONCONTROL_SUPPLIER",
+    "AERON_DRIVER_CPUSET_AFFINITY",
+    "AERON_DRIVER_DYNAMIC_LIBRARIES",
+    "AERON_DRIVER_RERESOLUTION_CHECK_INTERVAL",
+    "AERON_DRIVER_RESOLVER_NAME",
+    "AERON_EVENT_LOG",
+    "AERON_FLOW_CONTROL_GROUP_MIN_SIZE",
+    "AERON_FLOW_CONTROL_GROUP_TAG",
+    "AERON_MULTICAST_FLOWCONTROL_SUPPLIER",
+    "AERON_NAME_RESOLVER_SUPPLIER",
+    "AERON_RECEIVER_WILDCARD_PORT_RANGE",
+    "AERON_SENDER_WILDCARD_PORT_RANGE",
+    "AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS",
+    "AERON_UDP_CHANNEL_OUTGOING_INTERCEPTORS",
+    "AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA",
+    "AERON_UNICAST_FLOWCONTROL_SUPPLIER",
+};
+
 static const char *const threading_names[] = {"DEDICATED", "SHARED_NETWORK", "SHARED", "INVOKER"};
 
 const char *rj_threading_mode_name(rj_threading_mode_t mode)
@@ -370,8 +393,7 @@ static void read_option(rj_driver_config_t *config, const option_t *option, cons
         *(bool *)(void *)((char *)config + option->presence_offset) = true;
 }
 
-/* As the clients do it (shm.md 2): $USER, else the name of the real uid, else the word "default".
- */
+/* As the clients do it (shm.md 2): $USER, else the name of the real uid, else "default". */
 static void default_dir(char dir[static RJ_CONFIG_PATH_MAX], rj_config_source_t source,
                         const void *state)
 {
@@ -381,6 +403,16 @@ static void default_dir(char dir[static RJ_CONFIG_PATH_MAX], rj_config_source_t 
         user = entry != NULL ? entry->pw_name : "default";
     }
     snprintf(dir, RJ_CONFIG_PATH_MAX, "/dev/shm/aeron-%s", user);
+}
+
+static void warn_unsupported(rj_config_source_t source, const void *state, FILE *warnings)
+{
+    for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
+        const char *text = source(unsupported[i], state);
+        if (text != NULL && text[0] != '\0')
+            fprintf(warnings, "WARNING: %s=%s is not supported by this driver yet, ignoring it\n",
+                    unsupported[i], text);
+    }
 }
 
 void rj_config_read(rj_driver_config_t *config, rj_config_source_t source, const void *state,
@@ -399,6 +431,8 @@ void rj_config_read(rj_driver_config_t *config, rj_config_source_t source, const
     }
     if (config->dir[0] == '\0')
         default_dir(config->dir, source, state);
+    if (warnings != NULL)
+        warn_unsupported(source, state, warnings);
 }
 
 int rj_config_define(const char *definition, rj_err_t *err)

@@ -149,7 +149,7 @@ typedef const char *(*rj_config_source_t)(const char *name, const void *state);
 const char *rj_config_environment(const char *name, const void *state);
 
 /* Fills in every field: defaults, then the source's values. Warnings go to `warnings` (NULL:
- * nowhere), one line each. */
+ * nowhere), one line each, also about settings of the reference that are not supported yet. */
 void rj_config_read(rj_driver_config_t *config, rj_config_source_t source, const void *state,
                     FILE *warnings);
 
