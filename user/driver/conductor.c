@@ -44,6 +44,16 @@ void rj_conductor_refuse(rj_conductor_t *conductor, int64_t correlation_id, cons
     rj_reply_error(&conductor->to_clients, correlation_id, code, err->text);
 }
 
+void rj_conductor_refuse_unknown(rj_conductor_t *conductor, const rj_command_header_t *header,
+                                 int32_t error_code, const char *kind, int64_t registration_id)
+{
+    rj_err_t err;
+    rj_fail_aeron(&err, -EINVAL, error_code,
+                  "unknown %s client_id=%" PRId64 " registration_id=%" PRId64, kind,
+                  header->client_id, registration_id);
+    rj_conductor_refuse(conductor, header->correlation_id, &err);
+}
+
 void rj_conductor_finish_command(rj_conductor_t *conductor)
 {
     free(conductor->command.task);
@@ -70,10 +80,25 @@ void rj_conductor_tell(rj_conductor_t *conductor, int engine, const rj_engine_co
     }
 }
 
-void rj_conductor_await(rj_conductor_t *conductor, rj_command_step_t step)
+int rj_conductor_await(rj_conductor_t *conductor, rj_command_step_t step, rj_err_t *err)
 {
+    if (!rj_helper_give(conductor->params.helper, conductor->command.task)) {
+        rj_system_counter_add(conductor->system, RJ_SYSTEM_RESOURCE_AGENT_PROXY_FAILS, 1);
+        return rj_fail(err, -EAGAIN, "the driver's helper has too much to do: try again");
+    }
     conductor->command.step = step;
-    (void)rj_helper_give(conductor->params.helper, conductor->command.task);
+    return 0;
+}
+
+int rj_conductor_await_resolve(rj_conductor_t *conductor, rj_err_t *err)
+{
+    rj_client_command_t *command = &conductor->command;
+    command->task = calloc(1, sizeof(*command->task));
+    if (command->task == NULL)
+        return rj_fail(err, -ENOMEM, "out of memory for a command");
+    command->task->type = RJ_TASK_RESOLVE;
+    command->task->channel = &command->channel;
+    return rj_conductor_await(conductor, RJ_STEP_RESOLVE, err);
 }
 
 void rj_conductor_free_log(rj_conductor_t *conductor, rj_log_t *log, const char *log_file)
@@ -133,6 +158,15 @@ static bool has_room_for_events(rj_conductor_t *conductor)
 
 /* --- client commands --- */
 
+/* Copies a command's fixed part; false when the record is too short for it. */
+static bool take(void *ret_command, size_t fixed, const uint8_t *body, int32_t length)
+{
+    if (length < (int32_t)fixed)
+        return false;
+    memcpy(ret_command, body, fixed);
+    return true;
+}
+
 /* A text that must follow a command's fixed part; NULL when the record is too short for it. */
 static const char *text_after(const uint8_t *body, int32_t length, size_t fixed,
                               int32_t text_length)
@@ -146,36 +180,31 @@ static bool on_publication(rj_conductor_t *conductor, int32_t type, const uint8_
                            int32_t length)
 {
     rj_command_publication_t command;
-    if (length < (int32_t)sizeof(command))
+    if (!take(&command, sizeof(command), body, length))
         return false;
-    memcpy(&command, body, sizeof(command));
     const char *channel = text_after(body, length, sizeof(command), command.channel_length);
-    if (channel == NULL)
-        return false;
-    rj_conductor_on_add_publication(conductor, type, &command, channel);
-    return true;
+    if (channel != NULL)
+        rj_conductor_on_add_publication(conductor, type, &command, channel);
+    return channel != NULL;
 }
 
 static bool on_subscription(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
 {
     rj_command_subscription_t command;
-    if (length < (int32_t)sizeof(command))
+    if (!take(&command, sizeof(command), body, length))
         return false;
-    memcpy(&command, body, sizeof(command));
     const char *channel = text_after(body, length, sizeof(command), command.channel_length);
-    if (channel == NULL)
-        return false;
-    rj_conductor_on_add_subscription(conductor, &command, channel);
-    return true;
+    if (channel != NULL)
+        rj_conductor_on_add_subscription(conductor, &command, channel);
+    return channel != NULL;
 }
 
 static bool on_remove_publication(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
 {
     rj_command_remove_publication_t command = {.flags = 0};
     bool is_legacy = length == RJ_REMOVE_PUBLICATION_LEGACY_BYTES;
-    if (!is_legacy && length < (int32_t)sizeof(command))
+    if (!take(&command, is_legacy ? (size_t)length : sizeof(command), body, length))
         return false;
-    memcpy(&command, body, is_legacy ? (size_t)length : sizeof(command));
     rj_conductor_on_remove_publication(conductor, &command, command.flags);
     return true;
 }
@@ -183,9 +212,8 @@ static bool on_remove_publication(rj_conductor_t *conductor, const uint8_t *body
 static bool on_remove(rj_conductor_t *conductor, int32_t type, const uint8_t *body, int32_t length)
 {
     rj_command_remove_t command;
-    if (length < (int32_t)sizeof(command))
+    if (!take(&command, sizeof(command), body, length))
         return false;
-    memcpy(&command, body, sizeof(command));
     if (type == RJ_COMMAND_REMOVE_SUBSCRIPTION)
         rj_conductor_on_remove_subscription(conductor, &command);
     else
@@ -196,10 +224,8 @@ static bool on_remove(rj_conductor_t *conductor, int32_t type, const uint8_t *bo
 static bool on_terminate(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
 {
     rj_command_terminate_t command;
-    if (length < (int32_t)sizeof(command))
-        return false;
-    memcpy(&command, body, sizeof(command));
-    if (text_after(body, length, sizeof(command), command.token_length) == NULL)
+    if (!take(&command, sizeof(command), body, length) ||
+        text_after(body, length, sizeof(command), command.token_length) == NULL)
         return false;
     if (strcmp(conductor->config->termination_validator, "allow") == 0)
         conductor->params.on_terminate(conductor->params.on_terminate_state);
@@ -209,9 +235,8 @@ static bool on_terminate(rj_conductor_t *conductor, const uint8_t *body, int32_t
 static bool on_next_session_id(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
 {
     rj_command_next_session_id_t command;
-    if (length < (int32_t)sizeof(command))
+    if (!take(&command, sizeof(command), body, length))
         return false;
-    memcpy(&command, body, sizeof(command));
     rj_conductor_on_next_session_id(conductor, command.header.correlation_id, command.stream_id);
     return true;
 }
@@ -234,9 +259,8 @@ static bool on_unsupported(rj_conductor_t *conductor, const char *what, const ui
 static bool execute(rj_conductor_t *conductor, int32_t type, const uint8_t *body, int32_t length)
 {
     rj_command_header_t header;
-    if (length < (int32_t)sizeof(header))
+    if (!take(&header, sizeof(header), body, length))
         return false;
-    memcpy(&header, body, sizeof(header));
     switch (type) {
     case RJ_COMMAND_ADD_PUBLICATION:
     case RJ_COMMAND_ADD_EXCLUSIVE_PUBLICATION:
@@ -290,17 +314,32 @@ static rj_ring_action_t on_command(void *context, int32_t type, const uint8_t *b
     return RJ_RING_BREAK;
 }
 
+/* What comes after a task that has succeeded: the next one, or the end of the command. */
+static int continue_command(rj_conductor_t *conductor, rj_err_t *err)
+{
+    const rj_client_command_t *command = &conductor->command;
+    if (command->type == RJ_COMMAND_ADD_SUBSCRIPTION)
+        return rj_conductor_step_subscription(conductor, err);
+    return command->channel.uri.media == RJ_MEDIA_IPC
+               ? rj_conductor_step_ipc_publication(conductor, err)
+               : rj_conductor_step_network_publication(conductor, err);
+}
+
 static int step_command(rj_conductor_t *conductor)
 {
     rj_client_command_t *command = &conductor->command;
-    if (rj_task_state(command->task) == RJ_TASK_PENDING)
+    rj_task_state_t state = rj_task_state(command->task);
+    if (state == RJ_TASK_PENDING)
         return 0;
-    if (command->type == RJ_COMMAND_ADD_SUBSCRIPTION)
-        rj_conductor_step_subscription(conductor);
-    else if (command->channel.uri.media == RJ_MEDIA_IPC)
-        rj_conductor_step_ipc_publication(conductor);
-    else
-        rj_conductor_step_publication(conductor);
+    rj_err_t err = {0};
+    if (state == RJ_TASK_FAILED) {
+        err = command->task->err;
+        if (command->step == RJ_STEP_MAP_LOG)
+            free(command->task->log);
+        rj_conductor_fail_command(conductor, &err);
+    } else if (continue_command(conductor, &err) < 0) {
+        rj_conductor_fail_command(conductor, &err);
+    }
     return 1;
 }
 
@@ -356,21 +395,13 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
 {
     switch (event->type) {
     case RJ_ENGINE_SEND_ENDPOINT_RELEASED:
-        ((rj_send_entry_t *)event->send_endpoint)->state = RJ_ENDPOINT_RELEASED;
-        conductor->params.sockets->ops->close(conductor->params.sockets,
-                                              event->send_endpoint->base.socket);
-        event->send_endpoint->base.socket = -1;
+        rj_conductor_on_send_released(conductor, (rj_send_entry_t *)event->send_endpoint);
         break;
     case RJ_ENGINE_PUBLICATION_RELEASED:
         ((rj_network_entry_t *)event->publication)->is_released = true;
         break;
     case RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED:
-        ((rj_receive_entry_t *)event->receive_endpoint)->state = RJ_ENDPOINT_RELEASED;
-        for (int i = 0; i < event->receive_endpoint->destination_count; i++) {
-            rj_endpoint_t *base = &event->receive_endpoint->destinations[i].base;
-            conductor->params.sockets->ops->close(conductor->params.sockets, base->socket);
-            base->socket = -1;
-        }
+        rj_conductor_on_receive_released(conductor, (rj_receive_entry_t *)event->receive_endpoint);
         break;
     case RJ_ENGINE_IMAGE_RELEASED:
         ((rj_image_entry_t *)event->image)->is_released = true;
@@ -474,7 +505,8 @@ int rj_conductor_do_work(rj_conductor_t *conductor, int64_t now_ns, int64_t epoc
     work += work_commands(conductor);
     work += work_engines(conductor);
     work += rj_conductor_step_creations(conductor);
-    work += rj_conductor_update_publisher_limits(conductor);
+    work += rj_conductor_update_network_limits(conductor);
+    work += rj_conductor_update_ipc_limits(conductor);
     return work;
 }
 
@@ -578,10 +610,12 @@ void rj_conductor_close(rj_conductor_t *conductor)
     if (conductor == NULL)
         return;
     drop_command(conductor);
+    rj_conductor_free_creations(conductor);
     rj_conductor_free_images(conductor);
     rj_conductor_free_subscriptions(conductor);
-    rj_conductor_free_publications(conductor);
+    rj_conductor_free_network_publications(conductor);
     rj_conductor_free_ipc_publications(conductor);
+    rj_conductor_free_endpoints(conductor);
     rj_conductor_free_clients(conductor);
     rj_error_log_close(&conductor->error_log);
     free(conductor);

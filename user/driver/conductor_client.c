@@ -102,7 +102,7 @@ static void end_client(rj_conductor_t *conductor, rj_client_entry_t *client)
     rj_publication_link_t *link, *next;
     DL_FOREACH_SAFE(client->publications, link, next)
     {
-        rj_conductor_unlink_publication(conductor, client, link);
+        rj_conductor_unlink_publication(conductor, link);
     }
     drop_client_counters(conductor, client);
     drop_client_subscriptions(conductor, client->client_id);

@@ -238,11 +238,8 @@ void rj_conductor_on_remove_counter(rj_conductor_t *conductor, const rj_command_
     if (client != NULL)
         DL_SEARCH_SCALAR(client->counters, link, registration_id, command->registration_id);
     if (link == NULL) {
-        rj_err_t err;
-        rj_fail_aeron(&err, -EINVAL, RJ_ERROR_UNKNOWN_COUNTER,
-                      "unknown counter client_id=%" PRId64 " registration_id=%" PRId64,
-                      command->header.client_id, command->registration_id);
-        rj_conductor_refuse(conductor, command->header.correlation_id, &err);
+        rj_conductor_refuse_unknown(conductor, &command->header, RJ_ERROR_UNKNOWN_COUNTER,
+                                    "counter", command->registration_id);
         return;
     }
     rj_reply_success(&conductor->to_clients, command->header.correlation_id);

@@ -10,11 +10,6 @@
 
 static const char ipc_channel[] = "aeron:ipc";
 
-static bool is_exclusive(const rj_client_command_t *command)
-{
-    return command->type == RJ_COMMAND_ADD_EXCLUSIVE_PUBLICATION;
-}
-
 bool rj_conductor_ipc_session_is_used(const rj_conductor_t *conductor, int32_t stream_id,
                                       int32_t session_id, bool is_any_state)
 {
@@ -60,7 +55,7 @@ static int check_supported(const rj_client_command_t *command, rj_err_t *err)
                          command->channel.uri.text);
 }
 
-static int start(rj_conductor_t *conductor, rj_err_t *err)
+int rj_conductor_add_ipc_publication(rj_conductor_t *conductor, rj_err_t *err)
 {
     rj_client_command_t *command = &conductor->command;
     rj_publication_params_t *params = &command->publication_params;
@@ -70,30 +65,16 @@ static int start(rj_conductor_t *conductor, rj_err_t *err)
         result = check_supported(command, err);
     if (result < 0)
         return result;
-    rj_ipc_entry_t *shared = is_exclusive(command) ? NULL : find_shared(conductor);
+    rj_ipc_entry_t *shared = rj_conductor_is_exclusive(command) ? NULL : find_shared(conductor);
     if (shared != NULL) {
         result = rj_conductor_match_publication(params, shared->log, shared->starting_term_id,
                                                 shared->starting_term_offset, err);
-        if (result == 0)
-            result = rj_conductor_link_publication(conductor, NULL, shared, err);
-        if (result == 0)
-            rj_conductor_finish_command(conductor);
-        return result;
+        return result < 0 ? result : rj_conductor_join_publication(conductor, NULL, shared, err);
     }
     if (params->has_session_id &&
         rj_conductor_ipc_session_is_used(conductor, command->stream_id, params->session_id, false))
-        return rj_fail_aeron(err, -EINVAL, RJ_ERROR_INVALID_CHANNEL,
-                             "existing publication has clashing sessionId=%" PRId32
-                             " for streamId=%" PRId32 " channel=%s",
-                             params->session_id, command->stream_id, command->channel.uri.text);
+        return rj_conductor_fail_clash(command, err);
     return rj_conductor_start_publication_log(conductor, NULL, true, err);
-}
-
-void rj_conductor_add_ipc_publication(rj_conductor_t *conductor)
-{
-    rj_err_t err = {0};
-    if (start(conductor, &err) < 0)
-        rj_conductor_fail_command(conductor, &err);
 }
 
 static int allocate_counters(rj_conductor_t *conductor, rj_ipc_entry_t *ipc, rj_err_t *err)
@@ -102,7 +83,7 @@ static int allocate_counters(rj_conductor_t *conductor, rj_ipc_entry_t *ipc, rj_
     int64_t start_position = rj_publication_params_position(&command->publication_params);
     int result = rj_conductor_stream_counter(
         conductor, RJ_COUNTER_TYPE_PUBLISHER_POSITION,
-        is_exclusive(command) ? "pub-pos (exclusive)" : "pub-pos (concurrent)",
+        rj_conductor_is_exclusive(command) ? "pub-pos (exclusive)" : "pub-pos (concurrent)",
         command->correlation_id, command->session_id, command->stream_id, command->channel.uri.text,
         command->client_id, start_position, &ipc->counter_ids[RJ_STREAM_PUB_POS], err);
     if (result < 0)
@@ -116,27 +97,32 @@ static int allocate_counters(rj_conductor_t *conductor, rj_ipc_entry_t *ipc, rj_
     return result;
 }
 
-/* The log is there: everything else of a new publication. On failure nothing of it stays. */
-static int create(rj_conductor_t *conductor, rj_ipc_entry_t **ret_ipc, rj_err_t *err)
+/* The entry with its counters; NULL with `err`. The log becomes its own with `add_entry`. */
+static rj_ipc_entry_t *make_entry(rj_conductor_t *conductor, rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
     const rj_task_t *task = command->task;
-    if (rj_conductor_client(conductor, command->client_id, err) == NULL)
-        return err->code;
     rj_ipc_entry_t *ipc = calloc(1, sizeof(*ipc));
     char *log_file = strdup(task->path);
-    if (ipc == NULL || log_file == NULL || allocate_counters(conductor, ipc, err) < 0) {
-        if (ipc == NULL || log_file == NULL)
-            rj_fail(err, -ENOMEM, "out of memory for a publication");
-        free(ipc);
-        free(log_file);
-        return err->code;
+    if (ipc == NULL || log_file == NULL)
+        rj_fail(err, -ENOMEM, "out of memory for a publication");
+    else if (allocate_counters(conductor, ipc, err) == 0) {
+        ipc->log = task->log;
+        ipc->log_file = log_file;
+        ipc->starting_term_id = task->log_params.start_term_id;
+        ipc->starting_term_offset = task->log_params.start_term_offset;
+        ipc->response_correlation_id = command->publication_params.response_correlation_id;
+        return ipc;
     }
-    ipc->log = task->log;
-    ipc->log_file = log_file;
-    ipc->starting_term_id = task->log_params.start_term_id;
-    ipc->starting_term_offset = task->log_params.start_term_offset;
-    ipc->response_correlation_id = command->publication_params.response_correlation_id;
+    free(ipc);
+    free(log_file);
+    return NULL;
+}
+
+/* From here on it lives by its states. */
+static void add_entry(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
+{
+    const rj_client_command_t *command = &conductor->command;
     rj_ipc_publication_config_t config = {
         .registration_id = command->correlation_id,
         .session_id = command->session_id,
@@ -144,14 +130,28 @@ static int create(rj_conductor_t *conductor, rj_ipc_entry_t **ret_ipc, rj_err_t 
         .start_position = rj_publication_params_position(&command->publication_params),
         .term_window_bytes = command->publication_params.window_bytes,
         .unblock_timeout_ns = conductor->config->publication_unblock_timeout_ns,
-        .is_exclusive = is_exclusive(command)};
+        .is_exclusive = rj_conductor_is_exclusive(command)};
     rj_ipc_publication_counters_t counters = {
         .pub_pos = rj_counters_value(conductor->counters, ipc->counter_ids[RJ_STREAM_PUB_POS]),
         .pub_lmt = rj_counters_value(conductor->counters, ipc->counter_ids[RJ_STREAM_PUB_LMT])};
     rj_ipc_publication_init(&ipc->publication, &config, &counters, ipc->log, conductor->now_ns);
     DL_APPEND(conductor->ipc_publications, ipc);
-    *ret_ipc = ipc;
-    return rj_conductor_link_publication(conductor, NULL, ipc, err);
+}
+
+/* The log is there: everything else of a new publication. NULL with `err`; nothing of it stays. */
+static rj_ipc_entry_t *create(rj_conductor_t *conductor, rj_err_t *err)
+{
+    rj_publication_link_t *link = rj_conductor_make_publication_link(conductor, err);
+    if (link == NULL)
+        return NULL;
+    rj_ipc_entry_t *ipc = make_entry(conductor, err);
+    if (ipc == NULL) {
+        free(link);
+        return NULL;
+    }
+    add_entry(conductor, ipc);
+    rj_conductor_link_publication(conductor, link, NULL, ipc);
+    return ipc;
 }
 
 /* --- subscribers --- */
@@ -184,15 +184,11 @@ static int64_t join_position(const rj_ipc_publication_t *publication)
 static void link_pair(rj_conductor_t *conductor, rj_ipc_entry_t *ipc,
                       rj_subscription_entry_t *subscription)
 {
-    rj_err_t err = {0};
     rj_subscriber_link_t *link = rj_conductor_make_link(
         conductor, subscription, ipc->publication.config.registration_id,
-        ipc->publication.config.session_id, join_position(&ipc->publication), &err);
-    if (link == NULL) {
-        rj_conductor_report(conductor, RJ_ERROR_GENERIC, "subscriber of %s not linked: %s",
-                            subscription->channel, err.text);
+        ipc->publication.config.session_id, join_position(&ipc->publication));
+    if (link == NULL)
         return;
-    }
     if (!rj_ipc_publication_add_subscriber(&ipc->publication, &link->position)) {
         rj_conductor_free_link(conductor, link);
         return;
@@ -244,26 +240,14 @@ void rj_conductor_unlink_ipc_subscription(rj_conductor_t *conductor,
 
 /* --- the rest of its life --- */
 
-void rj_conductor_step_ipc_publication(rj_conductor_t *conductor)
+int rj_conductor_step_ipc_publication(rj_conductor_t *conductor, rj_err_t *err)
 {
-    rj_client_command_t *command = &conductor->command;
-    if (rj_task_state(command->task) == RJ_TASK_FAILED) {
-        rj_err_t err = command->task->err;
-        free(command->task->log);
-        rj_conductor_fail_command(conductor, &err);
-        return;
-    }
-    rj_conductor_note_storage(conductor, command->task);
-    rj_err_t err = {0};
-    rj_ipc_entry_t *ipc = NULL;
-    if (create(conductor, &ipc, &err) < 0) {
-        /* Once it is in the list its timer events end it, log and all; before, nobody else does. */
-        if (ipc == NULL)
-            rj_conductor_free_log(conductor, command->task->log, command->task->path);
-        else
-            rj_ipc_publication_on_unreferenced(&ipc->publication, conductor->now_ns);
-        rj_conductor_fail_command(conductor, &err);
-        return;
+    const rj_task_t *task = conductor->command.task;
+    rj_conductor_note_storage(conductor, task);
+    rj_ipc_entry_t *ipc = create(conductor, err);
+    if (ipc == NULL) {
+        rj_conductor_free_log(conductor, task->log, task->path);
+        return err->code;
     }
     rj_conductor_finish_command(conductor);
     rj_subscription_entry_t *subscription;
@@ -272,6 +256,7 @@ void rj_conductor_step_ipc_publication(rj_conductor_t *conductor)
         if (wants(subscription, ipc))
             link_pair(conductor, ipc, subscription);
     }
+    return 0;
 }
 
 static void announce_end(rj_conductor_t *conductor, const rj_ipc_entry_t *ipc)
@@ -323,6 +308,17 @@ void rj_conductor_time_ipc_publications(rj_conductor_t *conductor)
     {
         time_ipc(conductor, ipc);
     }
+}
+
+int rj_conductor_update_ipc_limits(rj_conductor_t *conductor)
+{
+    int work = 0;
+    rj_ipc_entry_t *ipc;
+    DL_FOREACH(conductor->ipc_publications, ipc)
+    {
+        work += rj_ipc_publication_update_limit(&ipc->publication);
+    }
+    return work;
 }
 
 void rj_conductor_free_ipc_publications(rj_conductor_t *conductor)

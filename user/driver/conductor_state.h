@@ -42,6 +42,7 @@ typedef struct rj_subscription_entry rj_subscription_entry_t;
 /* A client's handle on a publication, shared or not. */
 typedef struct rj_publication_link {
     struct rj_publication_link *prev, *next;
+    struct rj_client_entry *client;
     int64_t registration_id;
     rj_network_entry_t *network; /* one of the two */
     rj_ipc_entry_t *ipc;
@@ -271,11 +272,19 @@ struct rj_conductor {
 /* The error goes to the client that asked, and to the log unless it is "try again" (code 10). */
 void rj_conductor_refuse(rj_conductor_t *conductor, int64_t correlation_id, const rj_err_t *err);
 
+/* Refuses an id that names nothing: "unknown <kind> client_id=... registration_id=...". */
+void rj_conductor_refuse_unknown(rj_conductor_t *conductor, const rj_command_header_t *header,
+                                 int32_t error_code, const char *kind, int64_t registration_id);
+
 /* Sends a command to an engine. The reserve that is kept free makes this succeed (commands.h). */
 void rj_conductor_tell(rj_conductor_t *conductor, int engine, const rj_engine_command_t *command);
 
-/* Starts a task for the command in flight and moves it to `step`. */
-void rj_conductor_await(rj_conductor_t *conductor, rj_command_step_t step);
+/* Gives the helper the task of the command in flight and moves the command to `step`. On failure
+ * the task is still the caller's. */
+int rj_conductor_await(rj_conductor_t *conductor, rj_command_step_t step, rj_err_t *err);
+
+/* Has the names in the command's channel resolved. */
+int rj_conductor_await_resolve(rj_conductor_t *conductor, rj_err_t *err);
 
 /* The command in flight is over: with an error that its client gets, or done. */
 void rj_conductor_fail_command(rj_conductor_t *conductor, const rj_err_t *err);
@@ -317,27 +326,67 @@ int rj_conductor_channel_counters(rj_conductor_t *conductor, bool is_send, int64
                                   int32_t *ret_status_id, int32_t *ret_address_id, rj_err_t *err);
 void rj_conductor_free_counter(rj_conductor_t *conductor, int32_t counter_id);
 
-/* --- conductor_publication.c, conductor_ipc.c --- */
+/* --- conductor_endpoint.c --- */
+
+/* The endpoint of the command's channel that is not released yet; NULL when there is none. */
+rj_send_entry_t *rj_conductor_find_send(rj_conductor_t *conductor, const rj_channel_t *channel);
+rj_receive_entry_t *rj_conductor_find_receive(rj_conductor_t *conductor,
+                                              const rj_channel_t *channel);
+
+/* Whether the command in flight can use an endpoint that is there, or, for NULL, one to be made. */
+int rj_conductor_check_send(rj_conductor_t *conductor, const rj_send_entry_t *send, rj_err_t *err);
+int rj_conductor_check_receive(rj_conductor_t *conductor, const rj_receive_entry_t *receive,
+                               rj_err_t *err);
+
+/* A new endpoint for the command in flight, with its socket and counters, known to its engine. NULL
+ * with `err`. */
+rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err);
+rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_t *err);
+
+/* Asks the engine to let go of an endpoint that nothing needs any more: no publication; no
+ * interest, image, or image in the making. */
+void rj_conductor_try_close_send(rj_conductor_t *conductor, rj_send_entry_t *send);
+void rj_conductor_try_close_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive);
+
+/* The engine has let go of it. */
+void rj_conductor_on_send_released(rj_conductor_t *conductor, rj_send_entry_t *send);
+void rj_conductor_on_receive_released(rj_conductor_t *conductor, rj_receive_entry_t *receive);
+
+void rj_conductor_time_send_endpoints(rj_conductor_t *conductor);
+void rj_conductor_time_receive_endpoints(rj_conductor_t *conductor);
+
+/* Streams go first. */
+void rj_conductor_free_endpoints(rj_conductor_t *conductor);
+
+/* --- conductor_publication.c --- */
+
+static inline bool rj_conductor_is_exclusive(const rj_client_command_t *command)
+{
+    return command->type == RJ_COMMAND_ADD_EXCLUSIVE_PUBLICATION;
+}
 
 void rj_conductor_on_add_publication(rj_conductor_t *conductor, int32_t type,
                                      const rj_command_publication_t *command, const char *channel);
-void rj_conductor_step_publication(rj_conductor_t *conductor);
 void rj_conductor_on_remove_publication(rj_conductor_t *conductor,
                                         const rj_command_remove_publication_t *command,
                                         uint64_t flags);
-void rj_conductor_unlink_publication(rj_conductor_t *conductor, rj_client_entry_t *client,
-                                     rj_publication_link_t *link);
-int rj_conductor_link_publication(rj_conductor_t *conductor, rj_network_entry_t *network,
+
+/* A handle for the command in flight, and its client where that is new; NULL with `err`. It belongs
+ * to the caller until it is linked, which cannot fail and tells the client. */
+rj_publication_link_t *rj_conductor_make_publication_link(rj_conductor_t *conductor, rj_err_t *err);
+void rj_conductor_link_publication(rj_conductor_t *conductor, rj_publication_link_t *link,
+                                   rj_network_entry_t *network, rj_ipc_entry_t *ipc);
+void rj_conductor_unlink_publication(rj_conductor_t *conductor, rj_publication_link_t *link);
+
+/* Ends the command in flight with a handle on a publication that is there. */
+int rj_conductor_join_publication(rj_conductor_t *conductor, rj_network_entry_t *network,
                                   rj_ipc_entry_t *ipc, rj_err_t *err);
-void rj_conductor_time_network_publications(rj_conductor_t *conductor);
-void rj_conductor_time_send_endpoints(rj_conductor_t *conductor);
-int rj_conductor_update_publisher_limits(rj_conductor_t *conductor);
-void rj_conductor_free_publications(rj_conductor_t *conductor);
 
 /* Parameters given that differ from those of the log they would join. */
 int rj_conductor_match_publication(const rj_publication_params_t *params, const rj_log_t *log,
                                    int32_t starting_term_id, int32_t starting_term_offset,
                                    rj_err_t *err);
+int rj_conductor_fail_clash(const rj_client_command_t *command, rj_err_t *err);
 
 /* A session id that no live publication of the stream has: among IPC, or on `send` (NULL: an
  * endpoint that is yet to be made). */
@@ -350,52 +399,71 @@ void rj_conductor_on_next_session_id(rj_conductor_t *conductor, int64_t correlat
 int rj_conductor_start_publication_log(rj_conductor_t *conductor, const rj_send_entry_t *send,
                                        bool is_ipc, rj_err_t *err);
 
-void rj_conductor_add_ipc_publication(rj_conductor_t *conductor);
-void rj_conductor_step_ipc_publication(rj_conductor_t *conductor);
+/* --- conductor_network.c, conductor_ipc.c --- */
+
+/* Adding: the first step, and the one after each task. Negative with `err`: the command has failed
+ * and nothing of it is left. */
+int rj_conductor_add_network_publication(rj_conductor_t *conductor, rj_err_t *err);
+int rj_conductor_step_network_publication(rj_conductor_t *conductor, rj_err_t *err);
+int rj_conductor_add_ipc_publication(rj_conductor_t *conductor, rj_err_t *err);
+int rj_conductor_step_ipc_publication(rj_conductor_t *conductor, rj_err_t *err);
+
+void rj_conductor_time_network_publications(rj_conductor_t *conductor);
 void rj_conductor_time_ipc_publications(rj_conductor_t *conductor);
-bool rj_conductor_ipc_session_is_used(const rj_conductor_t *conductor, int32_t stream_id,
-                                      int32_t session_id, bool is_any_state);
+int rj_conductor_update_network_limits(rj_conductor_t *conductor);
+int rj_conductor_update_ipc_limits(rj_conductor_t *conductor);
+void rj_conductor_free_network_publications(rj_conductor_t *conductor);
+void rj_conductor_free_ipc_publications(rj_conductor_t *conductor);
+
+/* `send` NULL: on any endpoint, in any state. */
 bool rj_conductor_network_session_is_used(const rj_conductor_t *conductor,
                                           const rj_send_entry_t *send, int32_t stream_id,
                                           int32_t session_id);
+bool rj_conductor_ipc_session_is_used(const rj_conductor_t *conductor, int32_t stream_id,
+                                      int32_t session_id, bool is_any_state);
+
 void rj_conductor_link_ipc_subscription(rj_conductor_t *conductor,
                                         rj_subscription_entry_t *subscription);
 void rj_conductor_unlink_ipc_subscription(rj_conductor_t *conductor,
                                           rj_subscription_entry_t *subscription);
-void rj_conductor_free_ipc_publications(rj_conductor_t *conductor);
 
 /* --- conductor_subscription.c --- */
 
 void rj_conductor_on_add_subscription(rj_conductor_t *conductor,
                                       const rj_command_subscription_t *command,
                                       const char *channel);
-void rj_conductor_step_subscription(rj_conductor_t *conductor);
+int rj_conductor_step_subscription(rj_conductor_t *conductor, rj_err_t *err);
 void rj_conductor_on_remove_subscription(rj_conductor_t *conductor,
                                          const rj_command_remove_t *command);
 void rj_conductor_delete_subscription(rj_conductor_t *conductor,
                                       rj_subscription_entry_t *subscription);
 bool rj_conductor_subscription_wants(const rj_subscription_entry_t *subscription, int32_t stream_id,
                                      int32_t session_id);
-
-/* Closes the endpoint when neither interest nor image is left. */
-void rj_conductor_try_close_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive);
-void rj_conductor_time_receive_endpoints(rj_conductor_t *conductor);
 void rj_conductor_free_subscriptions(rj_conductor_t *conductor);
 
-/* A node for (subscription, stream) with its sub-pos counter; NULL with `err`. */
+/* A node for (subscription, stream) with its sub-pos counter; NULL, and reported, without memory or
+ * counter: that subscriber does not get the stream. */
 rj_subscriber_link_t *rj_conductor_make_link(rj_conductor_t *conductor,
                                              rj_subscription_entry_t *subscription,
                                              int64_t stream_registration_id, int32_t session_id,
-                                             int64_t join_position, rj_err_t *err);
+                                             int64_t join_position);
 /* Writes the label anew, once the engine has said where the subscriber joined. */
 void rj_conductor_label_link(rj_conductor_t *conductor, const rj_subscriber_link_t *link,
                              int32_t session_id);
 void rj_conductor_free_link(rj_conductor_t *conductor, rj_subscriber_link_t *link);
 
-/* --- conductor_image.c --- */
+/* --- conductor_setup.c --- */
 
 void rj_conductor_on_setup(rj_conductor_t *conductor, const rj_engine_event_t *event);
 int rj_conductor_step_creations(rj_conductor_t *conductor);
+void rj_conductor_free_creations(rj_conductor_t *conductor);
+
+/* --- conductor_image.c --- */
+
+/* The image of a creation whose log is there, with everybody linked who wants it, handed to its
+ * engine. `first` is the oldest of them. On failure nothing of it stays but the log. */
+int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t *creation,
+                            const rj_subscription_entry_t *first, rj_err_t *err);
 void rj_conductor_link_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription);
 void rj_conductor_unlink_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription);
 void rj_conductor_on_subscriber_event(rj_conductor_t *conductor, const rj_engine_event_t *event);

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Network publications (commands.md 5.1; driver.md 6). */
+#include "driver/conductor_state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+enum { DATAGRAMS_PER_SEND_DEFAULT = RJ_PUBLICATION_DATAGRAMS_MAX };
+
+static const struct {
+    int32_t type_id;
+    const char *label; /* NULL: by the kind of publication */
+} stream_counters[RJ_STREAM_COUNTER_COUNT] = {
+    [RJ_STREAM_PUB_POS] = {RJ_COUNTER_TYPE_PUBLISHER_POSITION, NULL},
+    [RJ_STREAM_PUB_LMT] = {RJ_COUNTER_TYPE_PUBLISHER_LIMIT, "pub-lmt"},
+    [RJ_STREAM_SND_POS] = {RJ_COUNTER_TYPE_SENDER_POSITION, "snd-pos"},
+    [RJ_STREAM_SND_LMT] = {RJ_COUNTER_TYPE_SENDER_LIMIT, "snd-lmt"},
+    [RJ_STREAM_SND_BPE] = {RJ_COUNTER_TYPE_SENDER_BPE, "snd-bpe"},
+    [RJ_STREAM_SND_NAKS] = {RJ_COUNTER_TYPE_SENDER_NAKS_RECEIVED, "snd-naks-received"},
+};
+
+bool rj_conductor_network_session_is_used(const rj_conductor_t *conductor,
+                                          const rj_send_entry_t *send, int32_t stream_id,
+                                          int32_t session_id)
+{
+    const rj_network_entry_t *network;
+    DL_FOREACH(conductor->network_publications, network)
+    {
+        const rj_publication_config_t *config = &network->publication.config;
+        if (config->stream_id == stream_id && config->session_id == session_id &&
+            (send == NULL ||
+             (network->send == send && network->publication.state != RJ_PUBLICATION_DONE)))
+            return true;
+    }
+    return false;
+}
+
+/* --- what a URI may ask for --- */
+
+/* What this driver does not do yet is refused by name. */
+static int check_supported(const rj_channel_t *channel, rj_err_t *err)
+{
+    const char *what = NULL;
+    if (channel->control_mode == RJ_CONTROL_MODE_MANUAL)
+        what = "control-mode=manual";
+    else if (channel->control_mode == RJ_CONTROL_MODE_DYNAMIC)
+        what = "control-mode=dynamic";
+    else if (channel->control_mode == RJ_CONTROL_MODE_RESPONSE)
+        what = "control-mode=response";
+    else if (rj_uri_has(&channel->uri, "response-correlation-id"))
+        what = "response-correlation-id";
+    else if (!channel->has_endpoint)
+        what = "a publication channel without endpoint";
+    else if (channel->channel_send_timestamp_offset != RJ_TIMESTAMP_NONE)
+        what = "channel-snd-ts-offset";
+    if (what == NULL)
+        return 0;
+    return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
+                         "%s is not supported by this driver yet: %s", what, channel->uri.text);
+}
+
+/* An active publication that a shared add joins. */
+static rj_network_entry_t *find_shared(rj_conductor_t *conductor, const rj_send_entry_t *send)
+{
+    const rj_client_command_t *command = &conductor->command;
+    rj_network_entry_t *network;
+    DL_FOREACH(conductor->network_publications, network)
+    {
+        const rj_publication_t *publication = &network->publication;
+        if (network->send == send && publication->config.stream_id == command->stream_id &&
+            publication->state == RJ_PUBLICATION_ACTIVE && !publication->config.is_exclusive &&
+            network->response_correlation_id == command->publication_params.response_correlation_id)
+            return network;
+    }
+    return NULL;
+}
+
+static int check_shared(const rj_client_command_t *command, const rj_network_entry_t *network,
+                        rj_err_t *err)
+{
+    const rj_publication_params_t *params = &command->publication_params;
+    int result = rj_conductor_match_publication(params, network->log, network->starting_term_id,
+                                                network->starting_term_offset, err);
+    bool existing = network->publication.config.spies_simulate_connection;
+    if (result == 0 && existing != params->spies_simulate_connection)
+        result = rj_fail_aeron(err, -EINVAL, RJ_ERROR_GENERIC,
+                               "existing publication has different 'spies simulate connection': "
+                               "existing=%s requested=%s",
+                               existing ? "true" : "false",
+                               params->spies_simulate_connection ? "true" : "false");
+    return result;
+}
+
+/* --- making a network publication --- */
+
+static int allocate_counters(rj_conductor_t *conductor, rj_network_entry_t *network, rj_err_t *err)
+{
+    const rj_client_command_t *command = &conductor->command;
+    int64_t start = rj_publication_params_position(&command->publication_params);
+    for (int i = 0; i < RJ_STREAM_COUNTER_COUNT; i++) {
+        const char *label = stream_counters[i].label;
+        if (label == NULL)
+            label =
+                rj_conductor_is_exclusive(command) ? "pub-pos (exclusive)" : "pub-pos (concurrent)";
+        bool is_position = i != RJ_STREAM_SND_BPE && i != RJ_STREAM_SND_NAKS;
+        int result = rj_conductor_stream_counter(
+            conductor, stream_counters[i].type_id, label, command->correlation_id,
+            command->session_id, command->stream_id, command->channel.uri.text, command->client_id,
+            is_position ? start : 0, &network->counter_ids[i], err);
+        if (result < 0) {
+            while (--i >= 0)
+                rj_conductor_free_counter(conductor, network->counter_ids[i]);
+            return result;
+        }
+    }
+    return 0;
+}
+
+static void configure(rj_conductor_t *conductor, const rj_network_entry_t *network,
+                      rj_publication_config_t *config)
+{
+    const rj_client_command_t *command = &conductor->command;
+    const rj_publication_params_t *params = &command->publication_params;
+    const rj_driver_config_t *driver = conductor->config;
+    const rj_channel_t *channel = &network->send->endpoint.channel;
+    bool is_group = rj_channel_is_group(channel);
+    *config = (rj_publication_config_t){
+        .registration_id = command->correlation_id,
+        .session_id = command->session_id,
+        .stream_id = command->stream_id,
+        .start_position = rj_publication_params_position(params),
+        .term_window_bytes = params->window_bytes,
+        .ttl = channel->is_multicast ? channel->ttl : 0,
+        .datagrams_max = driver->messages_per_send != 0 ? (int32_t)driver->messages_per_send
+                                                        : DATAGRAMS_PER_SEND_DEFAULT,
+        .linger_ns = params->linger_ns,
+        .connection_timeout_ns = driver->publication_connection_timeout_ns,
+        .unblock_timeout_ns = driver->publication_unblock_timeout_ns,
+        .flow_control = {.ops = &rj_flow_control_unicast,
+                         .resend_window_multiple = RJ_FLOW_CONTROL_RESEND_WINDOWS_UNICAST},
+        .retransmit = {.slot_count = is_group ? params->max_resend : RJ_RETRANSMIT_SLOTS_UNICAST,
+                       .delay_ns = driver->retransmit_delay_ns,
+                       .linger_ns = driver->retransmit_linger_ns,
+                       .linger_is_explicit = driver->has_retransmit_linger},
+        .is_exclusive = rj_conductor_is_exclusive(command),
+        .is_group = is_group,
+        .signal_eos = params->signals_eos,
+        .spies_simulate_connection = params->spies_simulate_connection};
+}
+
+static int64_t *counter(rj_conductor_t *conductor, const rj_network_entry_t *network,
+                        rj_stream_counter_t which)
+{
+    return rj_counters_value(conductor->counters, network->counter_ids[which]);
+}
+
+/* The entry with its counters; NULL with `err`. The log becomes its own with `add_entry`. */
+static rj_network_entry_t *make_entry(rj_conductor_t *conductor, rj_send_entry_t *send,
+                                      rj_err_t *err)
+{
+    const rj_client_command_t *command = &conductor->command;
+    const rj_task_t *task = command->task;
+    rj_network_entry_t *network = calloc(1, sizeof(*network));
+    char *log_file = strdup(task->path);
+    if (network == NULL || log_file == NULL)
+        rj_fail(err, -ENOMEM, "out of memory for a publication");
+    else if (allocate_counters(conductor, network, err) == 0) {
+        network->send = send;
+        network->log = task->log;
+        network->log_file = log_file;
+        network->starting_term_id = task->log_params.start_term_id;
+        network->starting_term_offset = task->log_params.start_term_offset;
+        network->response_correlation_id = command->publication_params.response_correlation_id;
+        return network;
+    }
+    free(network);
+    free(log_file);
+    return NULL;
+}
+
+/* From here on it lives by its states. */
+static void add_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
+{
+    rj_send_entry_t *send = network->send;
+    rj_publication_config_t config;
+    configure(conductor, network, &config);
+    rj_publication_counters_t counters = {.pub_pos = counter(conductor, network, RJ_STREAM_PUB_POS),
+                                          .pub_lmt = counter(conductor, network, RJ_STREAM_PUB_LMT),
+                                          .snd_pos = counter(conductor, network, RJ_STREAM_SND_POS),
+                                          .snd_lmt = counter(conductor, network, RJ_STREAM_SND_LMT),
+                                          .snd_bpe = counter(conductor, network, RJ_STREAM_SND_BPE),
+                                          .naks_received =
+                                              counter(conductor, network, RJ_STREAM_SND_NAKS)};
+    rj_publication_init(&network->publication, &config, &counters, network->log,
+                        &send->endpoint.data_path, conductor->now_ns);
+    DL_APPEND(conductor->network_publications, network);
+    send->refcount++;
+    rj_engine_command_t add = {.type = RJ_ENGINE_ADD_PUBLICATION,
+                               .send_endpoint = &send->endpoint,
+                               .publication = &network->publication};
+    rj_conductor_tell(conductor, conductor->params.send_engine, &add);
+}
+
+/* The log is there: everything else of a new publication. On failure nothing of it stays. */
+static int create(rj_conductor_t *conductor, rj_send_entry_t *send, rj_err_t *err)
+{
+    rj_publication_link_t *link = rj_conductor_make_publication_link(conductor, err);
+    if (link == NULL)
+        return err->code;
+    rj_network_entry_t *network = make_entry(conductor, send, err);
+    if (network == NULL) {
+        free(link);
+        return err->code;
+    }
+    add_entry(conductor, network);
+    rj_conductor_link_publication(conductor, link, network, NULL);
+    return 0;
+}
+
+/* --- the steps of an add --- */
+
+int rj_conductor_add_network_publication(rj_conductor_t *conductor, rj_err_t *err)
+{
+    int result = check_supported(&conductor->command.channel, err);
+    return result < 0 ? result : rj_conductor_await_resolve(conductor, err);
+}
+
+static int after_resolve(rj_conductor_t *conductor, rj_err_t *err)
+{
+    rj_client_command_t *command = &conductor->command;
+    rj_publication_params_t *params = &command->publication_params;
+    if (command->channel.is_multicast)
+        return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
+                             "a multicast endpoint is not supported by this driver yet: %s",
+                             command->channel.uri.text);
+    int result = rj_publication_params_parse(params, &command->channel.uri, command->stream_id,
+                                             &conductor->defaults, err);
+    if (result == 0 && params->has_session_tag)
+        result = rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
+                               "session-id=tag: is not supported by this driver yet: %s",
+                               command->channel.uri.text);
+    rj_send_entry_t *send =
+        result == 0 ? rj_conductor_find_send(conductor, &command->channel) : NULL;
+    if (result == 0)
+        result = rj_conductor_check_send(conductor, send, err);
+    if (result < 0)
+        return result;
+    rj_network_entry_t *shared =
+        rj_conductor_is_exclusive(command) || send == NULL ? NULL : find_shared(conductor, send);
+    if (shared != NULL) {
+        result = check_shared(command, shared, err);
+        return result < 0 ? result : rj_conductor_join_publication(conductor, shared, NULL, err);
+    }
+    if (params->has_session_id && send != NULL &&
+        rj_conductor_network_session_is_used(conductor, send, command->stream_id,
+                                             params->session_id))
+        return rj_conductor_fail_clash(command, err);
+    return rj_conductor_start_publication_log(conductor, send, false, err);
+}
+
+static int after_map(rj_conductor_t *conductor, rj_err_t *err)
+{
+    rj_client_command_t *command = &conductor->command;
+    rj_conductor_note_storage(conductor, command->task);
+    /* While the log was made the endpoint may have come to its end. */
+    rj_send_entry_t *send = rj_conductor_find_send(conductor, &command->channel);
+    int result = rj_conductor_check_send(conductor, send, err);
+    if (result == 0 && send == NULL) {
+        send = rj_conductor_make_send(conductor, err);
+        result = send == NULL ? err->code : 0;
+    }
+    if (result == 0) {
+        result = create(conductor, send, err);
+        if (result < 0)
+            rj_conductor_try_close_send(conductor, send);
+    }
+    if (result < 0) {
+        rj_conductor_free_log(conductor, command->task->log, command->task->path);
+        return result;
+    }
+    rj_conductor_finish_command(conductor);
+    return 0;
+}
+
+int rj_conductor_step_network_publication(rj_conductor_t *conductor, rj_err_t *err)
+{
+    return conductor->command.step == RJ_STEP_RESOLVE ? after_resolve(conductor, err)
+                                                      : after_map(conductor, err);
+}
+
+/* --- the states of life --- */
+
+static void free_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
+{
+    for (int i = 0; i < RJ_STREAM_COUNTER_COUNT; i++)
+        rj_conductor_free_counter(conductor, network->counter_ids[i]);
+    rj_conductor_free_log(conductor, network->log, network->log_file);
+    free(network->log_file);
+    DL_DELETE(conductor->network_publications, network);
+    free(network);
+}
+
+static void delete_publication(rj_conductor_t *conductor, rj_network_entry_t *network)
+{
+    rj_send_entry_t *send = network->send;
+    free_entry(conductor, network);
+    send->refcount--;
+    rj_conductor_try_close_send(conductor, send);
+}
+
+static void time_publication(rj_conductor_t *conductor, rj_network_entry_t *network)
+{
+    rj_publication_state_t before = network->publication.state;
+    if (before == RJ_PUBLICATION_DONE) {
+        if (network->is_released)
+            delete_publication(conductor, network);
+        return;
+    }
+    int64_t unblocked_count = 0;
+    rj_publication_state_t after = rj_publication_on_time(
+        &network->publication, network->refcount, INT64_MAX, &unblocked_count, conductor->now_ns);
+    rj_system_counter_add(conductor->system, RJ_SYSTEM_UNBLOCKED_PUBLICATIONS, unblocked_count);
+    if (before == RJ_PUBLICATION_ACTIVE && after == RJ_PUBLICATION_LINGER)
+        rj_system_counter_add(conductor->system, RJ_SYSTEM_PUBLICATIONS_REVOKED, 1);
+    if (after == RJ_PUBLICATION_DONE) {
+        rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_PUBLICATION,
+                                      .send_endpoint = &network->send->endpoint,
+                                      .publication = &network->publication};
+        rj_conductor_tell(conductor, conductor->params.send_engine, &remove);
+    }
+}
+
+void rj_conductor_time_network_publications(rj_conductor_t *conductor)
+{
+    rj_network_entry_t *network, *next;
+    DL_FOREACH_SAFE(conductor->network_publications, network, next)
+    {
+        time_publication(conductor, network);
+    }
+}
+
+int rj_conductor_update_network_limits(rj_conductor_t *conductor)
+{
+    int work = 0;
+    rj_network_entry_t *network;
+    DL_FOREACH(conductor->network_publications, network)
+    {
+        work += rj_publication_update_limit(&network->publication, INT64_MAX);
+    }
+    return work;
+}
+
+void rj_conductor_free_network_publications(rj_conductor_t *conductor)
+{
+    rj_network_entry_t *network, *next;
+    DL_FOREACH_SAFE(conductor->network_publications, network, next)
+    {
+        free_entry(conductor, network);
+    }
+}
