@@ -116,7 +116,7 @@ static void add_agent(rj_runner_t *runner, int (*do_work)(void *state, int64_t n
     runner->agents[runner->agent_count++] = (rj_agent_t){do_work, state};
 }
 
-/* Which agents share a thread (design.md 3); runner 0 is the main thread's. */
+/* Which agents share a thread (docs/architecture.md); runner 0 is the main thread's. */
 static int arrange(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
 {
     bool is_shared = config->threading_mode == RJ_THREADING_SHARED;

@@ -240,8 +240,8 @@ static const option_t options[] = {
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
-/* Settings of the reference that mean something this driver does not do yet. Whoever sets one has to
- * hear of it. */
+/* Settings of the reference that ask for something this driver does not do yet. Whoever sets one
+ * has to hear of it. */
 static const char *const unsupported[] = {
     "AERON_AGENT_ON_START_FUNCTION",
     "AERON_CONDUCTOR_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA",

@@ -2,7 +2,8 @@
 /* driver.h - puts a media driver together, lets its agents work, and takes it apart.
  *
  * It starts no thread and reads no clock: whoever embeds it (the daemon, the simulation) calls each
- * agent's work with the time. Which agents share a thread is the caller's choice (design.md 3):
+ * agent's work with the time. Which agents share a thread is the caller's choice
+ * (docs/architecture.md):
  *
  *      conductor    always one
  *      engine 0..N  two in DEDICATED (sender, receiver), else one with both halves

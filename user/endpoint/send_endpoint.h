@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* send_endpoint.h - the address from which publications send, and who of them gets what comes back.
  *
- * Several publications of one channel share it. It lives in one engine, its home (design.md 3).
+ * Several publications of one channel share it. It lives in one engine, its home.
  *
  * Units      as named.
  * Ownership  allocated, opened and closed by the conductor; the engine holds it between ADD and

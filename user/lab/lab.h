@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lab.h - hosts made of network namespaces, joined by a wire that is one too (design.md 9).
+/* lab.h - hosts made of network namespaces, joined by a wire that is one too (docs/operating.md).
  *
  *     NAME-h1 [eth0] ---- [h1]          [h2] ---- [eth0] NAME-h2
  *                           \ NAME-wire /

@@ -5,7 +5,7 @@
  *        |<- segment_bytes ->|<- segment_bytes ->|<- the last may be shorter ->|
  *
  * A publication's runs point straight into its log buffer; control frames are runs in the engine's
- * scratch. Nothing is copied to make one (design.md 2).
+ * scratch. Nothing is copied to make one (docs/architecture.md).
  *
  * Units      bytes.
  * Ownership  the bytes belong to whoever made the run, until the port's reclaim says they are free.

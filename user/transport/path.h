@@ -3,7 +3,7 @@
  *
  * A path names the endpoint whose socket sends and the address that it sends to. Where a ring
  * serves the destination it will also hold a port and a ready header template; without one the
- * kernel's socket sends (design.md 2).
+ * kernel's socket sends (docs/architecture.md).
  *
  * Units      none.
  * Ownership  built by the conductor inside the object that it belongs to (a publication, an image's

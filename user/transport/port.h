@@ -3,7 +3,7 @@
  *
  * Two nouns: an endpoint is an address of ours with its kernel UDP socket; a port moves datagrams
  * for all endpoints attached to it. Per-socket and per-queue transports fit the same table
- * (design.md 2).
+ * (docs/architecture.md).
  *
  * Units      bytes; times are monotonic ns.
  * Ownership  a port is made by its kind's open (registry.h names them) and gone after `close`; a
