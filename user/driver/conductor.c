@@ -12,8 +12,9 @@
 enum {
     EVENTS_PER_TURN = 256, /* of each engine */
     HELPER_RESERVE = 64,   /* free tasks that a client command may need */
-    BROADCAST_WINDOW_NS =
-        100000000 /* events of one window stay below half the buffer (shm.md 6.2) */
+    BROADCAST_WINDOW_NS = 100000000,
+    /* Of the buffer, in one window: so any 100 ms see less than half of it (shm.md 6.2). */
+    BROADCAST_WINDOW_SHARE = 4
 };
 
 /* --- errors --- */
@@ -69,14 +70,59 @@ void rj_conductor_fail_command(rj_conductor_t *conductor, const rj_err_t *err)
 
 /* --- engines and helper --- */
 
+static void keep_back(rj_conductor_t *conductor, int engine, const rj_engine_command_t *command)
+{
+    rj_kept_command_t *kept = malloc(sizeof(*kept));
+    if (kept == NULL) {
+        /* Ownership travels in these messages, so going on without this one would be worse. */
+        fprintf(stderr, "ramjet driver: out of memory for a message to engine %d\n", engine);
+        abort();
+    }
+    kept->command = *command;
+    DL_APPEND(conductor->kept[engine], kept);
+}
+
 void rj_conductor_tell(rj_conductor_t *conductor, int engine, const rj_engine_command_t *command)
 {
     rj_ring_spsc_t *ring = rj_engine_command_ring(conductor->params.engines[engine]);
-    if (!rj_ring_spsc_push(ring, command)) {
-        /* The reserve is larger than anything one command or timer event can cause; ownership
-         * travels here, so going on without the message would be worse. */
-        fprintf(stderr, "ramjet driver: the ring to engine %d is full: this is a bug\n", engine);
-        abort();
+    if (conductor->kept[engine] == NULL && rj_ring_spsc_push(ring, command))
+        return;
+    if (conductor->kept[engine] == NULL)
+        rj_system_counter_add(conductor->system,
+                              engine == conductor->params.send_engine
+                                  ? RJ_SYSTEM_SENDER_PROXY_FAILS
+                                  : RJ_SYSTEM_RECEIVER_PROXY_FAILS,
+                              1);
+    keep_back(conductor, engine, command);
+}
+
+int rj_conductor_tell_kept(rj_conductor_t *conductor)
+{
+    int work = 0;
+    for (int i = 0; i < conductor->params.engine_count; i++) {
+        rj_ring_spsc_t *ring = rj_engine_command_ring(conductor->params.engines[i]);
+        rj_kept_command_t *kept, *next;
+        DL_FOREACH_SAFE(conductor->kept[i], kept, next)
+        {
+            if (!rj_ring_spsc_push(ring, &kept->command))
+                break;
+            DL_DELETE(conductor->kept[i], kept);
+            free(kept);
+            work++;
+        }
+    }
+    return work;
+}
+
+static void drop_kept(rj_conductor_t *conductor)
+{
+    for (int i = 0; i < RJ_ENGINES_MAX; i++) {
+        rj_kept_command_t *kept, *next;
+        DL_FOREACH_SAFE(conductor->kept[i], kept, next)
+        {
+            DL_DELETE(conductor->kept[i], kept);
+            free(kept);
+        }
     }
 }
 
@@ -153,162 +199,15 @@ static bool has_room_for_events(rj_conductor_t *conductor)
         conductor->broadcast_window_position = position;
     }
     return position - conductor->broadcast_window_position <
-           conductor->to_clients.capacity_bytes / 2;
+           conductor->to_clients.capacity_bytes / BROADCAST_WINDOW_SHARE;
 }
 
 /* --- client commands --- */
 
-/* Copies a command's fixed part; false when the record is too short for it. */
-static bool take(void *ret_command, size_t fixed, const uint8_t *body, int32_t length)
-{
-    if (length < (int32_t)fixed)
-        return false;
-    memcpy(ret_command, body, fixed);
-    return true;
-}
-
-/* A text that must follow a command's fixed part; NULL when the record is too short for it. */
-static const char *text_after(const uint8_t *body, int32_t length, size_t fixed,
-                              int32_t text_length)
-{
-    if (text_length < 0 || (int64_t)fixed + text_length > length)
-        return NULL;
-    return (const char *)body + fixed;
-}
-
-static bool on_publication(rj_conductor_t *conductor, int32_t type, const uint8_t *body,
-                           int32_t length)
-{
-    rj_command_publication_t command;
-    if (!take(&command, sizeof(command), body, length))
-        return false;
-    const char *channel = text_after(body, length, sizeof(command), command.channel_length);
-    if (channel != NULL)
-        rj_conductor_on_add_publication(conductor, type, &command, channel);
-    return channel != NULL;
-}
-
-static bool on_subscription(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
-{
-    rj_command_subscription_t command;
-    if (!take(&command, sizeof(command), body, length))
-        return false;
-    const char *channel = text_after(body, length, sizeof(command), command.channel_length);
-    if (channel != NULL)
-        rj_conductor_on_add_subscription(conductor, &command, channel);
-    return channel != NULL;
-}
-
-static bool on_remove_publication(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
-{
-    rj_command_remove_publication_t command = {.flags = 0};
-    bool is_legacy = length == RJ_REMOVE_PUBLICATION_LEGACY_BYTES;
-    if (!take(&command, is_legacy ? (size_t)length : sizeof(command), body, length))
-        return false;
-    rj_conductor_on_remove_publication(conductor, &command, command.flags);
-    return true;
-}
-
-static bool on_remove(rj_conductor_t *conductor, int32_t type, const uint8_t *body, int32_t length)
-{
-    rj_command_remove_t command;
-    if (!take(&command, sizeof(command), body, length))
-        return false;
-    if (type == RJ_COMMAND_REMOVE_SUBSCRIPTION)
-        rj_conductor_on_remove_subscription(conductor, &command);
-    else
-        rj_conductor_on_remove_counter(conductor, &command);
-    return true;
-}
-
-static bool on_terminate(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
-{
-    rj_command_terminate_t command;
-    if (!take(&command, sizeof(command), body, length) ||
-        text_after(body, length, sizeof(command), command.token_length) == NULL)
-        return false;
-    if (strcmp(conductor->config->termination_validator, "allow") == 0)
-        conductor->params.on_terminate(conductor->params.on_terminate_state);
-    return true;
-}
-
-static bool on_next_session_id(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
-{
-    rj_command_next_session_id_t command;
-    if (!take(&command, sizeof(command), body, length))
-        return false;
-    rj_conductor_on_next_session_id(conductor, command.header.correlation_id, command.stream_id);
-    return true;
-}
-
-/* What this driver does not do yet is refused by name, so that a client learns it at once. */
-static bool on_unsupported(rj_conductor_t *conductor, const char *what, const uint8_t *body,
-                           int32_t length, int32_t length_min)
-{
-    rj_command_header_t header;
-    if (length < length_min)
-        return false;
-    memcpy(&header, body, sizeof(header));
-    rj_err_t err;
-    rj_fail_aeron(&err, -ENOTSUP, RJ_ERROR_GENERIC, "%s is not supported by this driver yet", what);
-    rj_conductor_refuse(conductor, header.correlation_id, &err);
-    return true;
-}
-
-/* Returns false for a command that is malformed: too short for what it says of itself. */
-static bool execute(rj_conductor_t *conductor, int32_t type, const uint8_t *body, int32_t length)
-{
-    rj_command_header_t header;
-    if (!take(&header, sizeof(header), body, length))
-        return false;
-    switch (type) {
-    case RJ_COMMAND_ADD_PUBLICATION:
-    case RJ_COMMAND_ADD_EXCLUSIVE_PUBLICATION:
-        return on_publication(conductor, type, body, length);
-    case RJ_COMMAND_REMOVE_PUBLICATION:
-        return on_remove_publication(conductor, body, length);
-    case RJ_COMMAND_ADD_SUBSCRIPTION:
-        return on_subscription(conductor, body, length);
-    case RJ_COMMAND_REMOVE_SUBSCRIPTION:
-    case RJ_COMMAND_REMOVE_COUNTER:
-        return on_remove(conductor, type, body, length);
-    case RJ_COMMAND_CLIENT_KEEPALIVE:
-        rj_conductor_on_keepalive(conductor, header.client_id);
-        return true;
-    case RJ_COMMAND_CLIENT_CLOSE:
-        rj_conductor_on_client_close(conductor, header.client_id);
-        return true;
-    case RJ_COMMAND_ADD_COUNTER:
-    case RJ_COMMAND_ADD_STATIC_COUNTER:
-        return rj_conductor_on_add_counter(conductor, body, length,
-                                           type == RJ_COMMAND_ADD_STATIC_COUNTER);
-    case RJ_COMMAND_TERMINATE_DRIVER:
-        return on_terminate(conductor, body, length);
-    case RJ_COMMAND_GET_NEXT_AVAILABLE_SESSION_ID:
-        return on_next_session_id(conductor, body, length);
-    case RJ_COMMAND_ADD_DESTINATION:
-    case RJ_COMMAND_REMOVE_DESTINATION:
-    case RJ_COMMAND_REMOVE_DESTINATION_BY_ID:
-        return on_unsupported(conductor, "a destination of a publication", body, length,
-                              (int32_t)sizeof(rj_command_destination_t));
-    case RJ_COMMAND_ADD_RCV_DESTINATION:
-    case RJ_COMMAND_REMOVE_RCV_DESTINATION:
-        return on_unsupported(conductor, "a destination of a subscription", body, length,
-                              (int32_t)sizeof(rj_command_destination_t));
-    case RJ_COMMAND_REJECT_IMAGE:
-        return on_unsupported(conductor, "rejecting an image", body, length,
-                              (int32_t)sizeof(rj_command_reject_image_t));
-    default:
-        rj_conductor_report(conductor, RJ_ERROR_UNKNOWN_COMMAND_TYPE_ID,
-                            "command=%" PRId32 " unknown", type);
-        return true;
-    }
-}
-
 static rj_ring_action_t on_command(void *context, int32_t type, const uint8_t *body, int32_t length)
 {
     rj_conductor_t *conductor = context;
-    if (!execute(conductor, type, body, length))
+    if (!rj_conductor_execute(conductor, type, body, length))
         rj_conductor_report(conductor, RJ_ERROR_MALFORMED_COMMAND,
                             "command=%" PRId32 " too short: length=%" PRId32, type, length);
     return RJ_RING_BREAK;
@@ -430,12 +329,13 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
     }
 }
 
+/* Read whatever room there is for commands, or each side could wait for the other. */
 static int work_engines(rj_conductor_t *conductor)
 {
     int work = 0;
     for (int i = 0; i < conductor->params.engine_count; i++) {
         rj_ring_spsc_t *ring = rj_engine_event_ring(conductor->params.engines[i]);
-        for (int n = 0; n < EVENTS_PER_TURN && has_room_for_command(conductor); n++) {
+        for (int n = 0; n < EVENTS_PER_TURN; n++) {
             const rj_engine_event_t *event = rj_ring_spsc_peek(ring);
             if (event == NULL)
                 break;
@@ -501,7 +401,8 @@ int rj_conductor_do_work(rj_conductor_t *conductor, int64_t now_ns, int64_t epoc
     conductor->now_ns = now_ns;
     conductor->epoch_ms = epoch_ms;
     track_cycle(conductor);
-    int work = work_timer(conductor);
+    int work = rj_conductor_tell_kept(conductor);
+    work += work_timer(conductor);
     work += work_commands(conductor);
     work += work_engines(conductor);
     work += rj_conductor_step_creations(conductor);
@@ -610,6 +511,7 @@ void rj_conductor_close(rj_conductor_t *conductor)
     if (conductor == NULL)
         return;
     drop_command(conductor);
+    drop_kept(conductor);
     rj_conductor_free_creations(conductor);
     rj_conductor_free_images(conductor);
     rj_conductor_free_subscriptions(conductor);

@@ -123,7 +123,8 @@ void rj_conductor_time_clients(rj_conductor_t *conductor)
         int64_t age_ms;
         if (__builtin_sub_overflow(conductor->epoch_ms, rj_counter_get(client->heartbeat), &age_ms))
             age_ms = INT64_MAX;
-        if (age_ms > timeout_ms)
+        /* A thread of a closing client may have written its time once more. */
+        if (client->closed_by_command || age_ms > timeout_ms)
             end_client(conductor, client);
     }
 }

@@ -198,15 +198,14 @@ static int add_static_counter(rj_conductor_t *conductor, const counter_request_t
 {
     if (rj_conductor_client(conductor, request->header.client_id, err) == NULL)
         return err->code;
-    rj_counters_reader_t reader = {.metadata = conductor->counters->metadata,
-                                   .values = conductor->counters->values,
-                                   .count_max = conductor->counters->count_max};
-    int32_t id = rj_counters_find(&reader, request->type_id, request->registration_id);
+    int64_t owner_id;
+    int32_t id = rj_counters_find_own(conductor->counters, request->type_id,
+                                      request->registration_id, &owner_id);
     if (id == RJ_COUNTER_ID_NULL) {
         int result = allocate_requested(conductor, request, -1, &id, err);
         if (result < 0)
             return result;
-    } else if (conductor->counters->values[id].owner_id != -1) {
+    } else if (owner_id != -1) {
         return rj_fail(err, -EINVAL,
                        "cannot add static counter, because a non-static counter exists "
                        "(counterId=%" PRId32 ") for typeId=%" PRId32 " and registrationId=%" PRId64,

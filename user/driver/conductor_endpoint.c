@@ -293,7 +293,7 @@ rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_
     receive->endpoint.group_tag = command->subscription_params.group_tag;
     receive->sndbuf_bytes = effective_sndbuf(conductor, &command->channel);
     receive->rcvbuf_bytes = effective_rcvbuf(conductor, &command->channel);
-    receive->window_bytes = command->subscription_params.receiver_window_bytes;
+    receive->params = command->subscription_params;
     int result = rj_dispatcher_open(&receive->endpoint.dispatcher, RJ_DISPATCHER_STREAMS_MAX,
                                     RJ_DISPATCHER_SESSIONS_MAX,
                                     (int32_t)conductor->config->stream_session_limit);
@@ -338,6 +338,9 @@ void rj_conductor_on_receive_released(rj_conductor_t *conductor, rj_receive_entr
 static void delete_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive)
 {
     rj_conductor_forget_receive(conductor, receive);
+    /* As Aeron: the value stays readable, and says that this is no address any more. */
+    rj_counter_set(rj_counters_value(conductor->counters, receive->address_counter_id),
+                   RJ_CHANNEL_STATUS_CLOSING);
     rj_conductor_free_counter(conductor, receive->status_counter_id);
     rj_conductor_free_counter(conductor, receive->address_counter_id);
     DL_DELETE(conductor->receive_endpoints, receive);

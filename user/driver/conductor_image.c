@@ -83,7 +83,7 @@ static void configure(const rj_conductor_t *conductor, const rj_image_creation_t
         .stream_id = setup->stream_id,
         .join_position = rj_position_pack(setup->active_term_id, setup->term_offset, shift,
                                           setup->initial_term_id),
-        .window_bytes = creation->receive->window_bytes,
+        .window_bytes = creation->receive->params.receiver_window_bytes,
         .sm_timeout_ns = conductor->config->sm_timeout_ns,
         .liveness_timeout_ns = conductor->config->image_liveness_timeout_ns,
         .receiver_id = endpoint->receiver_id,
@@ -336,17 +336,18 @@ static void time_active(rj_conductor_t *conductor, rj_image_entry_t *entry)
     }
 }
 
-/* Whether a stream of this session may come back: the last linked subscription decides. */
+/* Whether the session may come back: when somebody who read it wants that, or nobody is left. */
 static bool may_rejoin(const rj_image_entry_t *entry)
 {
-    bool result = true;
+    bool is_read = false;
     const rj_subscriber_link_t *link;
     DL_FOREACH2(entry->links, link, next_link)
     {
-        if (link->subscription != NULL)
-            result = link->subscription->params.is_rejoin;
+        if (link->subscription != NULL && link->subscription->params.is_rejoin)
+            return true;
+        is_read |= link->subscription != NULL;
     }
-    return result;
+    return !is_read;
 }
 
 static void enter_linger(rj_conductor_t *conductor, rj_image_entry_t *entry)

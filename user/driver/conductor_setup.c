@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "base/bits.h"
+
 static rj_subscription_entry_t *first_wanting(rj_conductor_t *conductor,
                                               const rj_receive_entry_t *receive,
                                               const rj_wire_setup_t *setup)
@@ -37,12 +39,18 @@ static int32_t socket_rcvbuf(const rj_conductor_t *conductor, const rj_receive_e
     return receive->rcvbuf_bytes != 0 ? receive->rcvbuf_bytes : conductor->rcvbuf_default_bytes;
 }
 
-/* As Aeron: a congestion control that nobody knows surfaces here, not at the subscription. */
-static int check_congestion(const rj_uri_t *uri, rj_err_t *err)
+/* As Aeron: what a URI says about images, and says wrong, surfaces here and not at the
+ * subscription. */
+static int check_uri(const rj_receive_entry_t *receive, const rj_subscription_entry_t *first,
+                     rj_err_t *err)
 {
-    if (!rj_uri_has(uri, "cc") || rj_uri_value_is(uri, "cc", "static"))
-        return 0;
-    return rj_fail(err, -EINVAL, "image refused: unknown congestion control: %s", uri->text);
+    const rj_uri_t *uri = &receive->endpoint.channel.uri;
+    if (rj_uri_has(uri, "cc") && !rj_uri_value_is(uri, "cc", "static"))
+        return rj_fail(err, -EINVAL, "image refused: unknown congestion control: %s", uri->text);
+    if (first->params.nak_delay_ns == RJ_NAK_DELAY_INVALID)
+        return rj_fail(err, -EINVAL, "image refused: could not parse nak-delay: %s",
+                       first->channel);
+    return 0;
 }
 
 /* What the sender announces must fit what this side can take (wire.md 11.5). */
@@ -50,18 +58,18 @@ static int check_setup(const rj_conductor_t *conductor, const rj_receive_entry_t
                        const rj_wire_setup_t *setup, rj_err_t *err)
 {
     int32_t rcvbuf = socket_rcvbuf(conductor, receive);
-    if (setup->mtu > receive->window_bytes)
+    int32_t window = receive->params.receiver_window_bytes;
+    if (setup->mtu > window)
         return rj_fail(err, -EINVAL,
                        "image refused: mtuLength=%" PRId32 " > initialWindowLength=%" PRId32
                        ": raise rcv-wnd on %s",
-                       setup->mtu, receive->window_bytes, receive->endpoint.channel.uri.text);
-    if (receive->window_bytes > rcvbuf || setup->mtu > rcvbuf)
+                       setup->mtu, window, receive->endpoint.channel.uri.text);
+    if (window > rcvbuf || setup->mtu > rcvbuf)
         return rj_fail(err, -EINVAL,
                        "image refused: initialWindowLength=%" PRId32 " or mtuLength=%" PRId32
                        " > SO_RCVBUF=%" PRId32 ": raise so-rcvbuf on %s",
-                       receive->window_bytes, setup->mtu, rcvbuf,
-                       receive->endpoint.channel.uri.text);
-    return check_congestion(&receive->endpoint.channel.uri, err);
+                       window, setup->mtu, rcvbuf, receive->endpoint.channel.uri.text);
+    return 0;
 }
 
 static bool is_group(const rj_receive_entry_t *receive, const rj_subscription_params_t *params,
@@ -78,7 +86,9 @@ static void describe_log(const rj_conductor_t *conductor, const rj_image_creatio
     const rj_wire_setup_t *setup = &creation->setup.frame;
     const rj_receive_entry_t *receive = creation->receive;
     const rj_subscription_params_t *params = &subscription->params;
-    int32_t half_term = setup->term_length / 2;
+    /* What readers are told of themselves is what the endpoint was made with; each acts by its own
+     * URI all the same (commands.md 13.4). */
+    const rj_subscription_params_t *creator = &receive->params;
     *ret_log =
         (rj_log_params_t){.correlation_id = creation->correlation_id,
                           .initial_term_id = setup->initial_term_id,
@@ -88,22 +98,22 @@ static void describe_log(const rj_conductor_t *conductor, const rj_image_creatio
                           .mtu_length = setup->mtu,
                           .session_id = setup->session_id,
                           .stream_id = setup->stream_id,
-                          .receiver_window_length =
-                              receive->window_bytes < half_term ? receive->window_bytes : half_term,
+                          .receiver_window_length = (int32_t)rj_min_i64(
+                              creator->receiver_window_bytes, setup->term_length / 2),
                           .socket_sndbuf_length = receive->endpoint.channel.sndbuf_bytes,
                           .socket_rcvbuf_length = receive->endpoint.channel.rcvbuf_bytes,
                           .os_default_socket_sndbuf_length = conductor->sndbuf_default_bytes,
                           .os_max_socket_sndbuf_length = conductor->sndbuf_max_bytes,
                           .os_default_socket_rcvbuf_length = conductor->rcvbuf_default_bytes,
                           .os_max_socket_rcvbuf_length = conductor->rcvbuf_max_bytes,
-                          .untethered_window_limit_timeout_ns = params->untethered.window_limit_ns,
-                          .untethered_linger_timeout_ns = params->untethered.linger_ns,
-                          .untethered_resting_timeout_ns = params->untethered.resting_ns,
+                          .untethered_window_limit_timeout_ns = creator->untethered.window_limit_ns,
+                          .untethered_linger_timeout_ns = creator->untethered.linger_ns,
+                          .untethered_resting_timeout_ns = creator->untethered.resting_ns,
                           .group = is_group(receive, params, setup),
-                          .rejoin = params->is_rejoin,
+                          .rejoin = creator->is_rejoin,
                           .reliable = params->is_reliable,
                           .sparse = params->is_sparse,
-                          .tether = params->is_tether,
+                          .tether = creator->is_tether,
                           .type = RJ_LOG_TYPE_IMAGE};
 }
 
@@ -157,11 +167,13 @@ void rj_conductor_on_setup(rj_conductor_t *conductor, const rj_engine_event_t *e
     if (receive->state != RJ_ENDPOINT_ACTIVE)
         return;
     rj_err_t err = {0};
-    rj_subscription_entry_t *subscription = first_wanting(conductor, receive, setup);
-    if (check_setup(conductor, receive, setup, &err) < 0)
+    const rj_subscription_entry_t *first = first_wanting(conductor, receive, setup);
+    int result = check_setup(conductor, receive, setup, &err);
+    if (result == 0 && first != NULL)
+        result = check_uri(receive, first, &err);
+    if (result < 0)
         rj_conductor_report(conductor, RJ_ERROR_GENERIC, "%s", err.text);
-    else if (subscription != NULL &&
-             start_creation(conductor, receive, &event->setup, subscription))
+    else if (first != NULL && start_creation(conductor, receive, &event->setup, first))
         return;
     fail_setup(conductor, receive, setup);
 }

@@ -103,7 +103,7 @@ typedef struct rj_receive_entry {
     int32_t address_counter_id;
     int32_t sndbuf_bytes; /* asked for */
     int32_t rcvbuf_bytes;
-    int32_t window_bytes; /* rcv-wnd of the URI that made it, or the configuration's */
+    rj_subscription_params_t params; /* of the subscription that made it */
 } rj_receive_entry_t;
 
 /* --- publications --- */
@@ -227,6 +227,12 @@ typedef struct rj_client_command {
     rj_task_t *task;
 } rj_client_command_t;
 
+/* A message that an engine's ring had no room for. */
+typedef struct rj_kept_command {
+    struct rj_kept_command *prev, *next;
+    rj_engine_command_t command;
+} rj_kept_command_t;
+
 struct rj_conductor {
     rj_conductor_params_t params;
     const rj_driver_config_t *config;
@@ -265,6 +271,7 @@ struct rj_conductor {
     rj_image_creation_t creations[RJ_IMAGE_CREATIONS_MAX];
     int creation_count;
     rj_client_command_t command;
+    rj_kept_command_t *kept[RJ_ENGINES_MAX]; /* oldest first */
 };
 
 /* --- conductor.c --- */
@@ -276,8 +283,12 @@ void rj_conductor_refuse(rj_conductor_t *conductor, int64_t correlation_id, cons
 void rj_conductor_refuse_unknown(rj_conductor_t *conductor, const rj_command_header_t *header,
                                  int32_t error_code, const char *kind, int64_t registration_id);
 
-/* Sends a command to an engine. The reserve that is kept free makes this succeed (commands.h). */
+/* Sends a command to an engine. What its ring has no room for is kept, counted, and sent by one of
+ * the next turns; no command of a client is taken before that (commands.h). */
 void rj_conductor_tell(rj_conductor_t *conductor, int engine, const rj_engine_command_t *command);
+
+/* Sends what was kept, as far as there is room; returns how many. */
+int rj_conductor_tell_kept(rj_conductor_t *conductor);
 
 /* Gives the helper the task of the command in flight and moves the command to `step`. On failure
  * the task is still the caller's. */
@@ -295,6 +306,12 @@ void rj_conductor_free_log(rj_conductor_t *conductor, rj_log_t *log, const char 
 
 /* Warns in the error log when a log was made on a file system that is nearly full. */
 void rj_conductor_note_storage(rj_conductor_t *conductor, const rj_task_t *task);
+
+/* --- conductor_command.c --- */
+
+/* False for a command that is malformed: too short for what it says of itself. */
+bool rj_conductor_execute(rj_conductor_t *conductor, int32_t type, const uint8_t *body,
+                          int32_t length);
 
 /* --- conductor_client.c --- */
 

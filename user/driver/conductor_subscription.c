@@ -245,8 +245,13 @@ static void free_subscription(rj_subscription_entry_t *subscription)
 static int parse_params(rj_conductor_t *conductor, rj_err_t *err)
 {
     rj_client_command_t *command = &conductor->command;
-    return rj_subscription_params_parse(&command->subscription_params, &command->channel.uri,
-                                        &conductor->defaults, err);
+    const rj_uri_t *uri = &command->channel.uri;
+    int result =
+        rj_subscription_params_parse(&command->subscription_params, uri, &conductor->defaults, err);
+    if (result == 0 && !command->subscription_params.is_tether)
+        return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
+                             "tether=false is not supported by this driver yet: %s", uri->text);
+    return result;
 }
 
 static int add_ipc(rj_conductor_t *conductor, rj_err_t *err)
@@ -352,16 +357,20 @@ void rj_conductor_delete_subscription(rj_conductor_t *conductor,
 void rj_conductor_on_remove_subscription(rj_conductor_t *conductor,
                                          const rj_command_remove_t *command)
 {
-    rj_subscription_entry_t *subscription;
-    DL_SEARCH_SCALAR(conductor->subscriptions, subscription, registration_id,
-                     command->registration_id);
-    if (subscription == NULL) {
+    bool is_known = false;
+    rj_subscription_entry_t *subscription, *next;
+    DL_FOREACH_SAFE(conductor->subscriptions, subscription, next)
+    {
+        if (subscription->registration_id != command->registration_id)
+            continue;
+        rj_conductor_delete_subscription(conductor, subscription);
+        is_known = true;
+    }
+    if (is_known)
+        rj_reply_success(&conductor->to_clients, command->header.correlation_id);
+    else
         rj_conductor_refuse_unknown(conductor, &command->header, RJ_ERROR_UNKNOWN_SUBSCRIPTION,
                                     "subscription", command->registration_id);
-        return;
-    }
-    rj_conductor_delete_subscription(conductor, subscription);
-    rj_reply_success(&conductor->to_clients, command->header.correlation_id);
 }
 
 void rj_conductor_free_subscriptions(rj_conductor_t *conductor)

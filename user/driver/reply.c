@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver/reply.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -30,9 +29,7 @@ static void transmit(rj_broadcast_t *to_clients, rj_event_id_t id, const void *b
 
 int32_t rj_reply_error_code(const rj_err_t *err)
 {
-    if (err->aeron_code != 0)
-        return err->aeron_code;
-    return err->code == -ENOSPC ? RJ_ERROR_STORAGE_SPACE : RJ_ERROR_GENERIC;
+    return err->aeron_code != 0 ? err->aeron_code : RJ_ERROR_GENERIC;
 }
 
 void rj_reply_error(rj_broadcast_t *to_clients, int64_t correlation_id, int32_t error_code,
@@ -104,7 +101,9 @@ void rj_reply_available_image(rj_broadcast_t *to_clients, const rj_reply_image_t
 void rj_reply_unavailable_image(rj_broadcast_t *to_clients, int64_t correlation_id,
                                 int64_t subscription_id, int32_t stream_id, const char *channel)
 {
-    size_t length = strlen(channel);
+    /* Nobody reads it, and older Java clients have no room for more. */
+    size_t length =
+        strnlen(channel, RJ_EVENT_BYTES_RECOMMENDED_MAX - sizeof(rj_event_unavailable_image_t));
     rj_event_unavailable_image_t body = {.correlation_id = correlation_id,
                                          .subscription_registration_id = subscription_id,
                                          .stream_id = stream_id,

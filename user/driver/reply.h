@@ -17,7 +17,7 @@
 #include "ramjet/command.h"
 #include "shm/broadcast.h"
 
-/* Aeron's code for an error: the one it carries, 12 when the disk is full, else 11. */
+/* Aeron's code for an error: the one it carries, else 11. */
 int32_t rj_reply_error_code(const rj_err_t *err);
 
 void rj_reply_error(rj_broadcast_t *to_clients, int64_t correlation_id, int32_t error_code,

@@ -109,7 +109,10 @@ int rj_counters_allocate(rj_counters_t *counters, const rj_counter_spec_t *spec,
     /* Values and metadata are complete before the state says so. */
     write_values(&counters->values[id], spec);
     write_metadata(&counters->metadata[id], spec);
-    counters->slots[id].state = RJ_COUNTER_ALLOCATED;
+    counters->slots[id] = (rj_counter_slot_t){.registration_id = spec->registration_id,
+                                              .owner_id = spec->owner_id,
+                                              .type_id = spec->type_id,
+                                              .state = RJ_COUNTER_ALLOCATED};
     /* Release: pairs with the acquire of the state in rj_counters_read. */
     rj_store_release_i32(&counters->metadata[id].state, RJ_COUNTER_ALLOCATED);
     *ret_id = id;
@@ -171,6 +174,20 @@ int rj_counters_label_set(rj_counters_t *counters, int32_t id, const char *text,
     return 0;
 }
 
+int32_t rj_counters_find_own(const rj_counters_t *counters, int32_t type_id,
+                             int64_t registration_id, int64_t *ret_owner_id)
+{
+    for (int32_t id = 0; id < counters->count_used; id++) {
+        const rj_counter_slot_t *slot = &counters->slots[id];
+        if (slot->state != RJ_COUNTER_ALLOCATED || slot->type_id != type_id ||
+            slot->registration_id != registration_id)
+            continue;
+        *ret_owner_id = slot->owner_id;
+        return id;
+    }
+    return RJ_COUNTER_ID_NULL;
+}
+
 int64_t *rj_counters_value(const rj_counters_t *counters, int32_t id)
 {
     return id >= 0 && id < counters->count_max ? &counters->values[id].value : NULL;
@@ -178,12 +195,14 @@ int64_t *rj_counters_value(const rj_counters_t *counters, int32_t id)
 
 void rj_counters_set_registration_id(rj_counters_t *counters, int32_t id, int64_t registration_id)
 {
+    counters->slots[id].registration_id = registration_id;
     /* Release: pairs with the acquire in rj_counters_find. */
     rj_store_release_i64(&counters->values[id].registration_id, registration_id);
 }
 
 void rj_counters_set_owner_id(rj_counters_t *counters, int32_t id, int64_t owner_id)
 {
+    counters->slots[id].owner_id = owner_id;
     rj_store_relaxed_i64(&counters->values[id].owner_id, owner_id);
 }
 

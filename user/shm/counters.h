@@ -25,6 +25,9 @@
 /* The manager's private view of one id. */
 typedef struct rj_counter_slot {
     int64_t reuse_deadline_ms;
+    int64_t registration_id;
+    int64_t owner_id;
+    int32_t type_id;
     int32_t next_free_id; /* in the queue of freed ids */
     int32_t state;
 } rj_counter_slot_t;
@@ -73,6 +76,11 @@ int rj_counters_label_append(rj_counters_t *counters, int32_t id, const char *te
 int rj_counters_label_set(rj_counters_t *counters, int32_t id, const char *text, size_t length);
 
 bool rj_counters_is_allocated(const rj_counters_t *counters, int32_t id);
+
+/* The allocated counter with that type and registration id, and its owner, by the manager's own
+ * table: clients cannot make it up. RJ_COUNTER_ID_NULL if there is none. */
+int32_t rj_counters_find_own(const rj_counters_t *counters, int32_t type_id,
+                             int64_t registration_id, int64_t *ret_owner_id);
 
 /* The value's address for the calls below; NULL if the id is out of range. It stays valid as long
  * as the mapping. */

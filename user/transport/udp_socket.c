@@ -48,7 +48,7 @@ static int bind_to(int fd, const rj_address_t *address, rj_err_t *err)
     struct sockaddr_storage sockaddr;
     const socklen_t length = rj_address_to_sockaddr(address, &sockaddr);
     if (bind(fd, (const struct sockaddr *)&sockaddr, length) < 0)
-        return fail_call(err, "bind", address);
+        return fail_call(err, "failed to bind to address", address);
     return 0;
 }
 
