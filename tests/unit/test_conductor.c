@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "driver/conductor_state.h"
 #include "tests/fixtures/driver_rig.h"
+#include "tests/fixtures/engine_bench.h"
 
 #define CHANNEL    "aeron:udp?endpoint=127.0.0.1:24326"
 #define SECONDS(n) ((n)*INT64_C(1000000000))
@@ -368,4 +370,35 @@ Test(conductor, terminates_only_when_that_is_allowed)
     driver_rig_write(&rig, RJ_COMMAND_TERMINATE_DRIVER, &terminate, sizeof(terminate));
     driver_rig_expect_nothing(&rig);
     cr_expect(rj_driver_is_terminated(rig.driver));
+}
+
+TestSuite(conductor_tell);
+
+/* More messages than the ring holds, in an order that shows in what is left at the end. */
+Test(conductor_tell, keeps_in_order_what_an_engine_has_no_room_for)
+{
+    static engine_bench_t bench;
+    engine_bench_open(&bench);
+    static rj_conductor_t conductor;
+    conductor.params.engines[0] = bench.engine;
+    conductor.params.engine_count = 1;
+    conductor.system = &bench.system;
+    rj_engine_command_t command = {.type = RJ_ENGINE_ADD_RECEIVE_ENDPOINT,
+                                   .receive_endpoint = &bench.receive};
+    rj_conductor_tell(&conductor, 0, &command);
+    for (int i = 0; i < 2 * RJ_ENGINE_COMMAND_RING; i++) {
+        command.type = i % 2 == 0 ? RJ_ENGINE_ADD_INTEREST : RJ_ENGINE_REMOVE_INTEREST;
+        command.stream_id = i / 2;
+        rj_conductor_tell(&conductor, 0, &command);
+    }
+    command.type = RJ_ENGINE_ADD_INTEREST;
+    rj_conductor_tell(&conductor, 0, &command);
+    cr_expect_eq(bench.counters[RJ_SYSTEM_SENDER_PROXY_FAILS], 1);
+    while (engine_bench_turn(&bench) + rj_conductor_tell_kept(&conductor) > 0)
+        continue;
+    cr_expect_null(conductor.kept[0]);
+    cr_expect(rj_dispatcher_has_interest(bench.receive.dispatcher));
+    rj_dispatcher_remove_stream(bench.receive.dispatcher, command.stream_id);
+    cr_expect_not(rj_dispatcher_has_interest(bench.receive.dispatcher));
+    engine_bench_close(&bench);
 }
