@@ -88,7 +88,8 @@ for case in 1:5000 10:5000 30:1500; do
         seed=$((seed + 1))
         if {
             "$ramjet" lab impair --name "$lab" --loss "$loss" --reorder 5 --duplicate 2 \
-                --corrupt 1 --seed "$seed" && carries "aeron:udp?endpoint=$to:40123" "$count" && harmed
+                --corrupt 1 --seed "$seed" &&
+                carries "aeron:udp?endpoint=$to:40123" "$count" && harmed
         } >"$work/log" 2>&1; then
             echo "ok $name"
         else
