@@ -251,6 +251,31 @@ Test(ipc_publication, frees_the_claim_of_a_dead_publisher)
     cr_assert_eq(on_time(0, s), RJ_IPC_PUBLICATION_LINGER);
 }
 
+/* What a process leaves that is killed between moving the tail and writing the frame's length. */
+static void die_after_the_tail(int64_t bytes)
+{
+    int64_t *tails = bench.log.metadata->term_tail_counters;
+    int32_t partition = rj_term_count_partition(rj_log_active_term_count(&bench.log));
+    rj_store_release_i64(&tails[partition], rj_load_relaxed_i64(&tails[partition]) + bytes);
+}
+
+Test(ipc_publication, gives_up_a_claim_of_which_only_the_tail_tells)
+{
+    add(0);
+    update();
+    offer(64);
+    read_some(0, 1);
+    die_after_the_tail(192);
+    rj_ipc_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(on_time(0, s), RJ_IPC_PUBLICATION_DRAINING);
+    on_time(0, 14 * s);
+    cr_assert_eq(bench.unblocked_count, 0, "not yet: a thread may be between the two");
+    on_time(0, 2 * s);
+    cr_assert_eq(bench.unblocked_count, 1);
+    read_some(0, 1);
+    cr_assert_eq(on_time(0, s), RJ_IPC_PUBLICATION_LINGER);
+}
+
 Test(ipc_publication, freezes_when_the_tails_lie)
 {
     add(0);

@@ -307,6 +307,25 @@ Test(publication_life, frees_the_claim_of_a_dead_publisher_after_the_timeout)
     cr_assert_eq(bench.unblocked_count, 1);
 }
 
+Test(publication_life, gives_up_a_claim_of_which_only_the_tail_tells)
+{
+    on_sm(0, 0);
+    update();
+    offer(64);
+    send_some(64, false);
+    /* A process was killed between moving the tail and writing the frame's length. */
+    int64_t *tail = &bench.log.metadata->term_tail_counters[0];
+    rj_store_release_i64(tail, rj_load_relaxed_i64(tail) + 192);
+    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_DRAINING);
+    on_time(0, 14 * s);
+    cr_assert_eq(bench.unblocked_count, 0, "not yet: a thread may be between the two");
+    on_time(0, 2 * s);
+    cr_assert_eq(bench.unblocked_count, 1);
+    send_some(64, false);
+    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+}
+
 Test(publication_life, leaves_the_holes_of_an_exclusive_publisher_alone_until_it_is_gone)
 {
     teardown();

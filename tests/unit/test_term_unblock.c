@@ -109,6 +109,29 @@ Test(term_unblock, leaves_unclaimed_space_alone)
     cr_assert(rj_is_zero(fixture.log.terms[0], TERM));
 }
 
+Test(term_unblock, pads_a_silent_hole_up_to_the_tail_when_nobody_writes)
+{
+    set_tail(0, 5, 256);
+    frame(0, 64);
+    cr_assert_not(rj_term_unblock(&fixture.log, 64), "somebody may write yet");
+    cr_assert(rj_term_unblock_tail(&fixture.log, 64));
+    cr_assert_eq(length_at(64), 192);
+    cr_assert_eq(fixture.log.terms[0][64 + 6], RJ_FRAME_TYPE_PAD);
+    cr_assert_not(rj_term_unblock_tail(&fixture.log, 64), "it is a frame now");
+    cr_assert_not(rj_term_unblock_tail(&fixture.log, 256), "nothing was claimed");
+    cr_assert_not(rj_term_unblock_tail(&fixture.log, 320), "nothing was claimed");
+    cr_assert_not(rj_term_unblock_tail(&fixture.log, TERM), "the tail is of another term");
+}
+
+Test(term_unblock, leaves_a_hole_with_frames_behind_to_the_other)
+{
+    set_tail(0, 5, 256);
+    frame(128, 64);
+    cr_assert_not(rj_term_unblock_tail(&fixture.log, 0));
+    frame(0, -100);
+    cr_assert_not(rj_term_unblock_tail(&fixture.log, 0));
+}
+
 /* shm.md 17: what a client may have written there */
 Test(term_unblock, bounds_a_length_that_no_claim_has)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shm/term_unblock.h"
 
+#include "base/bits.h"
 #include "shm/term_frame.h"
 
 /* Whether nobody woke up and began to write between the hole's start and `end`. */
@@ -71,4 +72,22 @@ bool rj_term_unblock(const rj_log_t *log, int64_t blocked_position)
     if (frame_length == 0)
         return free_silent_claim(log, term, offset, tail_offset, term_count, term_id);
     return false;
+}
+
+bool rj_term_unblock_tail(const rj_log_t *log, int64_t blocked_position)
+{
+    int32_t term_count = rj_position_term_count(blocked_position, log->position_shift);
+    int32_t offset = rj_position_term_offset(blocked_position, log->term_mask);
+    int32_t partition = rj_term_count_partition(term_count);
+    int64_t raw_tail = rj_log_raw_tail(log, partition);
+    int32_t term_id = rj_term_id_add(log->initial_term_id, term_count);
+    int32_t tail_offset = rj_tail_term_offset(raw_tail, log->term_length);
+    uint8_t *term = log->terms[partition];
+
+    if (rj_tail_term_id(raw_tail) != term_id || tail_offset <= offset ||
+        !rj_is_aligned(tail_offset, RJ_FRAME_ALIGNMENT) ||
+        !is_still_empty(term, offset, tail_offset))
+        return false;
+    rj_frame_write_padding(term, offset, tail_offset - offset, log->default_header, term_id);
+    return true;
 }

@@ -22,4 +22,8 @@
  */
 bool rj_term_unblock(const rj_log_t *log, int64_t blocked_position);
 
+/* For a log that nobody can write to any more: a hole at `blocked_position` with nothing behind it
+ * ends at the tail, for no frame will ever show its length. Returns true if it was freed. */
+bool rj_term_unblock_tail(const rj_log_t *log, int64_t blocked_position);
+
 #endif

@@ -215,17 +215,33 @@ static void on_active_time(rj_ipc_publication_t *publication, int64_t *unblocked
         unblock_when_stuck(publication, unblocked_count, now_ns);
 }
 
+/* A publisher that died before it wrote the length of its last claim: no frame will ever come behind
+ * it. Ours: the reference waits for that frame, and its readers with it, for ever. */
+static void give_up_tail_when_stuck(rj_ipc_publication_t *publication, int64_t position,
+                                    int64_t *unblocked_count, int64_t now_ns)
+{
+    if (position != publication->last_consumer_position) {
+        publication->last_consumer_position = position;
+        publication->last_consumer_change_ns = now_ns;
+    } else if (now_ns >
+                   publication->last_consumer_change_ns + publication->config.unblock_timeout_ns &&
+               rj_term_unblock_tail(publication->log, position)) {
+        (*unblocked_count)++;
+    }
+}
+
 /* Where the slowest reader stands is where a hole may be; the reference looks at the fastest of the
  * time when it was active, and may wait for ever. */
-static void on_draining_time(rj_ipc_publication_t *publication, int64_t *unblocked_count)
+static void on_draining_time(rj_ipc_publication_t *publication, int64_t *unblocked_count,
+                             int64_t now_ns)
 {
     int64_t max_pos;
     int64_t producer_pos = publish_position(publication);
     int64_t min_pos = poll_subscribers(publication, &max_pos);
     if (min_pos >= producer_pos || publication->is_broken)
         publication->state = RJ_IPC_PUBLICATION_LINGER;
-    else
-        unblock(publication, min_pos, unblocked_count);
+    else if (!unblock(publication, min_pos, unblocked_count))
+        give_up_tail_when_stuck(publication, min_pos, unblocked_count, now_ns);
 }
 
 rj_ipc_publication_state_t rj_ipc_publication_on_time(rj_ipc_publication_t *publication,
@@ -237,7 +253,7 @@ rj_ipc_publication_state_t rj_ipc_publication_on_time(rj_ipc_publication_t *publ
         on_active_time(publication, unblocked_count, now_ns);
         break;
     case RJ_IPC_PUBLICATION_DRAINING:
-        on_draining_time(publication, unblocked_count);
+        on_draining_time(publication, unblocked_count, now_ns);
         break;
     case RJ_IPC_PUBLICATION_LINGER:
         if (refcount <= 0)

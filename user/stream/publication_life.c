@@ -112,6 +112,7 @@ void rj_publication_on_unreferenced(rj_publication_t *publication, int64_t now_n
 {
     int64_t producer_pos = rj_publication_producer_position(publication);
     publication->state_changed_ns = now_ns;
+    publication->last_snd_pos_change_ns = now_ns;
     end_at(publication, producer_pos);
     if (publication->state != RJ_PUBLICATION_ACTIVE || rj_log_is_revoked(publication->log))
         return;
@@ -160,13 +161,26 @@ static void on_active_time(rj_publication_t *publication, int64_t *unblocked_cou
         unblock_when_stuck(publication, unblocked_count, now_ns);
 }
 
+/* A publisher that died before it wrote the length of its last claim: no frame will ever come behind
+ * it. Ours: the reference waits for that frame as long as there are receivers. */
+static bool give_up_tail_when_stuck(rj_publication_t *publication, int64_t snd_pos, int64_t now_ns)
+{
+    if (snd_pos != publication->last_snd_pos) {
+        publication->last_snd_pos = snd_pos;
+        publication->last_snd_pos_change_ns = now_ns;
+    }
+    return now_ns > publication->last_snd_pos_change_ns + publication->config.unblock_timeout_ns &&
+           rj_term_unblock_tail(publication->log, snd_pos);
+}
+
 static void on_draining_time(rj_publication_t *publication, int64_t spy_min_pos,
                              int64_t *unblocked_count, int64_t now_ns)
 {
     int64_t producer_pos = publish_position(publication);
     int64_t snd_pos = sender_position(publication);
     if (producer_pos > snd_pos && !is_broken(publication)) {
-        if (rj_term_unblock(publication->log, snd_pos)) {
+        if (rj_term_unblock(publication->log, snd_pos) ||
+            give_up_tail_when_stuck(publication, snd_pos, now_ns)) {
             (*unblocked_count)++;
             return;
         }
