@@ -215,7 +215,7 @@ static void on_active_time(rj_ipc_publication_t *publication, int64_t *unblocked
         unblock_when_stuck(publication, unblocked_count, now_ns);
 }
 
-/* A publisher that died before it wrote the length of its last claim: no frame will ever come behind
+/* A publisher that died before it wrote the length of its last claim: no frame will come behind
  * it. Ours: the reference waits for that frame, and its readers with it, for ever. */
 static void give_up_tail_when_stuck(rj_ipc_publication_t *publication, int64_t position,
                                     int64_t *unblocked_count, int64_t now_ns)

@@ -161,7 +161,7 @@ static void on_active_time(rj_publication_t *publication, int64_t *unblocked_cou
         unblock_when_stuck(publication, unblocked_count, now_ns);
 }
 
-/* A publisher that died before it wrote the length of its last claim: no frame will ever come behind
+/* A publisher that died before it wrote the length of its last claim: no frame will come behind
  * it. Ours: the reference waits for that frame as long as there are receivers. */
 static bool give_up_tail_when_stuck(rj_publication_t *publication, int64_t snd_pos, int64_t now_ns)
 {
