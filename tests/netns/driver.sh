@@ -64,6 +64,7 @@ launch() {
     mkdir -p "$(dirname "$work/$name")"
     env AERON_DIR="/dev/shm/$name" "$@" "$ramjet" driver >"$work/$name.out" 2>"$work/$name.err" &
     driver=$!
+    echo "$driver" >"$work/$name.pid"
 }
 
 is_ready() {
@@ -80,13 +81,21 @@ pid_of() {
     od -A n -t d8 -j 40 -N 8 "/dev/shm/$1/cnc.dat" | tr -d ' '
 }
 
-# start NAME [VARIABLE=VALUE...]: launched and ready. Short timers, so that what dies is soon gone.
+# retire NAME: ends a driver that a failed check has left there, so that others can be judged.
+retire() {
+    old=$(cat "$work/$1.pid" 2>/dev/null) || return 0
+    has_ended "$old" || { kill -KILL "$old" && await has_ended "$old" && rm -rf "/dev/shm/$1"; }
+}
+
+# start NAME [VARIABLE=VALUE...]: launched and ready. Short timers, so that what dies is soon gone;
+# but a publication lingers for some heartbeats, which tell of the end of its stream.
 start() {
     name=$1
     shift
+    retire "$name"
     launch "$name" AERON_TIMER_INTERVAL=20ms AERON_CLIENT_LIVENESS_TIMEOUT=2s \
         AERON_PUBLICATION_UNBLOCK_TIMEOUT=3s AERON_IMAGE_LIVENESS_TIMEOUT=1s \
-        AERON_PUBLICATION_LINGER_TIMEOUT=100ms AERON_TERM_BUFFER_LENGTH=1m \
+        AERON_PUBLICATION_LINGER_TIMEOUT=1s AERON_TERM_BUFFER_LENGTH=1m \
         AERON_IPC_TERM_BUFFER_LENGTH=1m "$@"
     await is_ready_or_gone "$name"
     is_ready "$name" || { cat "$work/$name.err" && return 1; }

@@ -45,7 +45,10 @@ carries_messages() {
     subscriber=$!
     "$ramjet" pub --dir "/dev/shm/$1" --channel aeron:udp?endpoint=127.0.0.1:4000 --digest \
         --messages 1000 --length 32-5K --connect-timeout 20s --json >"$work/pub" 2>&1 &&
-        ends 0 "$subscriber" && [ -n "$(sha256 pub)" ] && [ "$(sha256 pub)" = "$(sha256 sub)" ]
+        ends 0 "$subscriber" && [ -n "$(sha256 pub)" ] && [ "$(sha256 pub)" = "$(sha256 sub)" ] &&
+        return 0
+    cat "$work/pub" "$work/sub"
+    return 1
 }
 sha256() { tail -n 1 "$work/$1" | sed -n 's/.*"sha256":"\([0-9a-f]*\)".*/\1/p'; }
 
