@@ -12,8 +12,8 @@
  * Errors     the conductor takes a client's command only while each engine's ring has RESERVE
  *            messages free; what finds no room all the same it keeps, counts and sends later. It
  *            reads events always. An engine takes a command, or a packet that may ask the conductor
- *            for something, only while its own ring has room; a SETUP that finds none is dropped and
- *            counted: it comes again.
+ *            for something, only while its own ring has room; a SETUP that finds none is dropped
+ *            and counted: it comes again.
  */
 #ifndef RJ_DRIVER_COMMANDS_H
 #define RJ_DRIVER_COMMANDS_H
