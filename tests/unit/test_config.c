@@ -71,9 +71,18 @@ Test(config, reads_clamps_and_falls_back_as_the_reference_does)
     cr_expect_eq(config.conductor_cpu, 16);
 }
 
-Test(config, says_what_it_does_not_support_yet)
+Test(config, says_what_it_does_not_support_yet_where_that_makes_a_difference)
 {
-    const char *const pairs[] = {"AERON_EVENT_LOG", "0xffff", "AERON_NAME_RESOLVER_SUPPLIER", "",
+    const char *const pairs[] = {"AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS",
+                                 "loss",
+                                 "AERON_NAME_RESOLVER_SUPPLIER",
+                                 "",
+                                 "AERON_EVENT_LOG",
+                                 "admin",
+                                 "AERON_UNICAST_FLOWCONTROL_SUPPLIER",
+                                 "aeron_unicast_flow_control_strategy_supplier",
+                                 "AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA",
+                                 "default",
                                  NULL};
     char *words = NULL;
     size_t length;
@@ -81,9 +90,42 @@ Test(config, says_what_it_does_not_support_yet)
     rj_driver_config_t config;
     rj_config_read(&config, from_pairs, pairs, warnings);
     fclose(warnings);
-    cr_expect_str_eq(words, "WARNING: AERON_EVENT_LOG=0xffff is not supported by this driver yet, "
-                            "ignoring it\n");
+    cr_expect_str_eq(words,
+                     "WARNING: AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS=loss is not supported "
+                     "by this driver yet, ignoring it\n");
     free(words);
+}
+
+Test(config, takes_the_longest_duration_for_one_that_can_be_added_to_a_time)
+{
+    const char *const pairs[] = {"AERON_TIMER_INTERVAL", "9223372036854775807ns",
+                                 "AERON_DRIVER_TIMEOUT", "9223372036854775807", NULL};
+    rj_driver_config_t config = read_pairs(pairs);
+    cr_expect_eq(config.timer_interval_ns, RJ_CONFIG_DURATION_NS_MAX);
+    cr_expect_eq(config.driver_timeout_ms, RJ_CONFIG_DURATION_NS_MAX / 1000000);
+}
+
+Test(config, refuses_a_directory_that_is_longer_than_it_can_remember)
+{
+    char path[1000] = "/dev/shm/";
+    memset(path + strlen(path), 'x', 900);
+    const char *const pairs[] = {"AERON_DIR", path, NULL};
+    rj_driver_config_t config = read_pairs(pairs);
+    rj_err_t err;
+    cr_expect_eq(rj_config_check(&config, &err), -ENAMETOOLONG);
+}
+
+Test(config, refuses_to_reserve_nearly_all_session_ids)
+{
+    const char *const pairs[] = {"AERON_PUBLICATION_RESERVED_SESSION_ID_LOW", "-2147483648",
+                                 "AERON_PUBLICATION_RESERVED_SESSION_ID_HIGH", "2147483646", NULL};
+    rj_driver_config_t config = read_pairs(pairs);
+    rj_err_t err;
+    cr_expect_eq(rj_config_check(&config, &err), -EINVAL);
+    config.reserved_session_id_high = INT32_MIN; /* one id, and none */
+    cr_expect_eq(rj_config_check(&config, &err), 0);
+    config.reserved_session_id_low = INT32_MAX;
+    cr_expect_eq(rj_config_check(&config, &err), 0);
 }
 
 Test(config, refuses_relations_that_clamping_cannot_mend)

@@ -55,6 +55,15 @@ static int check_buffer(const char *option, int32_t stated, int32_t existing,
                          existing_channel->uri.text, channel->uri.text);
 }
 
+/* In some threading modes one port serves all of them. */
+static int check_count(const rj_conductor_t *conductor, const rj_channel_t *channel, rj_err_t *err)
+{
+    if (conductor->endpoint_count < RJ_PORT_ENDPOINTS_MAX)
+        return 0;
+    return rj_fail(err, -ENOSPC, "more than %d channels: %s", RJ_PORT_ENDPOINTS_MAX,
+                   channel->uri.text);
+}
+
 static int open_socket(rj_conductor_t *conductor, const rj_channel_t *channel,
                        const rj_socket_params_t *params, rj_endpoint_t *base, rj_err_t *err)
 {
@@ -144,6 +153,8 @@ static int open_send_socket(rj_conductor_t *conductor, rj_send_entry_t *send, rj
 rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
+    if (check_count(conductor, &command->channel, err) < 0)
+        return NULL;
     rj_send_entry_t *send = calloc(1, sizeof(*send));
     if (send == NULL) {
         rj_fail(err, -ENOMEM, "out of memory for a channel");
@@ -163,6 +174,7 @@ rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err
         return NULL;
     }
     DL_APPEND(conductor->send_endpoints, send);
+    conductor->endpoint_count++;
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_SEND_ENDPOINT,
                                .send_endpoint = &send->endpoint};
     rj_conductor_tell(conductor, conductor->params.send_engine, &add);
@@ -191,6 +203,7 @@ static void delete_send(rj_conductor_t *conductor, rj_send_entry_t *send)
     rj_conductor_free_counter(conductor, send->status_counter_id);
     rj_conductor_free_counter(conductor, send->address_counter_id);
     DL_DELETE(conductor->send_endpoints, send);
+    conductor->endpoint_count--;
     free_send(conductor, send);
 }
 
@@ -282,6 +295,8 @@ static int open_receive_socket(rj_conductor_t *conductor, rj_receive_entry_t *re
 rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
+    if (check_count(conductor, &command->channel, err) < 0)
+        return NULL;
     rj_receive_entry_t *receive = calloc(1, sizeof(*receive));
     if (receive == NULL) {
         rj_fail(err, -ENOMEM, "out of memory for a channel");
@@ -311,6 +326,7 @@ rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_
         return NULL;
     }
     DL_APPEND(conductor->receive_endpoints, receive);
+    conductor->endpoint_count++;
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_RECEIVE_ENDPOINT,
                                .receive_endpoint = &receive->endpoint};
     rj_conductor_tell(conductor, conductor->params.receive_engine, &add);
@@ -344,6 +360,7 @@ static void delete_receive(rj_conductor_t *conductor, rj_receive_entry_t *receiv
     rj_conductor_free_counter(conductor, receive->status_counter_id);
     rj_conductor_free_counter(conductor, receive->address_counter_id);
     DL_DELETE(conductor->receive_endpoints, receive);
+    conductor->endpoint_count--;
     free_receive(conductor, receive);
 }
 

@@ -66,7 +66,9 @@ static rj_loss_config_t loss_config(const rj_conductor_t *conductor,
     }
     int64_t retry_ns;
     if (__builtin_mul_overflow(delay_ns, config->nak_unicast_retry_ratio, &retry_ns))
-        retry_ns = INT64_MAX / 4;
+        retry_ns = INT64_MAX;
+    delay_ns = rj_min_i64(delay_ns, RJ_CONFIG_DURATION_NS_MAX);
+    retry_ns = rj_min_i64(retry_ns, RJ_CONFIG_DURATION_NS_MAX);
     return (rj_loss_config_t){
         .delay_ns = delay_ns, .retry_ns = retry_ns, .is_explicit = is_explicit};
 }
@@ -187,6 +189,7 @@ int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t
     if (entry == NULL)
         return err->code;
     DL_APPEND(conductor->images, entry);
+    conductor->image_count++;
     creation->receive->image_count++;
     open_connection(conductor, entry, &creation->setup);
     link_first(conductor, entry);
@@ -401,6 +404,7 @@ static void free_entry(rj_conductor_t *conductor, rj_image_entry_t *entry)
         rj_conductor_free_counter(conductor, entry->counter_ids[i]);
     rj_conductor_free_log(conductor, entry->log, entry->log_file);
     DL_DELETE(conductor->images, entry);
+    conductor->image_count--;
     free(entry->log_file);
     free(entry);
 }

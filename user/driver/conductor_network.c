@@ -8,6 +8,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "base/bits.h"
+
 enum { DATAGRAMS_PER_SEND_DEFAULT = RJ_PUBLICATION_DATAGRAMS_MAX };
 
 static const struct {
@@ -136,7 +138,7 @@ static void configure(rj_conductor_t *conductor, const rj_network_entry_t *netwo
         .ttl = channel->is_multicast ? channel->ttl : 0,
         .datagrams_max = driver->messages_per_send != 0 ? (int32_t)driver->messages_per_send
                                                         : DATAGRAMS_PER_SEND_DEFAULT,
-        .linger_ns = params->linger_ns,
+        .linger_ns = rj_min_i64(params->linger_ns, RJ_CONFIG_DURATION_NS_MAX),
         .connection_timeout_ns = driver->publication_connection_timeout_ns,
         .unblock_timeout_ns = driver->publication_unblock_timeout_ns,
         .flow_control = {.ops = &rj_flow_control_unicast,
@@ -197,6 +199,7 @@ static void add_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
     rj_publication_init(&network->publication, &config, &counters, network->log,
                         &send->endpoint.data_path, conductor->now_ns);
     DL_APPEND(conductor->network_publications, network);
+    conductor->network_publication_count++;
     send->refcount++;
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_PUBLICATION,
                                .send_endpoint = &send->endpoint,
@@ -226,6 +229,19 @@ int rj_conductor_add_network_publication(rj_conductor_t *conductor, rj_err_t *er
 {
     int result = check_supported(&conductor->command.channel, err);
     return result < 0 ? result : rj_conductor_await_resolve(conductor, err);
+}
+
+/* What the engine has room for. */
+static int check_count(const rj_conductor_t *conductor, const rj_send_entry_t *send, rj_err_t *err)
+{
+    const char *channel = conductor->command.channel.uri.text;
+    if (conductor->network_publication_count >= RJ_ENGINE_PUBLICATIONS_MAX)
+        return rj_fail(err, -ENOSPC, "more than %d publications: %s", RJ_ENGINE_PUBLICATIONS_MAX,
+                       channel);
+    if (send != NULL && send->refcount >= RJ_SEND_ENDPOINT_PUBLICATIONS_MAX)
+        return rj_fail(err, -ENOSPC, "more than %d publications on one channel: %s",
+                       RJ_SEND_ENDPOINT_PUBLICATIONS_MAX, channel);
+    return 0;
 }
 
 static int after_resolve(rj_conductor_t *conductor, rj_err_t *err)
@@ -258,7 +274,8 @@ static int after_resolve(rj_conductor_t *conductor, rj_err_t *err)
         rj_conductor_network_session_is_used(conductor, send, command->stream_id,
                                              params->session_id))
         return rj_conductor_fail_clash(command, err);
-    return rj_conductor_start_publication_log(conductor, send, false, err);
+    result = check_count(conductor, send, err);
+    return result < 0 ? result : rj_conductor_start_publication_log(conductor, send, false, err);
 }
 
 static int after_map(rj_conductor_t *conductor, rj_err_t *err)
@@ -300,6 +317,7 @@ static void free_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
     rj_conductor_free_log(conductor, network->log, network->log_file);
     free(network->log_file);
     DL_DELETE(conductor->network_publications, network);
+    conductor->network_publication_count--;
     free(network);
 }
 

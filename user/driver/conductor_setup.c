@@ -41,12 +41,14 @@ static int32_t socket_rcvbuf(const rj_conductor_t *conductor, const rj_receive_e
 
 /* As Aeron: what a URI says about images, and says wrong, surfaces here and not at the
  * subscription. */
-static int check_uri(const rj_receive_entry_t *receive, const rj_subscription_entry_t *first,
-                     rj_err_t *err)
+static int check_image(const rj_conductor_t *conductor, const rj_receive_entry_t *receive,
+                       const rj_subscription_entry_t *first, rj_err_t *err)
 {
     const rj_uri_t *uri = &receive->endpoint.channel.uri;
     if (rj_uri_has(uri, "cc") && !rj_uri_value_is(uri, "cc", "static"))
         return rj_fail(err, -EINVAL, "image refused: unknown congestion control: %s", uri->text);
+    if (conductor->image_count + conductor->creation_count >= RJ_ENGINE_IMAGES_MAX)
+        return rj_fail(err, -ENOSPC, "image refused: more than %d images", RJ_ENGINE_IMAGES_MAX);
     if (first->params.nak_delay_ns == RJ_NAK_DELAY_INVALID)
         return rj_fail(err, -EINVAL, "image refused: could not parse nak-delay: %s",
                        first->channel);
@@ -170,7 +172,7 @@ void rj_conductor_on_setup(rj_conductor_t *conductor, const rj_engine_event_t *e
     const rj_subscription_entry_t *first = first_wanting(conductor, receive, setup);
     int result = check_setup(conductor, receive, setup, &err);
     if (result == 0 && first != NULL)
-        result = check_uri(receive, first, &err);
+        result = check_image(conductor, receive, first, &err);
     if (result < 0)
         rj_conductor_report(conductor, RJ_ERROR_GENERIC, "%s", err.text);
     else if (first != NULL && start_creation(conductor, receive, &event->setup, first))

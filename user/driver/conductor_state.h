@@ -262,6 +262,9 @@ struct rj_conductor {
     int32_t rcvbuf_max_bytes;
 
     rj_client_entry_t *clients;
+    int endpoint_count; /* of both kinds */
+    int network_publication_count;
+    int image_count;
     rj_send_entry_t *send_endpoints;
     rj_receive_entry_t *receive_endpoints;
     rj_network_entry_t *network_publications;

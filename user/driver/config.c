@@ -37,6 +37,7 @@ typedef struct option {
     size_t presence_offset; /* a bool that says that somebody set it; 0: none */
 } option_t;
 
+#define FOREVER        RJ_CONFIG_DURATION_NS_MAX
 #define FIELD(name)    offsetof(rj_driver_config_t, name)
 #define SECONDS(n)     ((n)*INT64_C(1000000000))
 #define MILLIS(n)      ((n)*INT64_C(1000000))
@@ -57,7 +58,7 @@ static const option_t options[] = {
     {"AERON_DIR_DELETE_ON_SHUTDOWN", "dirs_delete_on_shutdown", OPTION_BOOL,
      FIELD(dir_delete_on_shutdown), 0, 0, 1, "delete the directory after closing", NULL, 0},
     {"AERON_DRIVER_TIMEOUT", "driver_timeout_ms", OPTION_INT, FIELD(driver_timeout_ms), 10000, 0,
-     INT64_MAX, "age of a heartbeat (ms) above which a driver counts as dead", NULL, 0},
+     FOREVER / 1000000, "age of a heartbeat (ms) above which a driver counts as dead", NULL, 0},
     {"AERON_FILE_PAGE_SIZE", "file_page_size", OPTION_SIZE, FIELD(file_page_bytes), KIB(4), KIB(4),
      GIB(1), "alignment of file lengths", NULL, 0},
     {"AERON_PERFORM_STORAGE_CHECKS", "perform_storage_checks", OPTION_BOOL,
@@ -123,35 +124,35 @@ static const option_t options[] = {
      OPTION_INT, FIELD(helper_cpu), -1, -1, 255, "CPU of the helper thread", NULL, 0},
 
     {"AERON_TIMER_INTERVAL", "timer_interval_ns", OPTION_DURATION, FIELD(timer_interval_ns),
-     SECONDS(1), MICROS(1), INT64_MAX, "period of the conductor's timer events", NULL, 0},
+     SECONDS(1), MICROS(1), FOREVER, "period of the conductor's timer events", NULL, 0},
     {"AERON_CLIENT_LIVENESS_TIMEOUT", "client_liveness_timeout_ns", OPTION_DURATION,
-     FIELD(client_liveness_timeout_ns), SECONDS(10), MICROS(1), INT64_MAX,
+     FIELD(client_liveness_timeout_ns), SECONDS(10), MICROS(1), FOREVER,
      "silence after which a client is gone", NULL, 0},
     {"AERON_PUBLICATION_UNBLOCK_TIMEOUT", "publication_unblock_timeout_ns", OPTION_DURATION,
-     FIELD(publication_unblock_timeout_ns), SECONDS(15), MICROS(1), INT64_MAX,
+     FIELD(publication_unblock_timeout_ns), SECONDS(15), MICROS(1), FOREVER,
      "age at which a dead publisher's claim is freed", NULL, 0},
     {"AERON_IMAGE_LIVENESS_TIMEOUT", "image_liveness_timeout_ns", OPTION_DURATION,
-     FIELD(image_liveness_timeout_ns), SECONDS(10), MICROS(1), INT64_MAX,
+     FIELD(image_liveness_timeout_ns), SECONDS(10), MICROS(1), FOREVER,
      "silence after which an image is gone", NULL, 0},
     {"AERON_PUBLICATION_CONNECTION_TIMEOUT", "publication_connection_timeout_ns", OPTION_DURATION,
-     FIELD(publication_connection_timeout_ns), SECONDS(5), MICROS(1), INT64_MAX,
+     FIELD(publication_connection_timeout_ns), SECONDS(5), MICROS(1), FOREVER,
      "how long a status message keeps a publication connected", NULL, 0},
     {"AERON_PUBLICATION_LINGER_TIMEOUT", "publication_linger_timeout_ns", OPTION_DURATION,
-     FIELD(publication_linger_timeout_ns), SECONDS(5), MICROS(1), INT64_MAX,
+     FIELD(publication_linger_timeout_ns), SECONDS(5), MICROS(1), FOREVER,
      "how long a drained publication is kept for resends", NULL, 0},
     {"AERON_COUNTERS_FREE_TO_REUSE_TIMEOUT", "counter_free_to_reuse_ns", OPTION_DURATION,
-     FIELD(counter_free_to_reuse_ns), SECONDS(1), 0, INT64_MAX, "quarantine of a freed counter",
-     NULL, 0},
+     FIELD(counter_free_to_reuse_ns), SECONDS(1), 0, FOREVER, "quarantine of a freed counter", NULL,
+     0},
     {"AERON_UNTETHERED_WINDOW_LIMIT_TIMEOUT", "untethered_window_limit_timeout_ns", OPTION_DURATION,
-     FIELD(untethered_window_limit_timeout_ns), SECONDS(5), 0, INT64_MAX,
+     FIELD(untethered_window_limit_timeout_ns), SECONDS(5), 0, FOREVER,
      "how long an untethered subscriber may hold a stream back", NULL, 0},
     {"AERON_UNTETHERED_LINGER_TIMEOUT", "untethered_linger_timeout_ns", OPTION_DURATION,
-     FIELD(untethered_linger_timeout_ns), -1, 0, INT64_MAX, "then how long it lingers", NULL, 0},
+     FIELD(untethered_linger_timeout_ns), -1, 0, FOREVER, "then how long it lingers", NULL, 0},
     {"AERON_UNTETHERED_RESTING_TIMEOUT", "untethered_resting_timeout_ns", OPTION_DURATION,
-     FIELD(untethered_resting_timeout_ns), SECONDS(10), 0, INT64_MAX, "then how long it rests",
-     NULL, 0},
+     FIELD(untethered_resting_timeout_ns), SECONDS(10), 0, FOREVER, "then how long it rests", NULL,
+     0},
     {"AERON_RCV_STATUS_MESSAGE_TIMEOUT", "status_message_timeout_ns", OPTION_DURATION,
-     FIELD(sm_timeout_ns), MILLIS(200), MICROS(1), INT64_MAX, "pace of status messages", NULL, 0},
+     FIELD(sm_timeout_ns), MILLIS(200), MICROS(1), FOREVER, "pace of status messages", NULL, 0},
 
     {"AERON_TERM_BUFFER_LENGTH", "term_buffer_length", OPTION_SIZE, FIELD(term_bytes), MIB(16),
      KIB(1), INT64_MAX, "term length of network publications", NULL, 0},
@@ -206,7 +207,7 @@ static const option_t options[] = {
      -1, INT64_MIN, INT64_MAX, "tag sent in status messages; unset: none", NULL,
      FIELD(has_receiver_group_tag)},
     {"AERON_NAK_UNICAST_DELAY", "nak_unicast_delay_ns", OPTION_DURATION,
-     FIELD(nak_unicast_delay_ns), MICROS(1), MICROS(1), INT64_MAX, "delay of the first NAK", NULL,
+     FIELD(nak_unicast_delay_ns), MICROS(1), MICROS(1), FOREVER, "delay of the first NAK", NULL,
      FIELD(has_nak_unicast_delay)},
     {"AERON_NAK_UNICAST_RETRY_DELAY_RATIO", "nak_unicast_retry_delay_ratio", OPTION_INT,
      FIELD(nak_unicast_retry_ratio), 100, 1, INT64_MAX, "delay of repeated NAKs, times the first",
@@ -215,52 +216,53 @@ static const option_t options[] = {
      FIELD(nak_multicast_group_size), 10, 1, INT32_MAX, "receivers that NAK back-off assumes", NULL,
      0},
     {"AERON_NAK_MULTICAST_MAX_BACKOFF", "nak_multicast_max_backoff_ns", OPTION_DURATION,
-     FIELD(nak_multicast_max_backoff_ns), MILLIS(10), MICROS(1), INT64_MAX,
-     "ceiling of NAK back-off", NULL, 0},
+     FIELD(nak_multicast_max_backoff_ns), MILLIS(10), MICROS(1), FOREVER, "ceiling of NAK back-off",
+     NULL, 0},
     {"AERON_MAX_RESEND", "max_resend", OPTION_INT, FIELD(max_resend), 16, 1, 256,
      "retransmit actions of a publication at a time", NULL, 0},
     {"AERON_RETRANSMIT_UNICAST_DELAY", "retransmit_unicast_delay_ns", OPTION_DURATION,
-     FIELD(retransmit_delay_ns), 0, 0, INT64_MAX, "delay before a resend", NULL, 0},
+     FIELD(retransmit_delay_ns), 0, 0, FOREVER, "delay before a resend", NULL, 0},
     {"AERON_RETRANSMIT_UNICAST_LINGER", "retransmit_unicast_linger_ns", OPTION_DURATION,
-     FIELD(retransmit_linger_ns), MILLIS(10), MICROS(1), INT64_MAX,
+     FIELD(retransmit_linger_ns), MILLIS(10), MICROS(1), FOREVER,
      "how long NAKs for the same range are ignored after a resend", NULL,
      FIELD(has_retransmit_linger)},
 
     {"AERON_DRIVER_CONDUCTOR_CYCLE_THRESHOLD", "conductor_cycle_threshold_ns", OPTION_DURATION,
-     FIELD(conductor_threshold_ns), MILLIS(100), 0, INT64_MAX, "a longer cycle is counted", NULL,
-     0},
+     FIELD(conductor_threshold_ns), MILLIS(100), 0, FOREVER, "a longer cycle is counted", NULL, 0},
     {"AERON_DRIVER_SENDER_CYCLE_THRESHOLD", "sender_cycle_threshold_ns", OPTION_DURATION,
-     FIELD(sender_threshold_ns), MILLIS(100), 0, INT64_MAX, "the same for the sender", NULL, 0},
+     FIELD(sender_threshold_ns), MILLIS(100), 0, FOREVER, "the same for the sender", NULL, 0},
     {"AERON_DRIVER_RECEIVER_CYCLE_THRESHOLD", "receiver_cycle_threshold_ns", OPTION_DURATION,
-     FIELD(receiver_threshold_ns), MILLIS(100), 0, INT64_MAX, "the same for the receiver", NULL, 0},
+     FIELD(receiver_threshold_ns), MILLIS(100), 0, FOREVER, "the same for the receiver", NULL, 0},
     {"AERON_DRIVER_NAME_RESOLVER_THRESHOLD", "name_resolver_threshold_ns", OPTION_DURATION,
-     FIELD(resolver_threshold_ns), SECONDS(5), 0, INT64_MAX, "the same for a name look-up", NULL,
-     0},
+     FIELD(resolver_threshold_ns), SECONDS(5), 0, FOREVER, "the same for a name look-up", NULL, 0},
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
 /* Settings of the reference that ask for something this driver does not do yet. Whoever sets one
- * has to hear of it. */
-static const char *const unsupported[] = {
-    "AERON_AGENT_ON_START_FUNCTION",
-    "AERON_CONDUCTOR_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA",
-    "AERON_CONGESTIONCONTROL_SUPPLIER",
-    "AERON_DRIVER_CPUSET_AFFINITY",
-    "AERON_DRIVER_DYNAMIC_LIBRARIES",
-    "AERON_DRIVER_RERESOLUTION_CHECK_INTERVAL",
-    "AERON_DRIVER_RESOLVER_NAME",
-    "AERON_EVENT_LOG",
-    "AERON_FLOW_CONTROL_GROUP_MIN_SIZE",
-    "AERON_FLOW_CONTROL_GROUP_TAG",
-    "AERON_MULTICAST_FLOWCONTROL_SUPPLIER",
-    "AERON_NAME_RESOLVER_SUPPLIER",
-    "AERON_RECEIVER_WILDCARD_PORT_RANGE",
-    "AERON_SENDER_WILDCARD_PORT_RANGE",
-    "AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS",
-    "AERON_UDP_CHANNEL_OUTGOING_INTERCEPTORS",
-    "AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA",
-    "AERON_UNICAST_FLOWCONTROL_SUPPLIER",
+ * has to hear of it, unless it is set to what this driver does anyway. Those which only shape a
+ * thing that has to be asked for elsewhere are not here, nor the event log, which harnesses switch
+ * on and nobody needs (driver.md 20.6, 23.1). */
+static const struct {
+    const char *variable;
+    const char *fine[2];
+} unsupported[] = {
+    {"AERON_AGENT_ON_START_FUNCTION", {NULL}},
+    {"AERON_CONDUCTOR_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA", {"default"}},
+    {"AERON_CONGESTIONCONTROL_SUPPLIER",
+     {"aeron_congestion_control_default_strategy_supplier",
+      "aeron_static_window_congestion_control_strategy_supplier"}},
+    {"AERON_DRIVER_CPUSET_AFFINITY", {NULL}},
+    {"AERON_DRIVER_DYNAMIC_LIBRARIES", {NULL}},
+    {"AERON_DRIVER_RESOLVER_NAME", {NULL}},
+    {"AERON_NAME_RESOLVER_SUPPLIER", {"default"}},
+    {"AERON_RECEIVER_WILDCARD_PORT_RANGE", {"0 0"}},
+    {"AERON_SENDER_WILDCARD_PORT_RANGE", {"0 0"}},
+    {"AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS", {NULL}},
+    {"AERON_UDP_CHANNEL_OUTGOING_INTERCEPTORS", {NULL}},
+    {"AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA", {"default"}},
+    {"AERON_UNICAST_FLOWCONTROL_SUPPLIER",
+     {"unicast_max", "aeron_unicast_flow_control_strategy_supplier"}},
 };
 
 static const char *const threading_names[] = {"DEDICATED", "SHARED_NETWORK", "SHARED", "INVOKER"};
@@ -405,13 +407,19 @@ static void default_dir(char dir[static RJ_CONFIG_PATH_MAX], rj_config_source_t 
     snprintf(dir, RJ_CONFIG_PATH_MAX, "/dev/shm/aeron-%s", user);
 }
 
+static bool is_fine(const char *const fine[static 2], const char *text)
+{
+    return (fine[0] != NULL && strcmp(text, fine[0]) == 0) ||
+           (fine[1] != NULL && strcmp(text, fine[1]) == 0);
+}
+
 static void warn_unsupported(rj_config_source_t source, const void *state, FILE *warnings)
 {
     for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
-        const char *text = source(unsupported[i], state);
-        if (text != NULL && text[0] != '\0')
+        const char *text = source(unsupported[i].variable, state);
+        if (text != NULL && text[0] != '\0' && !is_fine(unsupported[i].fine, text))
             fprintf(warnings, "WARNING: %s=%s is not supported by this driver yet, ignoring it\n",
-                    unsupported[i], text);
+                    unsupported[i].variable, text);
     }
 }
 
@@ -495,6 +503,33 @@ static int check_lengths(const rj_driver_config_t *config, rj_err_t *err)
     return 0;
 }
 
+/* Publications look for a session id until one is free: there must be more than counters to name
+ * publications with. */
+static int check_session_ids(const rj_driver_config_t *config, rj_err_t *err)
+{
+    enum { FREE_MIN = 1 << 24 };
+    int64_t low = config->reserved_session_id_low;
+    int64_t high = config->reserved_session_id_high;
+    int64_t reserved = high < low ? 0 : high - low + 1;
+    if (UINT32_MAX + INT64_C(1) - reserved >= FREE_MIN)
+        return 0;
+    return rj_fail(err, -EINVAL,
+                   "AERON_PUBLICATION_RESERVED_SESSION_ID_LOW=%" PRId64 " to HIGH=%" PRId64
+                   ": must leave at least %d session ids",
+                   low, high, FREE_MIN);
+}
+
+static int check_dir(const rj_driver_config_t *config, rj_err_t *err)
+{
+    /* One that was too long has been cut to exactly this. */
+    if (strlen(config->dir) == RJ_CONFIG_PATH_MAX - 1)
+        return rj_fail(err, -ENAMETOOLONG,
+                       "driver directory %.60s...: too long, use less than %d "
+                       "characters",
+                       config->dir, RJ_CONFIG_PATH_MAX - 1);
+    return 0;
+}
+
 static int check_above_timer(const rj_driver_config_t *config, const char *name, int64_t ns,
                              rj_err_t *err)
 {
@@ -530,7 +565,11 @@ static int check_timeouts(const rj_driver_config_t *config, rj_err_t *err)
 int rj_config_check(const rj_driver_config_t *config, rj_err_t *err)
 {
     int64_t product;
-    int result = check_lengths(config, err);
+    int result = check_dir(config, err);
+    if (result == 0)
+        result = check_lengths(config, err);
+    if (result == 0)
+        result = check_session_ids(config, err);
     if (result == 0)
         result = check_timeouts(config, err);
     if (result == 0 && __builtin_mul_overflow(config->nak_unicast_delay_ns,

@@ -26,6 +26,10 @@ enum {
     RJ_CONFIG_NAME_MAX = 128,
 };
 
+/* A longer duration counts as this one, 36 years: so that sums with a time of now are none of
+ * anybody's worries. */
+#define RJ_CONFIG_DURATION_NS_MAX (INT64_MAX / 8)
+
 typedef enum rj_threading_mode {
     RJ_THREADING_DEDICATED,
     RJ_THREADING_SHARED_NETWORK,
