@@ -19,6 +19,8 @@
 
 enum {
     RUNNERS_MAX = 4,
+    HELPER_RUNNER = 1,
+    ENGINE_RUNNER = 2, /* the first of them, where engines have threads */
     DIRECTORY_POLL_NS = 1000000,
     OPTION_SETTINGS = 0x100,
 };
@@ -116,7 +118,9 @@ static void add_agent(rj_runner_t *runner, int (*do_work)(void *state, int64_t n
     runner->agents[runner->agent_count++] = (rj_agent_t){do_work, state};
 }
 
-/* Which agents share a thread (docs/architecture.md); runner 0 is the main thread's. */
+/* Which agents share a thread (docs/architecture.md); runner 0 is the main thread's, runner 1 the helper's.
+ * SHARED has one too, against its name: a look-up of a name may take longer than clients live
+ * without a driver's heartbeat. There it sleeps until it is woken, and costs nothing. */
 static int arrange(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
 {
     bool is_shared = config->threading_mode == RJ_THREADING_SHARED;
@@ -124,9 +128,10 @@ static int arrange(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t 
         is_shared ? add_runner(daemon, config, RJ_ROLE_SHARED, "ramjet", config->conductor_cpu, err)
                   : add_runner(daemon, config, RJ_ROLE_CONDUCTOR, "conductor",
                                config->conductor_cpu, err);
-    if (result == 0 && !is_shared)
+    if (result == 0)
         result =
             add_runner(daemon, config, RJ_ROLE_HELPER, "aeron-md-nra", config->helper_cpu, err);
+    daemon->runners[HELPER_RUNNER].is_woken = is_shared;
     if (result == 0 && config->threading_mode == RJ_THREADING_DEDICATED) {
         result = add_runner(daemon, config, RJ_ROLE_SENDER, "sender", config->sender_cpu, err);
         if (result == 0)
@@ -141,23 +146,46 @@ static int arrange(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t 
 
 static void fill(daemon_t *daemon)
 {
-    bool is_shared = daemon->runner_count == 1;
+    bool is_shared = daemon->runner_count <= ENGINE_RUNNER;
     for (int i = 0; i < rj_driver_engine_count(daemon->driver); i++) {
         engine_agents[i] = (engine_agent_t){daemon->driver, i};
-        add_agent(&daemon->runners[is_shared ? 0 : 2 + i], work_engine, &engine_agents[i]);
+        add_agent(&daemon->runners[is_shared ? 0 : ENGINE_RUNNER + i], work_engine,
+                  &engine_agents[i]);
     }
-    add_agent(&daemon->runners[is_shared ? 0 : 1], work_helper, daemon->driver);
+    add_agent(&daemon->runners[HELPER_RUNNER], work_helper, daemon->driver);
     add_agent(&daemon->runners[0], work_conductor, daemon->driver);
     add_agent(&daemon->runners[0], work_end, daemon);
+}
+
+static void wake_helper(void *state)
+{
+    daemon_t *daemon = state;
+    rj_runner_wake(&daemon->runners[HELPER_RUNNER]);
+}
+
+/* As the reference: a CPU that is not to be had is told in the error log, and that is all. */
+static void note_pinning(daemon_t *daemon)
+{
+    for (int i = 0; i < daemon->runner_count; i++) {
+        const rj_runner_t *runner = &daemon->runners[i];
+        char text[128];
+        snprintf(text, sizeof(text), "thread %s stays on any CPU, CPU %d is not to be had: %s",
+                 runner->name, runner->cpu, strerror(-runner->pin_result));
+        if (runner->pin_result < 0)
+            rj_driver_warn(daemon->driver, text);
+    }
 }
 
 static int run_agents(daemon_t *daemon, rj_err_t *err)
 {
     int result = 0;
+    rj_runner_take_thread(&daemon->runners[0]);
     for (int i = 1; result == 0 && i < daemon->runner_count; i++)
         result = rj_runner_start(&daemon->runners[i], err);
-    if (result == 0)
+    if (result == 0) {
+        note_pinning(daemon);
         rj_runner_run(&daemon->runners[0]);
+    }
     for (int i = daemon->runner_count - 1; i > 0; i--)
         rj_runner_stop(&daemon->runners[i]);
     return result;
@@ -174,12 +202,19 @@ static int prepare_directory(const rj_driver_config_t *config, rj_err_t *err)
                                            has_waited ? RJ_DIR_HAS_WAITED : RJ_DIR_MAY_WAIT, err);
         if (result != -EAGAIN || has_waited)
             return result;
+        if (stop_signal != 0)
+            return rj_fail(err, -EINTR, "interrupted");
         rj_clock_sleep_ns(DIRECTORY_POLL_NS);
     }
 }
 
+/* Whoever asks twice does not want to wait for an orderly end. */
 static void on_signal(int number)
 {
+    if (stop_signal != 0) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
     stop_signal = number;
 }
 
@@ -188,11 +223,16 @@ static void catch_signals(void)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* Nobody listening to our words is no reason to leave without an end. */
+    signal(SIGPIPE, SIG_IGN);
 }
 
 /* Clients are handed file names: they must mean the same wherever a client runs. */
 static int make_absolute(rj_driver_config_t *config, rj_err_t *err)
 {
+    size_t length = strlen(config->dir);
+    while (length > 1 && config->dir[length - 1] == '/')
+        config->dir[--length] = '\0';
     if (config->dir[0] == '/')
         return 0;
     char cwd[RJ_CONFIG_PATH_MAX];
@@ -216,13 +256,15 @@ static int start(daemon_t *daemon, rj_driver_config_t *config, rj_err_t *err)
                          "programs that embed the driver");
     if (result == 0)
         result = arrange(daemon, config, err);
-    rj_driver_world_t world;
+    rj_driver_world_t world = {.sockets = NULL};
     if (result == 0)
         result = rj_driver_kernel_world(&world, "socket", err);
     if (result == 0)
         result = rj_driver_check(config, world.sockets, stderr, err);
     if (result == 0)
         result = prepare_directory(config, err);
+    world.wake_helper = config->threading_mode == RJ_THREADING_SHARED ? wake_helper : NULL;
+    world.wake_helper_state = daemon;
     if (result == 0)
         result = rj_driver_open(&daemon->driver, config, &world, rj_clock_epoch_ms(), err);
     return result;
@@ -235,19 +277,20 @@ int rj_cmd_driver(int argc, char **argv)
     rj_config_read(&config, rj_config_environment, NULL, stderr);
     catch_signals();
     rj_err_t err = {0};
-    if (start(&the_daemon, &config, &err) < 0) {
-        fprintf(stderr, "ramjet driver: %s\n", err.text);
-        return RJ_EXIT_FAILED;
+    int result = start(&the_daemon, &config, &err);
+    if (result == 0) {
+        if (config.print_configuration)
+            rj_config_print(&config, stdout);
+        fflush(stdout);
+        fill(&the_daemon);
+        result = run_agents(&the_daemon, &err);
     }
-    if (config.print_configuration)
-        rj_config_print(&config, stdout);
-    fflush(stdout);
-    fill(&the_daemon);
-    int result = run_agents(&the_daemon, &err);
-    printf("Shutting down driver...\n");
-    fflush(stdout);
+    if (result == 0 || stop_signal != 0) {
+        printf("Shutting down driver...\n");
+        fflush(stdout);
+    }
     rj_driver_close(the_daemon.driver);
-    if (result < 0) {
+    if (result < 0 && stop_signal == 0) {
         fprintf(stderr, "ramjet driver: %s\n", err.text);
         return RJ_EXIT_FAILED;
     }

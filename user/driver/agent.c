@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/atomic.h"
 #include "base/clock.h"
@@ -139,6 +140,15 @@ static void wait_idle(rj_idle_t *idle, int work)
 
 /* --- runners --- */
 
+static void wait_to_be_woken(rj_runner_t *runner)
+{
+    struct timespec until;
+    const int64_t until_ns = rj_clock_mono_ns() + RJ_WAKE_NS_MAX;
+    until.tv_sec = (time_t)(until_ns / 1000000000);
+    until.tv_nsec = (long)(until_ns % 1000000000);
+    sem_clockwait(&runner->wake, CLOCK_MONOTONIC, &until);
+}
+
 void rj_runner_run(rj_runner_t *runner)
 {
     /* Acquire: pairs with the release of whoever stops it. */
@@ -147,34 +157,35 @@ void rj_runner_run(rj_runner_t *runner)
         int work = 0;
         for (int i = 0; i < runner->agent_count; i++)
             work += runner->agents[i].do_work(runner->agents[i].state, now_ns);
-        wait_idle(&runner->idle, work);
+        if (work <= 0 && runner->is_woken)
+            wait_to_be_woken(runner);
+        else
+            wait_idle(&runner->idle, work);
     }
 }
 
-static void pin(const rj_runner_t *runner)
+static int pin(pthread_t thread, int cpu)
 {
-    if (runner->cpu < 0)
-        return;
+    if (cpu < 0)
+        return 0;
     cpu_set_t cpus;
     CPU_ZERO(&cpus);
-    CPU_SET((size_t)runner->cpu, &cpus);
-    int result = pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
-    if (result != 0)
-        fprintf(stderr, "WARNING: thread %s stays on any CPU, CPU %d is not to be had: %s\n",
-                runner->name, runner->cpu, strerror(result));
+    CPU_SET((size_t)cpu, &cpus);
+    return -pthread_setaffinity_np(thread, sizeof(cpus), &cpus);
 }
 
+/* Only what may block for long lets itself be cut short (name/resolve_system.c). */
 static void *thread_main(void *state)
 {
-    rj_runner_t *runner = state;
-    pin(runner);
-    rj_runner_run(runner);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    rj_runner_run(state);
     return NULL;
 }
 
 int rj_runner_start(rj_runner_t *runner, rj_err_t *err)
 {
     rj_store_release_i32(&runner->is_running, 1);
+    sem_init(&runner->wake, 0, 0);
     int result = pthread_create(&runner->thread, NULL, thread_main, runner);
     if (result != 0)
         return rj_fail(err, -result, "thread %s: %s", runner->name, strerror(result));
@@ -182,7 +193,20 @@ int rj_runner_start(rj_runner_t *runner, rj_err_t *err)
     char name[16];
     snprintf(name, sizeof(name), "%s", runner->name);
     pthread_setname_np(runner->thread, name);
+    runner->pin_result = pin(runner->thread, runner->cpu);
     return 0;
+}
+
+void rj_runner_take_thread(rj_runner_t *runner)
+{
+    rj_store_release_i32(&runner->is_running, 1);
+    runner->pin_result = pin(pthread_self(), runner->cpu);
+}
+
+void rj_runner_wake(rj_runner_t *runner)
+{
+    if (runner->has_thread)
+        sem_post(&runner->wake);
 }
 
 void rj_runner_signal_stop(rj_runner_t *runner)
@@ -193,7 +217,11 @@ void rj_runner_signal_stop(rj_runner_t *runner)
 void rj_runner_stop(rj_runner_t *runner)
 {
     rj_runner_signal_stop(runner);
-    if (runner->has_thread)
-        pthread_join(runner->thread, NULL);
+    if (!runner->has_thread)
+        return;
+    rj_runner_wake(runner);
+    pthread_cancel(runner->thread);
+    pthread_join(runner->thread, NULL);
+    sem_destroy(&runner->wake);
     runner->has_thread = false;
 }

@@ -10,12 +10,13 @@
  * Units      ns.
  * Ownership  the caller owns runners, agents and what they point at, until `stop` has returned.
  * Thread     start and stop: one. do_work: the runner's thread.
- * Errors     start: negative errno; a CPU that cannot be had is a warning, not an error.
+ * Errors     start: negative errno; a CPU that cannot be had is no error, `pin_result` tells.
  */
 #ifndef RJ_DRIVER_AGENT_H
 #define RJ_DRIVER_AGENT_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ enum {
         0, /* ours: a thread that yields to a busy one starves (spec measuring.md 3) */
     RJ_BACKOFF_PARK_MIN_NS = 1000,
     RJ_BACKOFF_PARK_MAX_NS = 100000,
+    RJ_WAKE_NS_MAX = 100000000, /* who waits to be woken looks this often for itself */
 };
 
 typedef enum rj_idle_kind {
@@ -67,7 +69,10 @@ typedef struct rj_runner {
     rj_agent_t agents[RJ_RUNNER_AGENTS_MAX];
     int agent_count;
     rj_idle_t idle;
-    int cpu; /* -1: any */
+    bool is_woken; /* with nothing to do it waits for rj_runner_wake, whatever `idle` says */
+    sem_t wake;
+    int cpu;        /* -1: any */
+    int pin_result; /* 0, or the negative errno with which the CPU was not to be had */
     int32_t is_running;
     bool has_thread;
     pthread_t thread;
@@ -76,13 +81,21 @@ typedef struct rj_runner {
 /* Runs the agents in a thread of their own. */
 int rj_runner_start(rj_runner_t *runner, rj_err_t *err);
 
-/* Runs them in the calling thread until stop; `start` for who has a thread already. */
+/* `start` for who has a thread already: the calling one is the runner's. */
+void rj_runner_take_thread(rj_runner_t *runner);
+
+/* Runs the agents in the calling thread until stop. */
 void rj_runner_run(rj_runner_t *runner);
+
+/* There is work for a runner that waits to be woken; nothing happens to one that has ended. From the
+ * thread that starts and stops it; never blocks. */
+void rj_runner_wake(rj_runner_t *runner);
 
 /* Makes the loop end after its turn; safe in a signal handler. */
 void rj_runner_signal_stop(rj_runner_t *runner);
 
-/* Stops and joins. Safe on a runner that was never started. */
+/* Stops and joins; a look-up of a name that takes long is cut short. Safe on a runner that was
+ * never started. */
 void rj_runner_stop(rj_runner_t *runner);
 
 #endif

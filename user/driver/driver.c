@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/mapfile.h"
@@ -52,11 +53,25 @@ static void warn_buffer(FILE *warnings, const char *name, int64_t asked, int32_t
                 name, asked, granted, name[3] == 'R' ? "rmem_max" : "wmem_max");
 }
 
+static rj_cnc_params_t cnc_params(const rj_driver_config_t *config)
+{
+    return (rj_cnc_params_t){.to_driver_length = (int32_t)config->to_driver_bytes,
+                             .to_clients_length = (int32_t)config->to_clients_bytes,
+                             .counters_values_length = (int32_t)config->counters_values_bytes,
+                             .error_log_length = (int32_t)config->error_log_bytes,
+                             .file_page_size = (int32_t)config->file_page_bytes,
+                             .client_liveness_timeout_ns = config->client_liveness_timeout_ns};
+}
+
 /* Opens a socket like those to come (driver.md 18). */
 int rj_driver_check(const rj_driver_config_t *config, rj_sockets_t *sockets, FILE *warnings,
                     rj_err_t *err)
 {
     static const uint8_t any[4];
+    rj_cnc_params_t cnc = cnc_params(config);
+    int64_t length = rj_cnc_file_length(&cnc, err);
+    if (length < 0)
+        return (int)length;
     rj_socket_params_t params = {.bind = rj_address_ipv4(any, 0),
                                  .sndbuf_bytes = (int32_t)config->socket_sndbuf_bytes,
                                  .rcvbuf_bytes = (int32_t)config->socket_rcvbuf_bytes};
@@ -86,14 +101,9 @@ int rj_driver_check(const rj_driver_config_t *config, rj_sockets_t *sockets, FIL
 static int open_files(rj_driver_t *driver, int64_t epoch_ms, rj_err_t *err)
 {
     const rj_driver_config_t *config = &driver->config;
-    rj_cnc_params_t params = {.to_driver_length = (int32_t)config->to_driver_bytes,
-                              .to_clients_length = (int32_t)config->to_clients_bytes,
-                              .counters_values_length = (int32_t)config->counters_values_bytes,
-                              .error_log_length = (int32_t)config->error_log_bytes,
-                              .file_page_size = (int32_t)config->file_page_bytes,
-                              .client_liveness_timeout_ns = config->client_liveness_timeout_ns,
-                              .start_epoch_ms = epoch_ms,
-                              .pid = driver->world.pid};
+    rj_cnc_params_t params = cnc_params(config);
+    params.start_epoch_ms = epoch_ms;
+    params.pid = driver->world.pid;
     int result = rj_cnc_create(&driver->cnc, config->dir, &params, err);
     if (result < 0)
         return result;
@@ -170,7 +180,9 @@ static int open_helper(rj_driver_t *driver, rj_err_t *err)
                                  .perform_storage_checks = driver->config.perform_storage_checks,
                                  .resolver_threshold_ns = driver->config.resolver_threshold_ns,
                                  .read_interfaces = driver->world.read_interfaces,
-                                 .mono_ns = driver->world.mono_ns};
+                                 .mono_ns = driver->world.mono_ns,
+                                 .wake = driver->world.wake_helper,
+                                 .wake_state = driver->world.wake_helper_state};
     return rj_helper_open(&driver->helper, &params, err);
 }
 
@@ -237,6 +249,11 @@ int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
     return 0;
 }
 
+void rj_driver_warn(rj_driver_t *driver, const char *text)
+{
+    rj_conductor_report(driver->conductor, RJ_ERROR_GENERIC, "WARNING: %s", text);
+}
+
 bool rj_driver_is_terminated(const rj_driver_t *driver)
 {
     return rj_load_acquire_i32(&driver->is_terminated) != 0;
@@ -273,24 +290,39 @@ int64_t rj_driver_deadline_ns(const rj_driver_t *driver)
     return deadline_ns;
 }
 
+/* Files that nobody was shown would make the next start wait for whoever is about to show them.
+ * Only ours: another driver may have been faster. */
+static void unlink_files(const rj_driver_t *driver)
+{
+    static const char *const names[] = {RJ_CNC_FILE, RJ_LOSS_REPORT_FILE};
+    const rj_mapfile_t *files[] = {&driver->cnc.file, &driver->loss_report};
+    char path[RJ_DIR_PATH_BYTES_MAX];
+    for (int i = 0; i < 2; i++) {
+        if (files[i]->bytes != NULL &&
+            rj_dir_join(path, sizeof(path), driver->config.dir, names[i]) == 0)
+            unlink(path);
+    }
+}
+
 void rj_driver_close(rj_driver_t *driver)
 {
     if (driver == NULL)
         return;
-    /* Whatever the helper was given comes to its end first: the conductor waits for none of it. */
-    while (driver->helper.tasks.slots != NULL && rj_helper_do_work(&driver->helper, 0) > 0)
-        continue;
+    rj_helper_end_tasks(&driver->helper);
     for (int i = 0; i < driver->engine_count; i++)
         rj_engine_close(driver->engines[i]);
     rj_conductor_close(driver->conductor);
     rj_helper_close(&driver->helper);
     if (driver->is_published)
         rj_cnc_retire(&driver->cnc);
+    else
+        unlink_files(driver);
     rj_counters_close(&driver->counters);
     rj_mapfile_close(&driver->loss_report);
     rj_cnc_close(&driver->cnc);
     rj_err_t err;
-    if (driver->config.dir_delete_on_shutdown && rj_dir_remove_tree(driver->config.dir, &err) < 0)
+    if (driver->is_published && driver->config.dir_delete_on_shutdown &&
+        rj_dir_remove_tree(driver->config.dir, &err) < 0)
         fprintf(stderr, "ramjet driver: %s\n", err.text);
     free(driver);
 }

@@ -39,6 +39,8 @@ typedef struct rj_driver_world {
     int (*open_port)(void *state, int index, const rj_port_params_t *params, rj_port_t **ret_port,
                      rj_err_t *err);
     void *open_port_state;
+    void (*wake_helper)(void *state); /* there is work for the helper; NULL: it looks by itself */
+    void *wake_helper_state;
     int64_t pid;
     uint64_t seed;
 } rj_driver_world_t;
@@ -60,6 +62,9 @@ int rj_driver_prepare_dir(const rj_driver_config_t *config, int64_t epoch_ms,
  * prepared. */
 int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
                    const rj_driver_world_t *world, int64_t epoch_ms, rj_err_t *err);
+
+/* Records a warning in the distinct error log, before the conductor works or from its thread. */
+void rj_driver_warn(rj_driver_t *driver, const char *text);
 
 /* Whether a validated terminate command arrived. Any thread. */
 bool rj_driver_is_terminated(const rj_driver_t *driver);

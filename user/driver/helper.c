@@ -19,7 +19,11 @@ int rj_helper_open(rj_helper_t *helper, const rj_helper_params_t *params, rj_err
 bool rj_helper_give(rj_helper_t *helper, rj_task_t *task)
 {
     rj_store_release_i32(&task->state, RJ_TASK_PENDING);
-    return rj_ring_spsc_push(&helper->tasks, &task);
+    if (!rj_ring_spsc_push(&helper->tasks, &task))
+        return false;
+    if (helper->params.wake != NULL)
+        helper->params.wake(helper->params.wake_state);
+    return true;
 }
 
 /* Release: pairs with rj_task_state; the conductor may then read everything in the task. */
@@ -83,6 +87,12 @@ static bool free_log(rj_helper_t *helper, rj_task_t *task)
     return true;
 }
 
+/* What cannot be unlinked now is tried again later, each in its turn. */
+static void retry_later(rj_helper_t *helper, rj_task_t *task)
+{
+    helper->retries[helper->retry_count++] = task;
+}
+
 static void run(rj_helper_t *helper, rj_task_t *task)
 {
     switch (task->type) {
@@ -94,9 +104,23 @@ static void run(rj_helper_t *helper, rj_task_t *task)
         break;
     case RJ_TASK_FREE_LOG:
         if (!free_log(helper, task))
-            helper->retries[helper->retry_count++] = task;
+            retry_later(helper, task);
         break;
     }
+}
+
+static int retry_one(rj_helper_t *helper)
+{
+    if (helper->retry_count == 0)
+        return 0;
+    rj_task_t *task = helper->retries[0];
+    helper->retry_count--;
+    memmove(&helper->retries[0], &helper->retries[1],
+            (size_t)helper->retry_count * sizeof(helper->retries[0]));
+    if (free_log(helper, task))
+        return 1;
+    retry_later(helper, task);
+    return 0;
 }
 
 int rj_helper_do_work(rj_helper_t *helper, int64_t now_ns)
@@ -107,31 +131,39 @@ int rj_helper_do_work(rj_helper_t *helper, int64_t now_ns)
     int work = 0;
     if (helper->retry_count < RJ_HELPER_RETRIES_MAX && rj_ring_spsc_pop(&helper->tasks, &task)) {
         run(helper, task);
-        return 1;
+        work = 1;
     }
-    if (helper->retry_count > 0 && free_log(helper, helper->retries[0])) {
-        helper->retries[0] = helper->retries[--helper->retry_count];
-        work++;
-    }
-    return work;
+    return work + retry_one(helper);
 }
 
-void rj_helper_close(rj_helper_t *helper)
+/* Unmaps the log, whether or not its file can be unlinked. */
+static void give_up_log(rj_helper_t *helper, rj_task_t *task)
+{
+    if (free_log(helper, task))
+        return;
+    rj_log_close(task->log);
+    free(task->log);
+    free(task);
+}
+
+void rj_helper_end_tasks(rj_helper_t *helper)
 {
     if (helper->tasks.slots == NULL)
         return;
     rj_task_t *task;
     while (rj_ring_spsc_pop(&helper->tasks, &task)) {
-        if (task->type == RJ_TASK_FREE_LOG && !free_log(helper, task)) {
-            rj_log_close(task->log);
-            free(task->log);
-            free(task);
-        }
+        if (task->type == RJ_TASK_FREE_LOG)
+            give_up_log(helper, task);
+        else
+            finish(task, rj_fail(&task->err, -ECANCELED, "the driver is closing"));
     }
-    for (int i = 0; i < helper->retry_count; i++) {
-        rj_log_close(helper->retries[i]->log);
-        free(helper->retries[i]->log);
-        free(helper->retries[i]);
-    }
+    for (int i = 0; i < helper->retry_count; i++)
+        give_up_log(helper, helper->retries[i]);
+    helper->retry_count = 0;
+}
+
+void rj_helper_close(rj_helper_t *helper)
+{
+    rj_helper_end_tasks(helper);
     rj_ring_spsc_close(&helper->tasks);
 }

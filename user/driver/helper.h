@@ -2,8 +2,7 @@
 /* helper.h - does for the conductor what may block: names, log buffer files, unmapping.
  *
  * The conductor hands it a task and polls the task's state in its own turns (driver.md 4); it never
- * waits. In SHARED and INVOKER modes, and in the simulation, the helper is one more agent of the
- * same thread.
+ * waits. An embedding program, and the simulation, may call it from the same thread.
  *
  * Units      ns, bytes.
  * Ownership  a task belongs to the conductor before it is given and once its state says finished,
@@ -59,7 +58,9 @@ typedef struct rj_helper_params {
     /* Interfaces of this machine, read anew for each channel; the simulation has its own list.
      * Returns how many it wrote, or a negative errno. */
     int (*read_interfaces)(rj_interface_t *interfaces, size_t count_max, rj_err_t *err);
-    int64_t (*mono_ns)(void); /* how long a look-up took is measured around it */
+    int64_t (*mono_ns)(void);  /* how long a look-up took is measured around it */
+    void (*wake)(void *state); /* told of every task that is given; NULL: it looks by itself */
+    void *wake_state;
 } rj_helper_params_t;
 
 typedef struct rj_helper {
@@ -73,7 +74,12 @@ typedef struct rj_helper {
 
 int rj_helper_open(rj_helper_t *helper, const rj_helper_params_t *params, rj_err_t *err);
 
-/* Finishes what was given (logs are freed) and closes. No thread runs it any more. */
+/* Ends what was given and not yet taken: names and logs to be made fail, logs are freed. No thread
+ * runs it any more; one that was cut short leaves its task PENDING, which is the conductor's again.
+ */
+void rj_helper_end_tasks(rj_helper_t *helper);
+
+/* The same, and closes. Safe on a helper that was never opened. */
 void rj_helper_close(rj_helper_t *helper);
 
 /* Conductor: gives a task; false when the queue is full and nothing was given. */

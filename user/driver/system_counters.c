@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver/system_counters.h"
 
+#include <ramjet/version.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +10,6 @@
 
 enum { SUFFIX_MAX = 160 };
 
-/* Ours stands behind the commit, where Aeron's tools print it without a second look. */
 static const char version_text[] = "1.53.0 commit=ramjet";
 
 /* What follows the fixed part of a label (commands.md 14.4). */
@@ -19,8 +20,11 @@ static void print_suffix(char suffix[static SUFFIX_MAX], int id,
     suffix[0] = '\0';
     switch (id) {
     case RJ_SYSTEM_ERRORS:
-    case RJ_SYSTEM_AERON_VERSION:
         snprintf(suffix, SUFFIX_MAX, "%s", version_text);
+        return;
+    case RJ_SYSTEM_AERON_VERSION:
+        /* Aeron's tools print what stands behind the commit without a second look. */
+        snprintf(suffix, SUFFIX_MAX, "%s ramjet %s", version_text, RJ_VERSION_TEXT);
         return;
     case RJ_SYSTEM_RESOLUTION_CHANGES:
         snprintf(suffix, SUFFIX_MAX, "%s", labels->resolver_name);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <pthread.h>
 
 #include <ramjet/command.h>
 
@@ -12,7 +13,12 @@ static int ask(const char *host, int family, rj_address_t *ret)
     const struct addrinfo hints = {
         .ai_family = family, .ai_socktype = SOCK_DGRAM, .ai_protocol = IPPROTO_UDP};
     struct addrinfo *answers = NULL;
+    /* A name server that is silent must not keep a driver from ending: here, and nowhere else, its
+     * thread may be cancelled. What getaddrinfo holds then is lost; the process is about to end. */
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &cancel_state);
     int result = getaddrinfo(host, NULL, &hints, &answers);
+    pthread_setcancelstate(cancel_state, NULL);
     if (result != 0)
         return result;
     result = EAI_NONAME;
