@@ -51,6 +51,8 @@ inside() {
     shift
     trap 'exit 130' INT TERM
     make_tree
+    # ip(8) remounts `/` as it enters a namespace: the tree's own has to be a mount.
+    mount --bind "$tree" "$tree"
     mount -t proc proc "$tree/proc"
     mount -t sysfs sysfs "$tree/sys"
     mount -t bpf bpf "$tree/sys/fs/bpf"
