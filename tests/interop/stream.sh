@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # One interop test: a publisher, a subscriber, one or two drivers, each ours or an official one.
 #
-#   tests/interop/stream.sh [pub=java|ours] [sub=java|ours] [from=DRIVER] [to=DRIVER] [lab=NAME]
-#       [channel=ipc|udp4|udp6] [count=N] [seed=N] [kind=shared|exclusive] [poll=subscription|image]
-#       [rate=N] [limit=SECONDS] [note=TEXT] [during=PROGRAM]
+#   tests/interop/stream.sh [pub=java|ours|none] [sub=java|ours] [from=DRIVER] [to=DRIVER]
+#       [lab=NAME] [channel=ipc|udp4|udp6] [count=N] [seed=N] [kind=shared|exclusive]
+#       [poll=subscription|image] [rate=N] [limit=SECONDS] [note=TEXT] [during=PROGRAM]
 #
 # DRIVER is ramjet, java or c. Without `to` both clients use one driver; with a lab the driver
 # `from` runs on its host h1 and `to` on h2. While the stream flows, PROGRAM may look at the
-# drivers: it finds FROM_DIR, TO_DIR and CHANNEL in its environment, which is also prepared for
-# `java CLASS`, and fails by its exit status.
+# drivers: it finds FROM_DIR, TO_DIR, CHANNEL and PORT in its environment, which is also prepared
+# for `java CLASS`, and fails by its exit status. With pub=none there is only PROGRAM.
 #
 # Prints `ok NAME` or `not ok NAME` and what went wrong. Everything it started ends with it, by
 # process id, and its shared memory is removed, however it ends. Logs stay for what failed, in
@@ -35,6 +35,7 @@ for argument in "$@"; do
     esac
 done
 name="$channel $pub on $from to $sub${to:+ on $to}${note:+, $note}"
+[ "$pub" != none ] || name="$note on $from"
 logs=$build/interop/$(echo "$name" | tr -s ' ,' '--')-$$
 
 fail() {
@@ -158,7 +159,7 @@ finish() {
 # Runs `during` against the drivers. That messages flow by then is for it to await.
 look() {
     [ -n "$during" ] || return 0
-    FROM_DIR=$shm/from TO_DIR=$shm/$to_name CHANNEL=$uri CLASSPATH=$jar:$classes \
+    FROM_DIR=$shm/from TO_DIR=$shm/$to_name CHANNEL=$uri PORT=$port CLASSPATH=$jar:$classes \
         JDK_JAVA_OPTIONS="-XX:+UseSerialGC --add-opens java.base/jdk.internal.misc=ALL-UNNAMED" \
         timeout "$limit" "$during" >"$logs/during.out" 2>"$logs/during.err" ||
         fail "$(basename "$during") says no"
@@ -178,6 +179,29 @@ stop_drivers() {
     done
 }
 
+# Runs the stream to its end.
+flow() {
+    start_client sub "$sub" "$to_name" h2 "poll=$poll"
+    subscriber=$pid
+    start_client pub "$pub" from h1 "kind=$kind" "rate=$rate"
+    publisher=$pid
+    look
+    # A client that fails leaves the other one waiting for nothing.
+    while kill -0 "$publisher" 2>/dev/null && kill -0 "$subscriber" 2>/dev/null; do
+        sleep 0.1
+    done
+    if kill -0 "$publisher" 2>/dev/null; then
+        finish sub "$subscriber"
+    fi
+    finish pub "$publisher"
+    finish sub "$subscriber"
+
+    # The subscriber compared every byte; both ends must have seen as many.
+    sent=$(sed 's/,"seconds".*//' "$logs/pub.out")
+    got=$(sed '1d;s/,"seconds".*//' "$logs/sub.out")
+    [ "$sent" = "$got" ] || fail "sent $sent, got $got"
+}
+
 trap clean_up EXIT
 trap 'exit 130' HUP INT TERM
 prepare
@@ -188,25 +212,11 @@ if [ -n "$to" ]; then
     to_name=to
     start_driver "$to" to h2
 fi
-start_client sub "$sub" "$to_name" h2 "poll=$poll"
-subscriber=$pid
-start_client pub "$pub" from h1 "kind=$kind" "rate=$rate"
-publisher=$pid
-look
-# A client that fails leaves the other one waiting for nothing.
-while kill -0 "$publisher" 2>/dev/null && kill -0 "$subscriber" 2>/dev/null; do
-    sleep 0.1
-done
-if kill -0 "$publisher" 2>/dev/null; then
-    finish sub "$subscriber"
+if [ "$pub" = none ]; then
+    look
+else
+    flow
 fi
-finish pub "$publisher"
-finish sub "$subscriber"
-
-# The subscriber compared every byte; both ends must have seen as many.
-sent=$(sed 's/,"seconds".*//' "$logs/pub.out")
-got=$(sed '1d;s/,"seconds".*//' "$logs/sub.out")
-[ "$sent" = "$got" ] || fail "sent $sent, got $got"
 stop_drivers
 echo "ok $name"
 [ -n "${RJ_KEEP:-}" ] || rm -rf "$logs"

@@ -8,7 +8,8 @@ import org.agrona.concurrent.SleepingIdleStrategy;
 
 /**
  * The official Java driver, configured by -Daeron.* like any other, on one thread that sleeps
- * 50 us when idle: its own choice would yield, which a small machine does not bear. SIGTERM ends it.
+ * 50 us when idle: its own choice would yield, which a small machine does not bear. SIGTERM ends
+ * it.
  */
 public final class Driver {
     private Driver() {

@@ -63,7 +63,8 @@ public final class StreamSubscriber {
         }
     }
 
-    private void run(final Subscription subscription, final boolean byImage, final long deadlineNs) {
+    private void run(
+        final Subscription subscription, final boolean byImage, final long deadlineNs) {
         while (subscription.imageCount() == 0) {
             await(deadlineNs, "a publisher");
         }
