@@ -7,7 +7,7 @@
 enum { STREAM = 1001, SESSION = 7, STREAMS = 4, SESSIONS = 8, LIMIT = 3, EOS = 0xe0, DATA = 0xc0 };
 
 static rj_dispatcher_t *dispatcher;
-static rj_image_t *found;
+static rj_network_image_t *found;
 
 static void open_dispatcher(void)
 {
@@ -33,9 +33,9 @@ static rj_dispatch_t on_setup(int32_t stream_id, int32_t session_id)
     return rj_dispatcher_on_setup(dispatcher, stream_id, session_id, &found);
 }
 
-static void init_image(rj_image_t *image, int32_t stream_id, int32_t session_id)
+static void init_image(rj_network_image_t *image, int32_t stream_id, int32_t session_id)
 {
-    *image = (rj_image_t){.config = {.stream_id = stream_id, .session_id = session_id}};
+    *image = (rj_network_image_t){.config = {.stream_id = stream_id, .session_id = session_id}};
 }
 
 Test(dispatcher, ignores_frames_of_streams_that_nobody_wants)
@@ -89,7 +89,7 @@ Test(dispatcher, creates_an_image_once_and_drops_what_comes_meanwhile)
 
 Test(dispatcher, leads_data_and_setups_to_the_image)
 {
-    rj_image_t image;
+    rj_network_image_t image;
     init_image(&image, STREAM, SESSION);
     rj_dispatcher_add_stream(dispatcher, STREAM);
     on_setup(STREAM, SESSION);
@@ -106,7 +106,7 @@ Test(dispatcher, leads_data_and_setups_to_the_image)
 
 Test(dispatcher, cools_down_after_an_image_that_had_not_ended)
 {
-    rj_image_t image;
+    rj_network_image_t image;
     init_image(&image, STREAM, SESSION);
     rj_dispatcher_add_stream(dispatcher, STREAM);
     rj_dispatcher_add_image(dispatcher, &image);
@@ -119,7 +119,7 @@ Test(dispatcher, cools_down_after_an_image_that_had_not_ended)
 
 Test(dispatcher, lets_the_session_of_an_ended_image_come_back_at_once)
 {
-    rj_image_t image;
+    rj_network_image_t image;
     init_image(&image, STREAM, SESSION);
     rj_dispatcher_add_stream(dispatcher, STREAM);
     rj_dispatcher_add_image(dispatcher, &image);
@@ -130,8 +130,8 @@ Test(dispatcher, lets_the_session_of_an_ended_image_come_back_at_once)
 
 Test(dispatcher, keeps_the_newer_image_when_the_older_goes)
 {
-    rj_image_t old;
-    rj_image_t new;
+    rj_network_image_t old;
+    rj_network_image_t new;
     init_image(&old, STREAM, SESSION);
     init_image(&new, STREAM, SESSION);
     rj_dispatcher_add_stream(dispatcher, STREAM);
@@ -143,7 +143,7 @@ Test(dispatcher, keeps_the_newer_image_when_the_older_goes)
 
 Test(dispatcher, does_not_install_an_image_that_nobody_wants_any_more)
 {
-    rj_image_t image;
+    rj_network_image_t image;
     init_image(&image, STREAM, SESSION);
     rj_dispatcher_add_stream(dispatcher, STREAM);
     on_setup(STREAM, SESSION);
@@ -180,7 +180,7 @@ Test(dispatcher, hears_sessions_that_it_refused_before_once_they_are_wanted)
 
 Test(dispatcher, forgets_states_of_sessions_that_are_not_wanted_by_name)
 {
-    rj_image_t images[2];
+    rj_network_image_t images[2];
     init_image(&images[0], STREAM, SESSION);
     init_image(&images[1], STREAM, SESSION + 1);
     rj_dispatcher_add_stream(dispatcher, STREAM);
@@ -199,7 +199,7 @@ Test(dispatcher, forgets_states_of_sessions_that_are_not_wanted_by_name)
 
 Test(dispatcher, keeps_an_image_of_a_session_that_the_whole_stream_wants)
 {
-    rj_image_t image;
+    rj_network_image_t image;
     init_image(&image, STREAM, SESSION);
     rj_dispatcher_add_stream(dispatcher, STREAM);
     rj_dispatcher_add_session(dispatcher, STREAM, SESSION);
@@ -213,7 +213,7 @@ Test(dispatcher, keeps_an_image_of_a_session_that_the_whole_stream_wants)
 
 Test(dispatcher, ends_the_cool_down_of_a_session_with_its_subscription)
 {
-    rj_image_t image;
+    rj_network_image_t image;
     init_image(&image, STREAM, SESSION);
     rj_dispatcher_add_session(dispatcher, STREAM, SESSION);
     rj_dispatcher_add_image(dispatcher, &image);
@@ -226,7 +226,7 @@ Test(dispatcher, ends_the_cool_down_of_a_session_with_its_subscription)
 
 Test(dispatcher, holds_a_stream_to_its_limit_of_sessions)
 {
-    rj_image_t images[LIMIT];
+    rj_network_image_t images[LIMIT];
     rj_dispatcher_add_stream(dispatcher, STREAM);
     rj_dispatcher_add_stream(dispatcher, STREAM + 1);
     for (int i = 0; i < LIMIT; i++) {
@@ -256,7 +256,7 @@ Test(dispatcher, says_when_its_tables_are_full_and_recovers)
     cr_assert_eq(on_data(STREAM, SESSIONS), RJ_DISPATCH_FULL);
     cr_assert_eq(on_setup(STREAM + 1, SESSIONS), RJ_DISPATCH_FULL);
     cr_assert_eq(rj_dispatcher_add_session(dispatcher, STREAM, SESSIONS), -ENOSPC);
-    rj_image_t image;
+    rj_network_image_t image;
     init_image(&image, STREAM, SESSIONS);
     cr_assert_not(rj_dispatcher_add_image(dispatcher, &image));
     for (int i = 0; i < SESSIONS; i++)
@@ -272,7 +272,7 @@ Test(dispatcher, says_when_its_tables_are_full_and_recovers)
 
 Test(dispatcher, tells_streams_with_the_same_session_apart)
 {
-    rj_image_t images[2];
+    rj_network_image_t images[2];
     for (int i = 0; i < 2; i++) {
         init_image(&images[i], STREAM + i, SESSION);
         rj_dispatcher_add_stream(dispatcher, STREAM + i);

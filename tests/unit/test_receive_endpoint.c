@@ -22,7 +22,7 @@ TestSuite(receive_endpoint, .init = open_endpoint, .fini = close_endpoint);
 
 static rj_dispatch_t on_data(int32_t session_id)
 {
-    rj_image_t *image;
+    rj_network_image_t *image;
     return rj_dispatcher_on_data(endpoint.dispatcher, 1, session_id, 0, &image);
 }
 
@@ -46,7 +46,7 @@ Test(receive_endpoint, gives_a_pending_setup_up_when_more_than_a_second_is_over)
 
 Test(receive_endpoint, leaves_a_session_alone_that_has_moved_on)
 {
-    rj_image_t *image;
+    rj_network_image_t *image;
     on_data(0);
     rj_receive_endpoint_add_pending(&endpoint, 1, 0, start_ns);
     cr_assert_eq(rj_dispatcher_on_setup(endpoint.dispatcher, 1, 0, &image),
@@ -74,11 +74,11 @@ static rj_address_t address_of(uint16_t port)
 Test(receive_endpoint, connects_an_image_once_to_each_destination)
 {
     static rj_received_image_t received;
-    static rj_receive_destination_t destinations[RJ_IMAGE_CONNECTIONS_MAX + 1];
+    static rj_receive_destination_t destinations[RJ_NETWORK_IMAGE_CONNECTIONS_MAX + 1];
     const rj_address_t first = address_of(1);
     const rj_address_t second = address_of(2);
     const rj_address_t control = address_of(3);
-    for (int32_t i = 0; i <= RJ_IMAGE_CONNECTIONS_MAX; i++)
+    for (int32_t i = 0; i <= RJ_NETWORK_IMAGE_CONNECTIONS_MAX; i++)
         destinations[i].id = i;
     destinations[1].has_control = true;
     rj_path_init(&destinations[1].control_path, &destinations[1].base, &control, false);
@@ -91,9 +91,9 @@ Test(receive_endpoint, connects_an_image_once_to_each_destination)
     cr_assert_eq(rj_received_image_connect(&received, &destinations[1], &second, start_ns), 1);
     cr_assert(rj_address_equal(&received.control_paths[1].address, &control));
     cr_assert_eq(received.image.connections[1].control, &received.control_paths[1]);
-    for (int32_t i = 2; i < RJ_IMAGE_CONNECTIONS_MAX; i++)
+    for (int32_t i = 2; i < RJ_NETWORK_IMAGE_CONNECTIONS_MAX; i++)
         cr_assert_eq(rj_received_image_connect(&received, &destinations[i], &first, start_ns), i);
-    cr_assert_eq(rj_received_image_connect(&received, &destinations[RJ_IMAGE_CONNECTIONS_MAX],
-                                           &first, start_ns),
+    cr_assert_eq(rj_received_image_connect(
+                     &received, &destinations[RJ_NETWORK_IMAGE_CONNECTIONS_MAX], &first, start_ns),
                  -1);
 }

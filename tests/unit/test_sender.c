@@ -149,7 +149,7 @@ Test(sender, serves_all_publications_with_one_call_and_each_first_in_its_turn)
 
 Test(sender, bounds_a_turn_and_goes_on_with_the_next_publication)
 {
-    enum { OTHERS = 15, EACH = RJ_PUBLICATION_DATAGRAMS_MAX };
+    enum { OTHERS = 15, EACH = RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX };
     static bench_publication_t others[OTHERS];
     open_others(others, OTHERS);
     for (int i = 0; i < OTHERS; i++)

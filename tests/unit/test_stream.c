@@ -8,8 +8,8 @@
 #include "base/prng.h"
 #include "shm/term_append.h"
 #include "shm/term_frame.h"
-#include "stream/image.h"
-#include "stream/publication.h"
+#include "stream/network_image.h"
+#include "stream/network_publication.h"
 #include "tests/fixtures/stream_log.h"
 
 enum {
@@ -60,9 +60,9 @@ typedef struct world {
     struct {
         int64_t pub_pos, pub_lmt, snd_pos, snd_lmt, snd_bpe, naks_in, hwm, rcv_pos, naks_out, sub;
     } words;
-    rj_publication_t publication;
-    rj_image_t image;
-    rj_image_work_t work;
+    rj_network_publication_t publication;
+    rj_network_image_t image;
+    rj_network_image_work_t work;
     rj_subscriber_position_t reader;
     int connection;
     int64_t published;
@@ -149,36 +149,37 @@ static void offer(void)
 
 static void sender_turn(void)
 {
-    rj_publication_t *publication = &world->publication;
-    rj_run_t runs[RJ_PUBLICATION_RUNS_MAX];
+    rj_network_publication_t *publication = &world->publication;
+    rj_run_t runs[RJ_NETWORK_PUBLICATION_RUNS_MAX];
     rj_wire_setup_t setup;
     rj_wire_data_t heartbeat;
     rj_wire_rttm_t rttm;
-    rj_publication_setup(publication, &setup, world->now_ns);
-    int count = rj_publication_collect(publication, runs, RJ_PUBLICATION_RUNS_MAX);
+    rj_network_publication_setup(publication, &setup, world->now_ns);
+    int count = rj_network_publication_collect(publication, runs, RJ_NETWORK_PUBLICATION_RUNS_MAX);
     int64_t sent =
-        rj_publication_commit(publication, runs, put_on_wire(runs, count), world->now_ns);
+        rj_network_publication_commit(publication, runs, put_on_wire(runs, count), world->now_ns);
     world->sent_bytes += sent;
-    if (sent == 0 && rj_publication_idle(publication, &heartbeat, world->now_ns))
+    if (sent == 0 && rj_network_publication_idle(publication, &heartbeat, world->now_ns))
         carry(&world->forth, &heartbeat, sizeof(heartbeat));
-    count =
-        rj_publication_collect_resends(publication, runs, RJ_PUBLICATION_RUNS_MAX, world->now_ns);
-    world->resent_bytes +=
-        rj_publication_commit_resends(publication, runs, put_on_wire(runs, count), world->now_ns);
-    if (rj_publication_rttm(publication, &rttm, world->now_ns))
+    count = rj_network_publication_collect_resends(publication, runs,
+                                                   RJ_NETWORK_PUBLICATION_RUNS_MAX, world->now_ns);
+    world->resent_bytes += rj_network_publication_commit_resends(
+        publication, runs, put_on_wire(runs, count), world->now_ns);
+    if (rj_network_publication_rttm(publication, &rttm, world->now_ns))
         carry(&world->forth, &rttm, sizeof(rttm));
 
     static datagram_t datagram;
     while (arrive(&world->back, &datagram)) {
         const rj_wire_frame_t *frame = (const rj_wire_frame_t *)datagram.bytes;
         if (frame->type == RJ_FRAME_TYPE_SM)
-            rj_publication_on_sm(publication, (const rj_wire_sm_t *)datagram.bytes, world->now_ns);
+            rj_network_publication_on_sm(publication, (const rj_wire_sm_t *)datagram.bytes,
+                                         world->now_ns);
         else if (frame->type == RJ_FRAME_TYPE_NAK)
-            rj_publication_on_nak(publication, (const rj_wire_nak_t *)datagram.bytes,
-                                  world->now_ns);
+            rj_network_publication_on_nak(publication, (const rj_wire_nak_t *)datagram.bytes,
+                                          world->now_ns);
         else
-            rj_publication_on_rttm(publication, (const rj_wire_rttm_t *)datagram.bytes,
-                                   world->now_ns);
+            rj_network_publication_on_rttm(publication, (const rj_wire_rttm_t *)datagram.bytes,
+                                           world->now_ns);
     }
 }
 
@@ -194,13 +195,13 @@ static void receiver_turn(void)
             carry(&world->back, &rttm, sizeof(rttm));
             continue;
         }
-        rj_image_insert_t result = rj_image_insert(&world->image, world->connection, datagram.bytes,
-                                                   datagram.length, world->now_ns);
-        cr_assert_neq(result, RJ_IMAGE_INVALID);
+        rj_network_image_insert_t result = rj_network_image_insert(
+            &world->image, world->connection, datagram.bytes, datagram.length, world->now_ns);
+        cr_assert_neq(result, RJ_NETWORK_IMAGE_INVALID);
     }
     int64_t rcv_pos = world->words.rcv_pos;
     int64_t hwm = world->words.hwm;
-    rj_image_track(&world->image, &world->work, world->now_ns);
+    rj_network_image_track(&world->image, &world->work, world->now_ns);
     cr_assert_geq(world->words.rcv_pos, rcv_pos);
     cr_assert_geq(world->words.hwm, hwm);
     cr_assert_leq(world->words.rcv_pos, world->words.hwm);
@@ -242,11 +243,11 @@ static void open_world(const scenario_t *scenario)
     rj_prng_init(&world->prng, scenario->seed);
     stream_log_open(&world->sender_log, RJ_LOG_TYPE_CONCURRENT_PUBLICATION, TERM, MTU, 0);
     stream_log_open(&world->receiver_log, RJ_LOG_TYPE_IMAGE, TERM, MTU, 0);
-    rj_publication_config_t publication = {
+    rj_network_publication_config_t publication = {
         .session_id = STREAM_LOG_SESSION,
         .stream_id = STREAM_LOG_STREAM,
         .term_window_bytes = TERM / 2,
-        .datagrams_max = RJ_PUBLICATION_DATAGRAMS_MAX,
+        .datagrams_max = RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX,
         .linger_ns = 5 * s,
         .connection_timeout_ns = 5 * s,
         .unblock_timeout_ns = 15 * s,
@@ -255,12 +256,12 @@ static void open_world(const scenario_t *scenario)
         .retransmit = {.slot_count = RJ_RETRANSMIT_SLOTS_UNICAST, .linger_ns = 10 * ms},
         .signal_eos = true,
     };
-    rj_publication_counters_t send = {&world->words.pub_pos, &world->words.pub_lmt,
-                                      &world->words.snd_pos, &world->words.snd_lmt,
-                                      &world->words.snd_bpe, &world->words.naks_in};
-    rj_publication_init(&world->publication, &publication, &send, &world->sender_log, NULL,
-                        world->now_ns);
-    rj_image_config_t image = {
+    rj_network_publication_counters_t send = {&world->words.pub_pos, &world->words.pub_lmt,
+                                              &world->words.snd_pos, &world->words.snd_lmt,
+                                              &world->words.snd_bpe, &world->words.naks_in};
+    rj_network_publication_init(&world->publication, &publication, &send, &world->sender_log, NULL,
+                                world->now_ns);
+    rj_network_image_config_t image = {
         .session_id = STREAM_LOG_SESSION,
         .stream_id = STREAM_LOG_STREAM,
         .window_bytes = scenario->window_bytes,
@@ -271,12 +272,12 @@ static void open_world(const scenario_t *scenario)
         .loss = {.delay_ns = 1000, .retry_ns = 100 * 1000},
         .congestion = {.ops = &rj_congestion_static, .mtu = MTU},
     };
-    rj_image_counters_t receive = {&world->words.hwm, &world->words.rcv_pos,
-                                   &world->words.naks_out};
-    rj_image_init(&world->image, &image, &receive, &world->receiver_log, world->now_ns);
+    rj_network_image_counters_t receive = {&world->words.hwm, &world->words.rcv_pos,
+                                           &world->words.naks_out};
+    rj_network_image_init(&world->image, &image, &receive, &world->receiver_log, world->now_ns);
     world->reader.counter = &world->words.sub;
-    rj_image_add_subscriber(&world->image, &world->reader);
-    world->connection = rj_image_add_connection(&world->image, 1, NULL, world->now_ns);
+    rj_network_image_add_subscriber(&world->image, &world->reader);
+    world->connection = rj_network_image_add_connection(&world->image, 1, NULL, world->now_ns);
 }
 
 static void close_world(void)
@@ -298,8 +299,8 @@ static void pass_time(void)
 {
     int64_t next_ns = world->now_ns + STEP_NS;
     if (!world->is_busy) {
-        int64_t due_ns = earlier(rj_publication_deadline_ns(&world->publication),
-                                 rj_image_deadline_ns(&world->image));
+        int64_t due_ns = earlier(rj_network_publication_deadline_ns(&world->publication),
+                                 rj_network_image_deadline_ns(&world->image));
         for (int i = 0; i < world->forth.count; i++)
             due_ns = earlier(due_ns, world->forth.under_way[i].arrival_ns);
         for (int i = 0; i < world->back.count; i++)
@@ -322,7 +323,7 @@ static int64_t run(int64_t limit_ns)
         world->is_busy = false;
         for (int i = 0; i < 8; i++)
             offer();
-        world->is_busy |= rj_publication_update_limit(&world->publication, INT64_MAX) != 0;
+        world->is_busy |= rj_network_publication_update_limit(&world->publication, INT64_MAX) != 0;
         sender_turn();
         receiver_turn();
         read_some();

@@ -23,8 +23,8 @@
 #include "proto/address.h"
 #include "ramjet/wire.h"
 
-struct rj_image;
-struct rj_publication;
+struct rj_network_image;
+struct rj_network_publication;
 struct rj_receive_destination;
 struct rj_receive_endpoint;
 struct rj_send_endpoint;
@@ -61,8 +61,8 @@ typedef struct rj_engine_command {
     int32_t has_session; /* 0: all sessions of the stream */
     struct rj_send_endpoint *send_endpoint;
     struct rj_receive_endpoint *receive_endpoint;
-    struct rj_publication *publication;
-    struct rj_image *image;
+    struct rj_network_publication *publication;
+    struct rj_network_image *image;
     struct rj_subscriber_position *position;
 } rj_engine_command_t;
 
@@ -105,8 +105,8 @@ typedef struct rj_engine_event {
     int64_t value;
     struct rj_send_endpoint *send_endpoint;
     struct rj_receive_endpoint *receive_endpoint;
-    struct rj_publication *publication;
-    struct rj_image *image;
+    struct rj_network_publication *publication;
+    struct rj_network_image *image;
     struct rj_subscriber_position *position;
     union {
         rj_engine_setup_t setup;

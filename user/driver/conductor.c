@@ -273,7 +273,7 @@ static void on_io_error(rj_conductor_t *conductor, const rj_engine_event_t *even
 
 static void on_publication_error(rj_conductor_t *conductor, const rj_engine_event_t *event)
 {
-    const rj_publication_t *publication = event->publication;
+    const rj_network_publication_t *publication = event->publication;
     const rj_engine_publication_error_t *error = &event->error;
     rj_reply_publication_error_t reply = {.registration_id = publication->config.registration_id,
                                           .session_id = publication->config.session_id,

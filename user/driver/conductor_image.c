@@ -74,12 +74,13 @@ static rj_loss_config_t loss_config(const rj_conductor_t *conductor,
 }
 
 static void configure(const rj_conductor_t *conductor, const rj_image_creation_t *creation,
-                      const rj_subscription_entry_t *subscription, rj_image_config_t *config)
+                      const rj_subscription_entry_t *subscription,
+                      rj_network_image_config_t *config)
 {
     const rj_wire_setup_t *setup = &creation->setup.frame;
     const rj_receive_endpoint_t *endpoint = &creation->receive->endpoint;
     int32_t shift = rj_log2(setup->term_length);
-    *config = (rj_image_config_t){
+    *config = (rj_network_image_config_t){
         .correlation_id = creation->correlation_id,
         .session_id = setup->session_id,
         .stream_id = setup->stream_id,
@@ -100,7 +101,7 @@ static void configure(const rj_conductor_t *conductor, const rj_image_creation_t
 static void announce(rj_conductor_t *conductor, const rj_image_entry_t *entry,
                      const rj_subscriber_link_t *link)
 {
-    const rj_image_config_t *config = &entry->received.image.config;
+    const rj_network_image_config_t *config = &entry->received.image.config;
     rj_reply_image_t image = {.correlation_id = config->correlation_id,
                               .session_id = config->session_id,
                               .stream_id = config->stream_id,
@@ -113,7 +114,7 @@ static void announce(rj_conductor_t *conductor, const rj_image_entry_t *entry,
 
 static bool wants(const rj_subscription_entry_t *subscription, const rj_image_entry_t *entry)
 {
-    const rj_image_config_t *config = &entry->received.image.config;
+    const rj_network_image_config_t *config = &entry->received.image.config;
     return subscription->receive != NULL && subscription->receive == entry->receive &&
            rj_conductor_subscription_wants(subscription, config->stream_id, config->session_id);
 }
@@ -121,7 +122,7 @@ static bool wants(const rj_subscription_entry_t *subscription, const rj_image_en
 /* Everybody who wants a new image is linked at its first position, before the engine has it. */
 static void link_first(rj_conductor_t *conductor, rj_image_entry_t *entry)
 {
-    const rj_image_config_t *config = &entry->received.image.config;
+    const rj_network_image_config_t *config = &entry->received.image.config;
     rj_subscription_entry_t *subscription;
     DL_FOREACH(conductor->subscriptions, subscription)
     {
@@ -132,7 +133,7 @@ static void link_first(rj_conductor_t *conductor, rj_image_entry_t *entry)
                                    config->session_id, config->join_position);
         if (link == NULL)
             continue;
-        (void)rj_image_add_subscriber(&entry->received.image, &link->position);
+        (void)rj_network_image_add_subscriber(&entry->received.image, &link->position);
         link->state = RJ_LINK_ACTIVE;
         DL_APPEND2(entry->links, link, prev, next_link);
         announce(conductor, entry, link);
@@ -155,7 +156,7 @@ static rj_image_entry_t *make_entry(rj_conductor_t *conductor, const rj_image_cr
 {
     rj_image_entry_t *entry = calloc(1, sizeof(*entry));
     char *log_file = strdup(creation->task->path);
-    rj_image_config_t config;
+    rj_network_image_config_t config;
     configure(conductor, creation, subscription, &config);
     if (entry != NULL)
         entry->received.image.config = config;
@@ -174,11 +175,12 @@ static rj_image_entry_t *make_entry(rj_conductor_t *conductor, const rj_image_cr
     entry->received.endpoint = &creation->receive->endpoint;
     entry->received.source = creation->setup.source;
     rj_address_print(&creation->setup.source, entry->source);
-    rj_image_counters_t counters = {
+    rj_network_image_counters_t counters = {
         .rcv_hwm = rj_counters_value(conductor->counters, entry->counter_ids[COUNTER_HWM]),
         .rcv_pos = rj_counters_value(conductor->counters, entry->counter_ids[COUNTER_POS]),
         .naks_sent = rj_counters_value(conductor->counters, entry->counter_ids[COUNTER_NAKS])};
-    rj_image_init(&entry->received.image, &config, &counters, entry->log, conductor->now_ns);
+    rj_network_image_init(&entry->received.image, &config, &counters, entry->log,
+                          conductor->now_ns);
     return entry;
 }
 
@@ -225,7 +227,7 @@ static void remove_link(rj_conductor_t *conductor, rj_image_entry_t *entry,
 {
     link->subscription = NULL;
     if (entry->is_released && entry->in_flight == 0) {
-        (void)rj_image_remove_subscriber(&entry->received.image, &link->position);
+        (void)rj_network_image_remove_subscriber(&entry->received.image, &link->position);
         drop_link(conductor, entry, link);
         return;
     }
@@ -240,7 +242,7 @@ void rj_conductor_link_images(rj_conductor_t *conductor, rj_subscription_entry_t
     {
         if (entry->state > RJ_IMAGE_DRAINING || !wants(subscription, entry))
             continue;
-        const rj_image_config_t *config = &entry->received.image.config;
+        const rj_network_image_config_t *config = &entry->received.image.config;
         rj_subscriber_link_t *link =
             rj_conductor_make_link(conductor, subscription, config->correlation_id,
                                    config->session_id, config->join_position);
@@ -296,7 +298,7 @@ void rj_conductor_on_subscriber_event(rj_conductor_t *conductor, const rj_engine
 void rj_conductor_on_loss(rj_conductor_t *conductor, const rj_engine_event_t *event)
 {
     rj_image_entry_t *entry = (rj_image_entry_t *)event->image;
-    const rj_image_config_t *config = &entry->received.image.config;
+    const rj_network_image_config_t *config = &entry->received.image.config;
     if (entry->loss_offset >= 0) {
         rj_loss_report_add(&conductor->loss_report, entry->loss_offset, event->value,
                            conductor->epoch_ms);
@@ -318,7 +320,7 @@ static void enter(rj_conductor_t *conductor, rj_image_entry_t *entry, rj_image_s
 
 static bool is_over(const rj_conductor_t *conductor, const rj_image_entry_t *entry)
 {
-    const rj_image_t *image = &entry->received.image;
+    const rj_network_image_t *image = &entry->received.image;
     /* Acquire loads: pair with the engine's releases of the shared words. */
     return rj_load_acquire_i32(&image->working_count) == 0 ||
            conductor->now_ns > rj_load_acquire_i64(&image->last_packet_ns) +
@@ -329,7 +331,7 @@ static bool is_over(const rj_conductor_t *conductor, const rj_image_entry_t *ent
 
 static void time_active(rj_conductor_t *conductor, rj_image_entry_t *entry)
 {
-    rj_image_t *image = &entry->received.image;
+    rj_network_image_t *image = &entry->received.image;
     if (rj_load_acquire_i32(&image->is_revoked) != 0) {
         entry->state = RJ_IMAGE_DRAINING;
     } else if (is_over(conductor, entry)) {
@@ -355,7 +357,7 @@ static bool may_rejoin(const rj_image_entry_t *entry)
 
 static void enter_linger(rj_conductor_t *conductor, rj_image_entry_t *entry)
 {
-    const rj_image_config_t *config = &entry->received.image.config;
+    const rj_network_image_config_t *config = &entry->received.image.config;
     enter(conductor, entry, RJ_IMAGE_LINGER);
     rj_engine_command_t command = {.type = RJ_ENGINE_REMOVE_IMAGE,
                                    .receive_endpoint = &entry->receive->endpoint,
@@ -381,7 +383,7 @@ static void enter_linger(rj_conductor_t *conductor, rj_image_entry_t *entry)
 
 static void time_draining(rj_conductor_t *conductor, rj_image_entry_t *entry)
 {
-    rj_image_t *image = &entry->received.image;
+    rj_network_image_t *image = &entry->received.image;
     if (rj_load_acquire_i32(&image->is_revoked) != 0) {
         rj_store_release_i32(&image->sends_eos_sm, 1);
         rj_store_release_i32(&image->sm_is_requested, 1);

@@ -10,7 +10,7 @@
 
 #include "base/bits.h"
 
-enum { DATAGRAMS_PER_SEND_DEFAULT = RJ_PUBLICATION_DATAGRAMS_MAX };
+enum { DATAGRAMS_PER_SEND_DEFAULT = RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX };
 
 static const struct {
     int32_t type_id;
@@ -31,10 +31,10 @@ bool rj_conductor_network_session_is_used(const rj_conductor_t *conductor,
     const rj_network_entry_t *network;
     DL_FOREACH(conductor->network_publications, network)
     {
-        const rj_publication_config_t *config = &network->publication.config;
+        const rj_network_publication_config_t *config = &network->publication.config;
         if (config->stream_id == stream_id && config->session_id == session_id &&
             (send == NULL ||
-             (network->send == send && network->publication.state != RJ_PUBLICATION_DONE)))
+             (network->send == send && network->publication.state != RJ_NETWORK_PUBLICATION_DONE)))
             return true;
     }
     return false;
@@ -71,9 +71,10 @@ static rj_network_entry_t *find_shared(rj_conductor_t *conductor, const rj_send_
     rj_network_entry_t *network;
     DL_FOREACH(conductor->network_publications, network)
     {
-        const rj_publication_t *publication = &network->publication;
+        const rj_network_publication_t *publication = &network->publication;
         if (network->send == send && publication->config.stream_id == command->stream_id &&
-            publication->state == RJ_PUBLICATION_ACTIVE && !publication->config.is_exclusive &&
+            publication->state == RJ_NETWORK_PUBLICATION_ACTIVE &&
+            !publication->config.is_exclusive &&
             network->response_correlation_id == command->publication_params.response_correlation_id)
             return network;
     }
@@ -122,14 +123,14 @@ static int allocate_counters(rj_conductor_t *conductor, rj_network_entry_t *netw
 }
 
 static void configure(rj_conductor_t *conductor, const rj_network_entry_t *network,
-                      rj_publication_config_t *config)
+                      rj_network_publication_config_t *config)
 {
     const rj_client_command_t *command = &conductor->command;
     const rj_publication_params_t *params = &command->publication_params;
     const rj_driver_config_t *driver = conductor->config;
     const rj_channel_t *channel = &network->send->endpoint.channel;
     bool is_group = rj_channel_is_group(channel);
-    *config = (rj_publication_config_t){
+    *config = (rj_network_publication_config_t){
         .registration_id = command->correlation_id,
         .session_id = command->session_id,
         .stream_id = command->stream_id,
@@ -187,17 +188,17 @@ static rj_network_entry_t *make_entry(rj_conductor_t *conductor, rj_send_entry_t
 static void add_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
 {
     rj_send_entry_t *send = network->send;
-    rj_publication_config_t config;
+    rj_network_publication_config_t config;
     configure(conductor, network, &config);
-    rj_publication_counters_t counters = {.pub_pos = counter(conductor, network, RJ_STREAM_PUB_POS),
-                                          .pub_lmt = counter(conductor, network, RJ_STREAM_PUB_LMT),
-                                          .snd_pos = counter(conductor, network, RJ_STREAM_SND_POS),
-                                          .snd_lmt = counter(conductor, network, RJ_STREAM_SND_LMT),
-                                          .snd_bpe = counter(conductor, network, RJ_STREAM_SND_BPE),
-                                          .naks_received =
-                                              counter(conductor, network, RJ_STREAM_SND_NAKS)};
-    rj_publication_init(&network->publication, &config, &counters, network->log,
-                        &send->endpoint.data_path, conductor->now_ns);
+    rj_network_publication_counters_t counters = {
+        .pub_pos = counter(conductor, network, RJ_STREAM_PUB_POS),
+        .pub_lmt = counter(conductor, network, RJ_STREAM_PUB_LMT),
+        .snd_pos = counter(conductor, network, RJ_STREAM_SND_POS),
+        .snd_lmt = counter(conductor, network, RJ_STREAM_SND_LMT),
+        .snd_bpe = counter(conductor, network, RJ_STREAM_SND_BPE),
+        .naks_received = counter(conductor, network, RJ_STREAM_SND_NAKS)};
+    rj_network_publication_init(&network->publication, &config, &counters, network->log,
+                                &send->endpoint.data_path, conductor->now_ns);
     DL_APPEND(conductor->network_publications, network);
     conductor->network_publication_count++;
     send->refcount++;
@@ -331,19 +332,19 @@ static void delete_publication(rj_conductor_t *conductor, rj_network_entry_t *ne
 
 static void time_publication(rj_conductor_t *conductor, rj_network_entry_t *network)
 {
-    rj_publication_state_t before = network->publication.state;
-    if (before == RJ_PUBLICATION_DONE) {
+    rj_network_publication_state_t before = network->publication.state;
+    if (before == RJ_NETWORK_PUBLICATION_DONE) {
         if (network->is_released)
             delete_publication(conductor, network);
         return;
     }
     int64_t unblocked_count = 0;
-    rj_publication_state_t after = rj_publication_on_time(
+    rj_network_publication_state_t after = rj_network_publication_on_time(
         &network->publication, network->refcount, INT64_MAX, &unblocked_count, conductor->now_ns);
     rj_system_counter_add(conductor->system, RJ_SYSTEM_UNBLOCKED_PUBLICATIONS, unblocked_count);
-    if (before == RJ_PUBLICATION_ACTIVE && after == RJ_PUBLICATION_LINGER)
+    if (before == RJ_NETWORK_PUBLICATION_ACTIVE && after == RJ_NETWORK_PUBLICATION_LINGER)
         rj_system_counter_add(conductor->system, RJ_SYSTEM_PUBLICATIONS_REVOKED, 1);
-    if (after == RJ_PUBLICATION_DONE) {
+    if (after == RJ_NETWORK_PUBLICATION_DONE) {
         rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_PUBLICATION,
                                       .send_endpoint = &network->send->endpoint,
                                       .publication = &network->publication};
@@ -366,7 +367,7 @@ int rj_conductor_update_network_limits(rj_conductor_t *conductor)
     rj_network_entry_t *network;
     DL_FOREACH(conductor->network_publications, network)
     {
-        work += rj_publication_update_limit(&network->publication, INT64_MAX);
+        work += rj_network_publication_update_limit(&network->publication, INT64_MAX);
     }
     return work;
 }

@@ -226,7 +226,7 @@ void rj_conductor_unlink_publication(rj_conductor_t *conductor, rj_publication_l
         if (--link->ipc->refcount == 0)
             rj_ipc_publication_on_unreferenced(&link->ipc->publication, conductor->now_ns);
     } else if (--link->network->refcount == 0) {
-        rj_publication_on_unreferenced(&link->network->publication, conductor->now_ns);
+        rj_network_publication_on_unreferenced(&link->network->publication, conductor->now_ns);
     }
     DL_DELETE(link->client->publications, link);
     free(link);

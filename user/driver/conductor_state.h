@@ -119,7 +119,7 @@ typedef enum rj_stream_counter {
 } rj_stream_counter_t;
 
 struct rj_network_entry {
-    rj_publication_t publication; /* first: the engine knows it by this address */
+    rj_network_publication_t publication; /* first: the engine knows it by this address */
     struct rj_network_entry *prev, *next;
     rj_send_entry_t *send;
     rj_log_t *log;

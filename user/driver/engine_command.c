@@ -134,14 +134,14 @@ static rj_received_image_t *received_of(const rj_engine_command_t *command)
 
 static void add_subscriber(rj_engine_t *engine, const rj_engine_command_t *command)
 {
-    const bool is_linked = rj_image_add_subscriber(command->image, command->position);
+    const bool is_linked = rj_network_image_add_subscriber(command->image, command->position);
     rj_receiver_touch_image(engine, received_of(command));
     owe(engine, is_linked ? RJ_ENGINE_SUBSCRIBER_ADDED : RJ_ENGINE_SUBSCRIBER_REFUSED, command);
 }
 
 static void remove_subscriber(rj_engine_t *engine, const rj_engine_command_t *command)
 {
-    rj_image_remove_subscriber(command->image, command->position);
+    rj_network_image_remove_subscriber(command->image, command->position);
     rj_receiver_touch_image(engine, received_of(command));
     owe(engine, RJ_ENGINE_SUBSCRIBER_REMOVED, command);
 }

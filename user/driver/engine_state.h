@@ -27,7 +27,7 @@ enum {
 #define RJ_ENGINE_DUE_NOW INT64_MIN
 
 typedef struct rj_publication_slot {
-    rj_publication_t *publication;
+    rj_network_publication_t *publication;
     rj_send_endpoint_t *endpoint;
     int64_t due_ns;
     const rj_shared_i32_t
@@ -58,8 +58,8 @@ typedef struct rj_owed_event {
     rj_engine_event_type_t type;
     rj_send_endpoint_t *send_endpoint;
     rj_receive_endpoint_t *receive_endpoint;
-    rj_publication_t *publication;
-    rj_image_t *image;
+    rj_network_publication_t *publication;
+    rj_network_image_t *image;
     rj_subscriber_position_t *position;
     uint64_t until;
 } rj_owed_event_t;
@@ -145,8 +145,8 @@ int rj_sender_do_work(rj_engine_t *engine, int64_t now_ns);
 void rj_sender_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int type, int64_t now_ns);
 
 void rj_sender_add(rj_engine_t *engine, rj_send_endpoint_t *endpoint,
-                   rj_publication_t *publication);
-void rj_sender_remove(rj_engine_t *engine, rj_publication_t *publication);
+                   rj_network_publication_t *publication);
+void rj_sender_remove(rj_engine_t *engine, rj_network_publication_t *publication);
 int64_t rj_sender_deadline_ns(const rj_engine_t *engine);
 
 /* --- receiver.c --- */

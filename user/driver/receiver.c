@@ -10,7 +10,7 @@ static rj_image_slot_t *slot_of(rj_engine_t *engine, const rj_received_image_t *
     return received->slot >= 0 ? &engine->images[received->slot] : NULL;
 }
 
-static rj_received_image_t *received_of(rj_image_t *image)
+static rj_received_image_t *received_of(rj_network_image_t *image)
 {
     return (rj_received_image_t *)image;
 }
@@ -112,13 +112,13 @@ static void tell_session_limit(rj_engine_t *engine, rj_receive_endpoint_t *endpo
     rj_engine_publish_event(engine);
 }
 
-static void track_setup(rj_engine_t *engine, const rj_packet_t *packet, rj_image_t *image,
+static void track_setup(rj_engine_t *engine, const rj_packet_t *packet, rj_network_image_t *image,
                         int64_t now_ns)
 {
     rj_received_image_t *received = received_of(image);
     const int connection =
         rj_received_image_connect(received, destination_of(packet), &packet->source, now_ns);
-    rj_image_on_setup(image, connection, now_ns);
+    rj_network_image_on_setup(image, connection, now_ns);
     rj_receiver_touch_image(engine, received);
 }
 
@@ -132,7 +132,7 @@ static void on_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now
     rj_receive_destination_t *destination = destination_of(packet);
     rj_receive_endpoint_t *endpoint = destination->endpoint;
     destination->last_activity_ns = now_ns;
-    rj_image_t *image;
+    rj_network_image_t *image;
     switch (
         rj_dispatcher_on_setup(endpoint->dispatcher, setup->stream_id, setup->session_id, &image)) {
     case RJ_DISPATCH_IMAGE:
@@ -155,37 +155,37 @@ static void on_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now
 
 /* --- data --- */
 
-static void count_insert(rj_engine_t *engine, rj_image_insert_t result)
+static void count_insert(rj_engine_t *engine, rj_network_image_insert_t result)
 {
     switch (result) {
-    case RJ_IMAGE_HEARTBEAT:
+    case RJ_NETWORK_IMAGE_HEARTBEAT:
         rj_engine_count(engine, RJ_SYSTEM_HEARTBEATS_RECEIVED, 1);
         break;
-    case RJ_IMAGE_OVERRUN:
+    case RJ_NETWORK_IMAGE_OVERRUN:
         rj_engine_count(engine, RJ_SYSTEM_FLOW_CONTROL_OVER_RUNS, 1);
         break;
-    case RJ_IMAGE_UNDERRUN:
+    case RJ_NETWORK_IMAGE_UNDERRUN:
         rj_engine_count(engine, RJ_SYSTEM_FLOW_CONTROL_UNDER_RUNS, 1);
         break;
-    case RJ_IMAGE_INVALID:
+    case RJ_NETWORK_IMAGE_INVALID:
         rj_engine_count(engine, RJ_SYSTEM_INVALID_PACKETS, 1);
         break;
-    case RJ_IMAGE_INSERTED:
-    case RJ_IMAGE_DUPLICATE:
-    case RJ_IMAGE_IGNORED:
+    case RJ_NETWORK_IMAGE_INSERTED:
+    case RJ_NETWORK_IMAGE_DUPLICATE:
+    case RJ_NETWORK_IMAGE_IGNORED:
         break;
     }
 }
 
-static void insert(rj_engine_t *engine, const rj_packet_t *packet, rj_image_t *image,
+static void insert(rj_engine_t *engine, const rj_packet_t *packet, rj_network_image_t *image,
                    int64_t now_ns)
 {
     rj_received_image_t *received = received_of(image);
     const int connection =
         rj_received_image_connect(received, destination_of(packet), &packet->source, now_ns);
     const int32_t was_revoked = image->is_revoked;
-    count_insert(engine,
-                 rj_image_insert(image, connection, packet->data, packet->length_bytes, now_ns));
+    count_insert(engine, rj_network_image_insert(image, connection, packet->data,
+                                                 packet->length_bytes, now_ns));
     rj_engine_count(engine, RJ_SYSTEM_PUBLICATION_IMAGES_REVOKED, image->is_revoked - was_revoked);
     rj_receiver_touch_image(engine, received);
 }
@@ -195,7 +195,7 @@ static void on_data(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_
     const rj_wire_data_t *data = (const rj_wire_data_t *)packet->data;
     rj_receive_destination_t *destination = destination_of(packet);
     destination->last_activity_ns = now_ns;
-    rj_image_t *image;
+    rj_network_image_t *image;
     switch (rj_dispatcher_on_data(destination->endpoint->dispatcher, data->stream_id,
                                   data->session_id, data->flags, &image)) {
     case RJ_DISPATCH_IMAGE:
@@ -222,12 +222,12 @@ static void on_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_
     destination->last_activity_ns = now_ns;
     if (!rj_frame_rttm_is_for(rttm, endpoint->receiver_id))
         return;
-    rj_image_t *image =
+    rj_network_image_t *image =
         rj_dispatcher_find_image(endpoint->dispatcher, rttm->stream_id, rttm->session_id);
     if (image == NULL)
         return;
     if ((rttm->flags & RJ_RTTM_FLAG_REPLY) == 0) {
-        rj_image_on_rttm(image, rttm, rj_engine_fresh_ns(engine, now_ns));
+        rj_network_image_on_rttm(image, rttm, rj_engine_fresh_ns(engine, now_ns));
         rj_receiver_touch_image(engine, received_of(image));
         return;
     }
@@ -262,8 +262,8 @@ void rj_receiver_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int ty
 
 /* Puts an image's frames on one connection; counted as sent then, for what a socket refuses is told
  * as its error. Returns how many. */
-static int answer_on(rj_engine_t *engine, const rj_path_t *path, const rj_image_work_t *work,
-                     int32_t *nak_count, int64_t now_ns)
+static int answer_on(rj_engine_t *engine, const rj_path_t *path,
+                     const rj_network_image_work_t *work, int32_t *nak_count, int64_t now_ns)
 {
     int frames = 0;
     if (work->sm_is_due && add_frame(engine, path, &work->sm, work->sm_length_bytes, now_ns)) {
@@ -282,19 +282,19 @@ static int answer_on(rj_engine_t *engine, const rj_path_t *path, const rj_image_
     return frames;
 }
 
-static int answer(rj_engine_t *engine, rj_received_image_t *received, const rj_image_work_t *work,
-                  int64_t now_ns)
+static int answer(rj_engine_t *engine, rj_received_image_t *received,
+                  const rj_network_image_work_t *work, int64_t now_ns)
 {
-    rj_image_t *image = &received->image;
+    rj_network_image_t *image = &received->image;
     int frames = 0;
     int32_t nak_count = 0;
     for (int32_t i = 0; i < image->connection_count; i++) {
-        const rj_image_connection_t *connection = &image->connections[i];
-        if (rj_image_connection_is_alive(connection, now_ns))
+        const rj_network_image_connection_t *connection = &image->connections[i];
+        if (rj_network_image_connection_is_alive(connection, now_ns))
             frames += answer_on(engine, connection->control, work, &nak_count, now_ns);
     }
     if (nak_count > 0)
-        rj_image_on_naks_sent(image, nak_count);
+        rj_network_image_on_naks_sent(image, nak_count);
     return frames;
 }
 
@@ -311,7 +311,7 @@ static void report_loss(rj_engine_t *engine, rj_image_slot_t *slot)
 
 /* Nothing can happen to an image whose readers have all that came, before its deadline or the next
  * packet. */
-static bool is_settled(const rj_image_t *image)
+static bool is_settled(const rj_network_image_t *image)
 {
     return image->subscribers == NULL || image->is_drained || image->is_revoked;
 }
@@ -319,16 +319,16 @@ static bool is_settled(const rj_image_t *image)
 static int track(rj_engine_t *engine, rj_image_slot_t *slot, int64_t now_ns)
 {
     rj_received_image_t *received = slot->received;
-    rj_image_t *image = &received->image;
-    rj_image_work_t work;
+    rj_network_image_t *image = &received->image;
+    rj_network_image_work_t work;
     int frames = 0;
-    if (rj_image_track(image, &work, now_ns) > 0 && received->endpoint != NULL)
+    if (rj_network_image_track(image, &work, now_ns) > 0 && received->endpoint != NULL)
         frames = answer(engine, received, &work, now_ns);
     rj_engine_count(engine, RJ_SYSTEM_LOSS_GAP_FILLS, work.gaps_filled);
     slot->lost_bytes += work.lost_bytes;
     if (slot->lost_bytes > 0)
         report_loss(engine, slot);
-    slot->due_ns = is_settled(image) ? rj_image_deadline_ns(image) : RJ_ENGINE_DUE_NOW;
+    slot->due_ns = is_settled(image) ? rj_network_image_deadline_ns(image) : RJ_ENGINE_DUE_NOW;
     return frames + work.gaps_filled;
 }
 
@@ -366,7 +366,8 @@ int64_t rj_receiver_deadline_ns(const rj_engine_t *engine)
 {
     int64_t due_ns = engine->pending_due_ns;
     for (int32_t i = 0; i < engine->image_count; i++)
-        due_ns = rj_min_i64(due_ns, rj_image_deadline_ns(&engine->images[i].received->image));
+        due_ns =
+            rj_min_i64(due_ns, rj_network_image_deadline_ns(&engine->images[i].received->image));
     return due_ns;
 }
 

@@ -9,13 +9,13 @@
 
 enum {
     /* Setup, data, resends, a measurement: what one publication may put into the batch. */
-    PART_RUNS_MAX = 2 * RJ_PUBLICATION_RUNS_MAX + 2,
+    PART_RUNS_MAX = 2 * RJ_NETWORK_PUBLICATION_RUNS_MAX + 2,
     TERM_LENGTH_UNKNOWN = 1 << 30, /* of a publication that is not here (wire.md 4.3) */
 };
 
 /* --- slots --- */
 
-static const rj_shared_i32_t *next_frame_of(const rj_publication_t *publication)
+static const rj_shared_i32_t *next_frame_of(const rj_network_publication_t *publication)
 {
     const rj_log_t *log = publication->log;
     const uint8_t *term = rj_log_term(log, publication->snd_pos);
@@ -29,9 +29,9 @@ static bool is_due(const rj_publication_slot_t *slot, int64_t now_ns)
     return now_ns >= slot->due_ns || rj_load_acquire_i32(slot->next_frame) > 0;
 }
 
-static void take_stats(rj_engine_t *engine, rj_publication_t *publication)
+static void take_stats(rj_engine_t *engine, rj_network_publication_t *publication)
 {
-    const rj_publication_stats_t *stats = &publication->stats;
+    const rj_network_publication_stats_t *stats = &publication->stats;
     rj_engine_count(engine, RJ_SYSTEM_HEARTBEATS_SENT, stats->heartbeats_sent);
     rj_engine_count(engine, RJ_SYSTEM_NAKS_RECEIVED, stats->naks_received);
     rj_engine_count(engine, RJ_SYSTEM_SMS_RECEIVED, stats->sms_received);
@@ -45,7 +45,7 @@ static void take_stats(rj_engine_t *engine, rj_publication_t *publication)
     engine->stats.retransmit_throttles += stats->retransmit_throttles;
     engine->stats.receiver_overflows += stats->receiver_overflows;
     engine->stats.log_corruptions += stats->log_corruptions;
-    publication->stats = (rj_publication_stats_t){0};
+    publication->stats = (rj_network_publication_stats_t){0};
 }
 
 /* `due_ns` is the publication's own deadline, or DUE_NOW to have it looked at once more. */
@@ -65,27 +65,29 @@ static void add_frame(rj_engine_t *engine, const rj_path_t *path, const void *fr
         engine->stats.frames_dropped++;
 }
 
-static void collect_setup(rj_engine_t *engine, rj_publication_t *publication, int64_t now_ns)
+static void collect_setup(rj_engine_t *engine, rj_network_publication_t *publication,
+                          int64_t now_ns)
 {
     rj_wire_setup_t frame;
-    if (rj_publication_setup(publication, &frame, now_ns))
+    if (rj_network_publication_setup(publication, &frame, now_ns))
         add_frame(engine, publication->path, &frame, RJ_SETUP_BYTES);
 }
 
-static void collect_heartbeat(rj_engine_t *engine, rj_publication_t *publication, int64_t now_ns)
+static void collect_heartbeat(rj_engine_t *engine, rj_network_publication_t *publication,
+                              int64_t now_ns)
 {
     rj_wire_data_t frame;
-    if (rj_publication_idle(publication, &frame, now_ns))
+    if (rj_network_publication_idle(publication, &frame, now_ns))
         add_frame(engine, publication->path, &frame, RJ_DATA_HEADER_BYTES);
 }
 
 /* The clock is read only when a measurement is due. */
-static void collect_rttm(rj_engine_t *engine, rj_publication_t *publication, int64_t now_ns)
+static void collect_rttm(rj_engine_t *engine, rj_network_publication_t *publication, int64_t now_ns)
 {
     rj_wire_rttm_t frame;
     if (publication->rttm_is_wanted &&
-        now_ns > publication->last_rttm_ns + RJ_PUBLICATION_RTTM_NS &&
-        rj_publication_rttm(publication, &frame, rj_engine_fresh_ns(engine, now_ns)))
+        now_ns > publication->last_rttm_ns + RJ_NETWORK_PUBLICATION_RTTM_NS &&
+        rj_network_publication_rttm(publication, &frame, rj_engine_fresh_ns(engine, now_ns)))
         add_frame(engine, publication->path, &frame, RJ_RTTM_BYTES);
 }
 
@@ -98,20 +100,22 @@ static int32_t datagram_count(const rj_run_t *runs, int count)
 }
 
 /* Appends the runs that `publication` has now; returns how many. */
-static int collect_data(rj_engine_t *engine, rj_publication_t *publication)
+static int collect_data(rj_engine_t *engine, rj_network_publication_t *publication)
 {
     rj_run_t *runs = rj_send_batch_tail(&engine->batch);
-    const int count = rj_publication_collect(publication, runs, RJ_PUBLICATION_RUNS_MAX);
+    const int count =
+        rj_network_publication_collect(publication, runs, RJ_NETWORK_PUBLICATION_RUNS_MAX);
     engine->datagrams_left -= datagram_count(runs, count);
     rj_send_batch_append(&engine->batch, count);
     return count;
 }
 
-static int collect_resends(rj_engine_t *engine, rj_publication_t *publication, int64_t now_ns)
+static int collect_resends(rj_engine_t *engine, rj_network_publication_t *publication,
+                           int64_t now_ns)
 {
     rj_run_t *runs = rj_send_batch_tail(&engine->batch);
-    const int count =
-        rj_publication_collect_resends(publication, runs, RJ_PUBLICATION_RUNS_MAX, now_ns);
+    const int count = rj_network_publication_collect_resends(
+        publication, runs, RJ_NETWORK_PUBLICATION_RUNS_MAX, now_ns);
     engine->datagrams_left -= datagram_count(runs, count);
     rj_send_batch_append(&engine->batch, count);
     return count;
@@ -121,7 +125,7 @@ static int collect_resends(rj_engine_t *engine, rj_publication_t *publication, i
 static void collect(rj_engine_t *engine, int32_t index, int64_t now_ns)
 {
     rj_publication_slot_t *slot = &engine->publications[index];
-    rj_publication_t *publication = slot->publication;
+    rj_network_publication_t *publication = slot->publication;
     rj_sender_part_t part = {.slot = index, .first = engine->batch.count};
     collect_setup(engine, publication, now_ns);
     part.counted_first = engine->batch.count;
@@ -136,7 +140,7 @@ static void collect(rj_engine_t *engine, int32_t index, int64_t now_ns)
     if (part.end > part.first)
         engine->parts[engine->part_count++] = part;
     else
-        settle(engine, slot, rj_publication_deadline_ns(publication));
+        settle(engine, slot, rj_network_publication_deadline_ns(publication));
 }
 
 /* --- commit --- */
@@ -179,18 +183,18 @@ static bool commit(rj_engine_t *engine, const rj_sender_part_t *part, int64_t no
 {
     const rj_run_t *runs = engine->batch.runs;
     rj_publication_slot_t *slot = &engine->publications[part->slot];
-    rj_publication_t *publication = slot->publication;
+    rj_network_publication_t *publication = slot->publication;
     int64_t sent_bytes = 0;
     if (part->data_count > 0)
-        sent_bytes = rj_publication_commit(publication, runs + part->counted_first,
-                                           part->data_count, now_ns);
+        sent_bytes = rj_network_publication_commit(publication, runs + part->counted_first,
+                                                   part->data_count, now_ns);
     if (part->resend_count > 0)
-        rj_publication_commit_resends(publication, runs + part->resend_first, part->resend_count,
-                                      now_ns);
+        rj_network_publication_commit_resends(publication, runs + part->resend_first,
+                                              part->resend_count, now_ns);
     const bool has_failed = note_errors(engine, part, now_ns);
     /* After data there may be more, or the window's end to be noted: look again. */
     settle(engine, slot,
-           sent_bytes > 0 ? RJ_ENGINE_DUE_NOW : rj_publication_deadline_ns(publication));
+           sent_bytes > 0 ? RJ_ENGINE_DUE_NOW : rj_network_publication_deadline_ns(publication));
     return part->data_count > 0 && sent_bytes == 0 && !has_failed;
 }
 
@@ -208,7 +212,7 @@ static void collect_idle(rj_engine_t *engine, int32_t index, int64_t now_ns)
     if (part.end > part.first)
         engine->parts[engine->part_count++] = part;
     else
-        settle(engine, slot, rj_publication_deadline_ns(slot->publication));
+        settle(engine, slot, rj_network_publication_deadline_ns(slot->publication));
 }
 
 /* Sends the batch and commits each part of it. What is left in the batch then are heartbeats. */
@@ -260,14 +264,15 @@ int64_t rj_sender_deadline_ns(const rj_engine_t *engine)
 {
     int64_t due_ns = INT64_MAX;
     for (int32_t i = 0; i < engine->publication_count; i++)
-        due_ns =
-            rj_min_i64(due_ns, rj_publication_deadline_ns(engine->publications[i].publication));
+        due_ns = rj_min_i64(
+            due_ns, rj_network_publication_deadline_ns(engine->publications[i].publication));
     return due_ns;
 }
 
 /* --- publications come and go --- */
 
-void rj_sender_add(rj_engine_t *engine, rj_send_endpoint_t *endpoint, rj_publication_t *publication)
+void rj_sender_add(rj_engine_t *engine, rj_send_endpoint_t *endpoint,
+                   rj_network_publication_t *publication)
 {
     publication->slot = -1;
     if (engine->publication_count == RJ_ENGINE_PUBLICATIONS_MAX ||
@@ -283,7 +288,7 @@ void rj_sender_add(rj_engine_t *engine, rj_send_endpoint_t *endpoint, rj_publica
                                 .next_frame = next_frame_of(publication)};
 }
 
-void rj_sender_remove(rj_engine_t *engine, rj_publication_t *publication)
+void rj_sender_remove(rj_engine_t *engine, rj_network_publication_t *publication)
 {
     const int32_t at = publication->slot;
     if (at < 0)
@@ -298,14 +303,15 @@ void rj_sender_remove(rj_engine_t *engine, rj_publication_t *publication)
 
 /* --- frames --- */
 
-static rj_publication_t *find(const rj_packet_t *packet, int32_t stream_id, int32_t session_id)
+static rj_network_publication_t *find(const rj_packet_t *packet, int32_t stream_id,
+                                      int32_t session_id)
 {
     const rj_send_endpoint_t *endpoint = (const rj_send_endpoint_t *)packet->endpoint;
     return rj_send_endpoint_find(endpoint, stream_id, session_id);
 }
 
 /* What a frame told the publication may be acted upon in the next turn. */
-static void on_told(rj_engine_t *engine, rj_publication_t *publication)
+static void on_told(rj_engine_t *engine, rj_network_publication_t *publication)
 {
     take_stats(engine, publication);
     engine->publications[publication->slot].due_ns = RJ_ENGINE_DUE_NOW;
@@ -314,29 +320,29 @@ static void on_told(rj_engine_t *engine, rj_publication_t *publication)
 static void on_nak(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     const rj_wire_nak_t *nak = (const rj_wire_nak_t *)packet->data;
-    rj_publication_t *publication = find(packet, nak->stream_id, nak->session_id);
+    rj_network_publication_t *publication = find(packet, nak->stream_id, nak->session_id);
     if (publication == NULL)
         return;
-    rj_publication_on_nak(publication, nak, now_ns);
+    rj_network_publication_on_nak(publication, nak, now_ns);
     on_told(engine, publication);
 }
 
 static void on_sm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     const rj_wire_sm_t *sm = (const rj_wire_sm_t *)packet->data;
-    rj_publication_t *publication = find(packet, sm->stream_id, sm->session_id);
+    rj_network_publication_t *publication = find(packet, sm->stream_id, sm->session_id);
     if (publication == NULL) {
         const bool is_valid = rj_frame_sm_is_valid(sm, TERM_LENGTH_UNKNOWN);
         rj_engine_count(engine, is_valid ? RJ_SYSTEM_SMS_RECEIVED : RJ_SYSTEM_INVALID_PACKETS, 1);
         return;
     }
-    if (rj_publication_on_sm(publication, sm, now_ns))
+    if (rj_network_publication_on_sm(publication, sm, now_ns))
         ((rj_send_endpoint_t *)packet->endpoint)->last_sm_ns = now_ns;
     on_told(engine, publication);
 }
 
 static void fill_error(rj_engine_event_t *event, const rj_packet_t *packet,
-                       rj_publication_t *publication, const rj_wire_err_t *err)
+                       rj_network_publication_t *publication, const rj_wire_err_t *err)
 {
     const bool has_tag = (err->flags & RJ_ERR_FLAG_HAS_GROUP_TAG) != 0;
     event->publication = publication;
@@ -359,11 +365,11 @@ static void on_err(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_n
         return;
     }
     rj_engine_count(engine, RJ_SYSTEM_ERROR_FRAMES_RECEIVED, 1);
-    rj_publication_t *publication = find(packet, err->stream_id, err->session_id);
+    rj_network_publication_t *publication = find(packet, err->stream_id, err->session_id);
     if (publication == NULL)
         return;
     rj_engine_event_t *event = rj_engine_claim_event(engine, RJ_ENGINE_PUBLICATION_ERROR);
-    if (event == NULL || !rj_publication_on_error(publication, err->receiver_id, now_ns))
+    if (event == NULL || !rj_network_publication_on_error(publication, err->receiver_id, now_ns))
         return;
     fill_error(event, packet, publication, err);
     rj_engine_publish_event(engine);
@@ -374,11 +380,11 @@ static void on_err(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_n
 static void on_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     const rj_wire_rttm_t *rttm = (const rj_wire_rttm_t *)packet->data;
-    rj_publication_t *publication = find(packet, rttm->stream_id, rttm->session_id);
+    rj_network_publication_t *publication = find(packet, rttm->stream_id, rttm->session_id);
     if (publication == NULL)
         return;
     if ((rttm->flags & RJ_RTTM_FLAG_REPLY) == 0) {
-        rj_publication_on_rttm(publication, rttm, rj_engine_fresh_ns(engine, now_ns));
+        rj_network_publication_on_rttm(publication, rttm, rj_engine_fresh_ns(engine, now_ns));
         on_told(engine, publication);
         return;
     }

@@ -20,8 +20,8 @@ typedef struct stream {
 /* Known for a reason: it is wanted by name, or it has a state. */
 struct session {
     stream_t *stream;
-    rj_image_t *image; /* ACTIVE only */
-    session_t *next;   /* of the stream, or of the free list */
+    rj_network_image_t *image; /* ACTIVE only */
+    session_t *next;           /* of the stream, or of the free list */
     session_t *prev;
     int32_t session_id;
     bool is_wanted; /* by name */
@@ -119,7 +119,7 @@ static bool counts_as_image(rj_session_state_t state)
     return state == RJ_SESSION_ACTIVE || state == RJ_SESSION_INIT_IN_PROGRESS;
 }
 
-static void set_state(session_t *session, rj_session_state_t state, rj_image_t *image)
+static void set_state(session_t *session, rj_session_state_t state, rj_network_image_t *image)
 {
     session->stream->image_count += counts_as_image(state) - counts_as_image(session->state);
     session->state = state;
@@ -250,7 +250,8 @@ bool rj_dispatcher_has_interest(const rj_dispatcher_t *dispatcher)
 /* --- frames --- */
 
 rj_dispatch_t rj_dispatcher_on_data(rj_dispatcher_t *dispatcher, int32_t stream_id,
-                                    int32_t session_id, uint8_t flags, rj_image_t **ret_image)
+                                    int32_t session_id, uint8_t flags,
+                                    rj_network_image_t **ret_image)
 {
     session_t *session = find_session(dispatcher, stream_id, session_id);
     if (session != NULL && session->image != NULL) {
@@ -271,7 +272,7 @@ rj_dispatch_t rj_dispatcher_on_data(rj_dispatcher_t *dispatcher, int32_t stream_
 }
 
 rj_dispatch_t rj_dispatcher_on_setup(rj_dispatcher_t *dispatcher, int32_t stream_id,
-                                     int32_t session_id, rj_image_t **ret_image)
+                                     int32_t session_id, rj_network_image_t **ret_image)
 {
     session_t *session = find_session(dispatcher, stream_id, session_id);
     if (session != NULL && session->image != NULL) {
@@ -293,8 +294,8 @@ rj_dispatch_t rj_dispatcher_on_setup(rj_dispatcher_t *dispatcher, int32_t stream
     return RJ_DISPATCH_CREATE_IMAGE;
 }
 
-rj_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, int32_t stream_id,
-                                     int32_t session_id)
+rj_network_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, int32_t stream_id,
+                                             int32_t session_id)
 {
     const session_t *session = find_session(dispatcher, stream_id, session_id);
     return session != NULL ? session->image : NULL;
@@ -302,7 +303,7 @@ rj_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, int32_t 
 
 /* --- images --- */
 
-bool rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_image_t *image)
+bool rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_network_image_t *image)
 {
     const int32_t stream_id = image->config.stream_id;
     const int32_t session_id = image->config.session_id;
@@ -316,7 +317,7 @@ bool rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_image_t *image)
     return true;
 }
 
-void rj_dispatcher_remove_image(rj_dispatcher_t *dispatcher, rj_image_t *image)
+void rj_dispatcher_remove_image(rj_dispatcher_t *dispatcher, rj_network_image_t *image)
 {
     session_t *session =
         find_session(dispatcher, image->config.stream_id, image->config.session_id);

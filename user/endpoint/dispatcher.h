@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "stream/image.h"
+#include "stream/network_image.h"
 
 enum {
     RJ_DISPATCHER_STREAMS_MAX = 4096,  /* streams with interest, per endpoint */
@@ -71,20 +71,21 @@ bool rj_dispatcher_has_interest(const rj_dispatcher_t *dispatcher);
 
 /* `flags` are the frame's. `*ret_image` is set with RJ_DISPATCH_IMAGE only. */
 rj_dispatch_t rj_dispatcher_on_data(rj_dispatcher_t *dispatcher, int32_t stream_id,
-                                    int32_t session_id, uint8_t flags, rj_image_t **ret_image);
+                                    int32_t session_id, uint8_t flags,
+                                    rj_network_image_t **ret_image);
 rj_dispatch_t rj_dispatcher_on_setup(rj_dispatcher_t *dispatcher, int32_t stream_id,
-                                     int32_t session_id, rj_image_t **ret_image);
+                                     int32_t session_id, rj_network_image_t **ret_image);
 
 /* NULL when there is none. */
-rj_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, int32_t stream_id,
-                                     int32_t session_id);
+rj_network_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, int32_t stream_id,
+                                             int32_t session_id);
 
 /* Installs an image in place of any older one of its session; false when the session is no longer
  * wanted, or there is no room: it will not be fed then, and drains by itself. */
-bool rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_image_t *image);
+bool rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_network_image_t *image);
 
 /* Only if the session leads to this very image; COOL_DOWN follows unless it had ended by itself. */
-void rj_dispatcher_remove_image(rj_dispatcher_t *dispatcher, rj_image_t *image);
+void rj_dispatcher_remove_image(rj_dispatcher_t *dispatcher, rj_network_image_t *image);
 
 /* Forgets PENDING_SETUP, INIT_IN_PROGRESS or COOL_DOWN, if that is the state. */
 void rj_dispatcher_clear_state(rj_dispatcher_t *dispatcher, int32_t stream_id, int32_t session_id,

@@ -42,16 +42,16 @@ int64_t rj_receive_endpoint_deadline_ns(const rj_receive_endpoint_t *endpoint)
 int rj_received_image_connect(rj_received_image_t *received, rj_receive_destination_t *destination,
                               const rj_address_t *source, int64_t now_ns)
 {
-    const int known = rj_image_find_connection(&received->image, destination->id);
+    const int known = rj_network_image_find_connection(&received->image, destination->id);
     if (known >= 0)
         return known;
     const int index = received->image.connection_count;
-    if (index >= RJ_IMAGE_CONNECTIONS_MAX)
+    if (index >= RJ_NETWORK_IMAGE_CONNECTIONS_MAX)
         return -1;
     rj_path_t *path = &received->control_paths[index];
     if (destination->has_control)
         *path = destination->control_path;
     else
         rj_path_init(path, &destination->base, source, false);
-    return rj_image_add_connection(&received->image, destination->id, path, now_ns);
+    return rj_network_image_add_connection(&received->image, destination->id, path, now_ns);
 }

@@ -72,11 +72,11 @@ int64_t rj_receive_endpoint_deadline_ns(const rj_receive_endpoint_t *endpoint);
 /* An image as an engine holds it: the stream's state and the ways back to its sender. Allocated by
  * the conductor; `image` is the first member, so the one is cast to the other. */
 typedef struct rj_received_image {
-    rj_image_t image;
-    rj_receive_endpoint_t *endpoint;                   /* NULL once detached */
-    rj_path_t control_paths[RJ_IMAGE_CONNECTIONS_MAX]; /* [i] serves connections[i] */
-    rj_address_t source;                               /* of the SETUP that made it */
-    int32_t slot;                                      /* the engine's own book-keeping */
+    rj_network_image_t image;
+    rj_receive_endpoint_t *endpoint;                           /* NULL once detached */
+    rj_path_t control_paths[RJ_NETWORK_IMAGE_CONNECTIONS_MAX]; /* [i] serves connections[i] */
+    rj_address_t source;                                       /* of the SETUP that made it */
+    int32_t slot;                                              /* the engine's own book-keeping */
 } rj_received_image_t;
 
 /* The connection through `destination`; a new one answers to the destination's control address, or

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "endpoint/send_endpoint.h"
 
-static int64_t key_of(const rj_publication_t *publication)
+static int64_t key_of(const rj_network_publication_t *publication)
 {
     return rj_map64_key(publication->config.stream_id, publication->config.session_id);
 }
@@ -17,20 +17,20 @@ void rj_send_endpoint_close(rj_send_endpoint_t *endpoint)
     rj_map64_close(&endpoint->publications);
 }
 
-int rj_send_endpoint_add(rj_send_endpoint_t *endpoint, rj_publication_t *publication)
+int rj_send_endpoint_add(rj_send_endpoint_t *endpoint, rj_network_publication_t *publication)
 {
     return rj_map64_add(&endpoint->publications, key_of(publication), publication);
 }
 
-void rj_send_endpoint_remove(rj_send_endpoint_t *endpoint, rj_publication_t *publication)
+void rj_send_endpoint_remove(rj_send_endpoint_t *endpoint, rj_network_publication_t *publication)
 {
     const int64_t key = key_of(publication);
     if (rj_map64_find(&endpoint->publications, key) == publication)
         rj_map64_remove(&endpoint->publications, key);
 }
 
-rj_publication_t *rj_send_endpoint_find(const rj_send_endpoint_t *endpoint, int32_t stream_id,
-                                        int32_t session_id)
+rj_network_publication_t *rj_send_endpoint_find(const rj_send_endpoint_t *endpoint,
+                                                int32_t stream_id, int32_t session_id)
 {
     return rj_map64_find(&endpoint->publications, rj_map64_key(stream_id, session_id));
 }

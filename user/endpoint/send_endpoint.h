@@ -17,7 +17,7 @@
 #include "base/err.h"
 #include "base/map64.h"
 #include "proto/channel.h"
-#include "stream/publication.h"
+#include "stream/network_publication.h"
 #include "transport/path.h"
 #include "transport/port.h"
 
@@ -40,13 +40,13 @@ int rj_send_endpoint_open(rj_send_endpoint_t *endpoint, rj_err_t *err);
 void rj_send_endpoint_close(rj_send_endpoint_t *endpoint);
 
 /* -ENOSPC, or -EEXIST for a (stream, session) that is there. */
-int rj_send_endpoint_add(rj_send_endpoint_t *endpoint, rj_publication_t *publication);
+int rj_send_endpoint_add(rj_send_endpoint_t *endpoint, rj_network_publication_t *publication);
 
 /* Only if its (stream, session) leads to this very publication. */
-void rj_send_endpoint_remove(rj_send_endpoint_t *endpoint, rj_publication_t *publication);
+void rj_send_endpoint_remove(rj_send_endpoint_t *endpoint, rj_network_publication_t *publication);
 
 /* The publication that a frame for this stream and session is meant for, or NULL. */
-rj_publication_t *rj_send_endpoint_find(const rj_send_endpoint_t *endpoint, int32_t stream_id,
-                                        int32_t session_id);
+rj_network_publication_t *rj_send_endpoint_find(const rj_send_endpoint_t *endpoint,
+                                                int32_t stream_id, int32_t session_id);
 
 #endif

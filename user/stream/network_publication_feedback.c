@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What receivers tell a publication: status messages, NAKs, errors, round trips; and the answers.
  */
-#include "stream/publication_feedback.h"
+#include "stream/network_publication_feedback.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "proto/frame.h"
 #include "shm/term_scan.h"
 
-void rj_publication_set_limit(rj_publication_t *publication, int64_t snd_lmt)
+void rj_network_publication_set_limit(rj_network_publication_t *publication, int64_t snd_lmt)
 {
     if (snd_lmt == publication->snd_lmt)
         return;
@@ -26,14 +26,14 @@ static void set_flag(int32_t *flag, bool value)
         rj_store_release_i32(flag, word);
 }
 
-static void tell_conductor(rj_publication_t *publication)
+static void tell_conductor(rj_network_publication_t *publication)
 {
     const rj_flow_control_t *flow_control = &publication->flow_control;
     set_flag(&publication->has_receivers, publication->receiver_count > 0);
     set_flag(&publication->has_required_receivers, flow_control->ops->is_ready(flow_control));
 }
 
-static int find_receiver(const rj_publication_t *publication, int64_t receiver_id)
+static int find_receiver(const rj_network_publication_t *publication, int64_t receiver_id)
 {
     for (int i = 0; i < publication->receiver_count; i++) {
         if (publication->receivers[i].receiver_id == receiver_id)
@@ -42,15 +42,15 @@ static int find_receiver(const rj_publication_t *publication, int64_t receiver_i
     return -1;
 }
 
-static void remove_receiver(rj_publication_t *publication, int at)
+static void remove_receiver(rj_network_publication_t *publication, int at)
 {
     publication->receivers[at] = publication->receivers[--publication->receiver_count];
 }
 
 /* A full table gives up the receiver that has been silent for longest. */
-static int add_receiver(rj_publication_t *publication)
+static int add_receiver(rj_network_publication_t *publication)
 {
-    if (publication->receiver_count < RJ_PUBLICATION_RECEIVERS_MAX)
+    if (publication->receiver_count < RJ_NETWORK_PUBLICATION_RECEIVERS_MAX)
         return publication->receiver_count++;
     publication->stats.receiver_overflows++;
     int oldest = 0;
@@ -61,7 +61,8 @@ static int add_receiver(rj_publication_t *publication)
     return oldest;
 }
 
-static void touch_receiver(rj_publication_t *publication, int64_t receiver_id, int64_t now_ns)
+static void touch_receiver(rj_network_publication_t *publication, int64_t receiver_id,
+                           int64_t now_ns)
 {
     int at = find_receiver(publication, receiver_id);
     if (at < 0)
@@ -71,7 +72,7 @@ static void touch_receiver(rj_publication_t *publication, int64_t receiver_id, i
                                                now_ns + publication->config.connection_timeout_ns);
 }
 
-void rj_publication_expire_receivers(rj_publication_t *publication, int64_t now_ns)
+void rj_network_publication_expire_receivers(rj_network_publication_t *publication, int64_t now_ns)
 {
     if (now_ns >= publication->receivers_due_ns) {
         int64_t timeout_ns = publication->config.connection_timeout_ns;
@@ -87,7 +88,8 @@ void rj_publication_expire_receivers(rj_publication_t *publication, int64_t now_
     tell_conductor(publication);
 }
 
-static void on_setup_elicited(rj_publication_t *publication, const rj_wire_sm_t *sm, int64_t now_ns)
+static void on_setup_elicited(rj_network_publication_t *publication, const rj_wire_sm_t *sm,
+                              int64_t now_ns)
 {
     rj_flow_control_t *flow_control = &publication->flow_control;
     if (rj_load_acquire_i32(&publication->is_end_of_stream) != 0)
@@ -96,8 +98,8 @@ static void on_setup_elicited(rj_publication_t *publication, const rj_wire_sm_t 
     flow_control->ops->on_setup_elicited(flow_control, sm, now_ns);
 }
 
-static void on_live_sm(rj_publication_t *publication, const rj_wire_sm_t *sm, int64_t sm_pos,
-                       int64_t now_ns)
+static void on_live_sm(rj_network_publication_t *publication, const rj_wire_sm_t *sm,
+                       int64_t sm_pos, int64_t now_ns)
 {
     rj_flow_control_t *flow_control = &publication->flow_control;
     if ((sm->flags & RJ_SM_FLAG_EOS) != 0) {
@@ -112,12 +114,14 @@ static void on_live_sm(rj_publication_t *publication, const rj_wire_sm_t *sm, in
         touch_receiver(publication, sm->receiver_id, now_ns);
     }
     publication->has_initial_connection = true;
-    rj_publication_set_limit(publication, flow_control->ops->on_sm(flow_control, sm, sm_pos,
-                                                                   publication->snd_lmt, now_ns));
+    rj_network_publication_set_limit(
+        publication,
+        flow_control->ops->on_sm(flow_control, sm, sm_pos, publication->snd_lmt, now_ns));
     tell_conductor(publication);
 }
 
-bool rj_publication_on_sm(rj_publication_t *publication, const rj_wire_sm_t *sm, int64_t now_ns)
+bool rj_network_publication_on_sm(rj_network_publication_t *publication, const rj_wire_sm_t *sm,
+                                  int64_t now_ns)
 {
     const rj_log_t *log = publication->log;
     if (!rj_frame_sm_is_valid(sm, log->term_length)) {
@@ -140,7 +144,8 @@ bool rj_publication_on_sm(rj_publication_t *publication, const rj_wire_sm_t *sm,
     return true;
 }
 
-bool rj_publication_on_error(rj_publication_t *publication, int64_t receiver_id, int64_t now_ns)
+bool rj_network_publication_on_error(rj_network_publication_t *publication, int64_t receiver_id,
+                                     int64_t now_ns)
 {
     rj_flow_control_t *flow_control = &publication->flow_control;
     flow_control->ops->on_error(flow_control, receiver_id, now_ns);
@@ -153,14 +158,15 @@ bool rj_publication_on_error(rj_publication_t *publication, int64_t receiver_id,
 
 /* Half a term and a message behind the sender: so far back the log is not cleaned yet, however far
  * the conductor has come (it keeps a term). */
-static bool is_resendable(const rj_publication_t *publication, int64_t position)
+static bool is_resendable(const rj_network_publication_t *publication, int64_t position)
 {
     const rj_log_t *log = publication->log;
     int64_t lowest = publication->snd_pos - log->term_length / 2 - log->message_length_max;
     return position >= 0 && position >= lowest && position < publication->snd_pos;
 }
 
-void rj_publication_on_nak(rj_publication_t *publication, const rj_wire_nak_t *nak, int64_t now_ns)
+void rj_network_publication_on_nak(rj_network_publication_t *publication, const rj_wire_nak_t *nak,
+                                   int64_t now_ns)
 {
     const rj_log_t *log = publication->log;
     if (!rj_frame_nak_is_valid(nak, log->term_length)) {
@@ -194,7 +200,7 @@ static bool is_frame_at(const rj_log_t *log, const uint8_t *frame, int64_t posit
 }
 
 /* Adds the datagrams of one slot as far as budget and runs reach. */
-static void collect_slot(rj_publication_t *publication, int slot, rj_run_builder_t *builder,
+static void collect_slot(rj_network_publication_t *publication, int slot, rj_run_builder_t *builder,
                          int64_t *budget_bytes, int64_t now_ns)
 {
     const rj_log_t *log = publication->log;
@@ -222,8 +228,8 @@ static void collect_slot(rj_publication_t *publication, int slot, rj_run_builder
     }
 }
 
-int rj_publication_collect_resends(rj_publication_t *publication, rj_run_t *runs, int run_max,
-                                   int64_t now_ns)
+int rj_network_publication_collect_resends(rj_network_publication_t *publication, rj_run_t *runs,
+                                           int run_max, int64_t now_ns)
 {
     rj_retransmit_t *retransmit = &publication->retransmit;
     publication->collected_resend_count = 0;
@@ -233,7 +239,8 @@ int rj_publication_collect_resends(rj_publication_t *publication, rj_run_t *runs
     rj_run_builder_t builder = {.path = publication->path,
                                 .runs = runs,
                                 .positions = publication->resend_positions,
-                                .run_max = (int32_t)rj_min_i64(run_max, RJ_PUBLICATION_RUNS_MAX)};
+                                .run_max =
+                                    (int32_t)rj_min_i64(run_max, RJ_NETWORK_PUBLICATION_RUNS_MAX)};
     int64_t budget_bytes = retransmit->budget_bytes;
     int slot = rj_retransmit_next_ready(retransmit, 0);
     while (slot >= 0 && budget_bytes > 0) {
@@ -246,8 +253,8 @@ int rj_publication_collect_resends(rj_publication_t *publication, rj_run_t *runs
     return builder.count;
 }
 
-int64_t rj_publication_commit_resends(rj_publication_t *publication, const rj_run_t *runs,
-                                      int count, int64_t now_ns)
+int64_t rj_network_publication_commit_resends(rj_network_publication_t *publication,
+                                              const rj_run_t *runs, int count, int64_t now_ns)
 {
     rj_retransmit_t *retransmit = &publication->retransmit;
     int64_t sent_bytes = 0;
@@ -273,10 +280,11 @@ int64_t rj_publication_commit_resends(rj_publication_t *publication, const rj_ru
     return sent_bytes;
 }
 
-bool rj_publication_rttm(rj_publication_t *publication, rj_wire_rttm_t *frame, int64_t now_ns)
+bool rj_network_publication_rttm(rj_network_publication_t *publication, rj_wire_rttm_t *frame,
+                                 int64_t now_ns)
 {
     if (!publication->rttm_is_wanted ||
-        now_ns <= publication->last_rttm_ns + RJ_PUBLICATION_RTTM_NS)
+        now_ns <= publication->last_rttm_ns + RJ_NETWORK_PUBLICATION_RTTM_NS)
         return false;
     rj_frame_rttm_t rttm = {
         .session_id = publication->config.session_id,
@@ -292,8 +300,8 @@ bool rj_publication_rttm(rj_publication_t *publication, rj_wire_rttm_t *frame, i
     return true;
 }
 
-void rj_publication_on_rttm(rj_publication_t *publication, const rj_wire_rttm_t *rttm,
-                            int64_t now_ns)
+void rj_network_publication_on_rttm(rj_network_publication_t *publication,
+                                    const rj_wire_rttm_t *rttm, int64_t now_ns)
 {
     /* One answer for each question, so that nobody can make round trips up at will. */
     if (!publication->rttm_is_pending || rttm->echo_timestamp != publication->last_rttm_ns)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "stream/publication.h"
+#include "stream/network_publication.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -20,21 +20,21 @@ typedef struct bench {
     struct {
         int64_t pub_pos, pub_lmt, snd_pos, snd_lmt, snd_bpe, naks;
     } words;
-    rj_publication_t publication;
+    rj_network_publication_t publication;
     rj_run_t runs[RUNS];
     int64_t now_ns;
 } bench_t;
 
 static bench_t bench;
 
-static rj_publication_config_t default_config(int64_t start_position)
+static rj_network_publication_config_t default_config(int64_t start_position)
 {
-    return (rj_publication_config_t){
+    return (rj_network_publication_config_t){
         .session_id = STREAM_LOG_SESSION,
         .stream_id = STREAM_LOG_STREAM,
         .start_position = start_position,
         .term_window_bytes = TERM / 2,
-        .datagrams_max = RJ_PUBLICATION_DATAGRAMS_MAX,
+        .datagrams_max = RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX,
         .linger_ns = 5 * s,
         .connection_timeout_ns = 5 * s,
         .unblock_timeout_ns = 15 * s,
@@ -45,23 +45,24 @@ static rj_publication_config_t default_config(int64_t start_position)
     };
 }
 
-static void open_with(const rj_publication_config_t *config)
+static void open_with(const rj_network_publication_config_t *config)
 {
     memset(&bench, 0, sizeof(bench));
     stream_log_open(&bench.log, RJ_LOG_TYPE_CONCURRENT_PUBLICATION, TERM, MTU,
                     config->start_position);
     bench.words.pub_pos = bench.words.pub_lmt = config->start_position;
     bench.words.snd_pos = bench.words.snd_lmt = config->start_position;
-    rj_publication_counters_t counters = {&bench.words.pub_pos, &bench.words.pub_lmt,
-                                          &bench.words.snd_pos, &bench.words.snd_lmt,
-                                          &bench.words.snd_bpe, &bench.words.naks};
+    rj_network_publication_counters_t counters = {&bench.words.pub_pos, &bench.words.pub_lmt,
+                                                  &bench.words.snd_pos, &bench.words.snd_lmt,
+                                                  &bench.words.snd_bpe, &bench.words.naks};
     bench.now_ns = 1000 * s;
-    rj_publication_init(&bench.publication, config, &counters, &bench.log, NULL, bench.now_ns);
+    rj_network_publication_init(&bench.publication, config, &counters, &bench.log, NULL,
+                                bench.now_ns);
 }
 
 static void open_at(int64_t start_position)
 {
-    rj_publication_config_t config = default_config(start_position);
+    rj_network_publication_config_t config = default_config(start_position);
     open_with(&config);
 }
 
@@ -70,7 +71,7 @@ static void teardown(void)
     rj_log_close(&bench.log);
 }
 
-TestSuite(publication, .fini = teardown);
+TestSuite(network_publication, .fini = teardown);
 
 static bool on_sm(int64_t position, int32_t window, uint8_t flags)
 {
@@ -86,7 +87,7 @@ static bool on_sm(int64_t position, int32_t window, uint8_t flags)
         .receiver_window = window,
         .receiver_id = receiver_id,
     };
-    return rj_publication_on_sm(&bench.publication, &sm, bench.now_ns);
+    return rj_network_publication_on_sm(&bench.publication, &sm, bench.now_ns);
 }
 
 static void on_nak(int64_t position, int32_t length)
@@ -101,17 +102,17 @@ static void on_nak(int64_t position, int32_t length)
         .term_offset = rj_position_term_offset(position, bench.log.term_mask),
         .length = length,
     };
-    rj_publication_on_nak(&bench.publication, &nak, bench.now_ns);
+    rj_network_publication_on_nak(&bench.publication, &nak, bench.now_ns);
 }
 
 static int collect(void)
 {
-    return rj_publication_collect(&bench.publication, bench.runs, RUNS);
+    return rj_network_publication_collect(&bench.publication, bench.runs, RUNS);
 }
 
 static int64_t commit(int count)
 {
-    return rj_publication_commit(&bench.publication, bench.runs, count, bench.now_ns);
+    return rj_network_publication_commit(&bench.publication, bench.runs, count, bench.now_ns);
 }
 
 static void take_all(int count)
@@ -129,14 +130,16 @@ static int64_t send(void)
 
 static int collect_resends(void)
 {
-    return rj_publication_collect_resends(&bench.publication, bench.runs, RUNS, bench.now_ns);
+    return rj_network_publication_collect_resends(&bench.publication, bench.runs, RUNS,
+                                                  bench.now_ns);
 }
 
 static int64_t resend(void)
 {
     int count = collect_resends();
     take_all(count);
-    return rj_publication_commit_resends(&bench.publication, bench.runs, count, bench.now_ns);
+    return rj_network_publication_commit_resends(&bench.publication, bench.runs, count,
+                                                 bench.now_ns);
 }
 
 static int64_t append(int64_t position, int32_t payload)
@@ -144,7 +147,7 @@ static int64_t append(int64_t position, int32_t payload)
     return stream_log_append(&bench.log, position, RJ_FRAME_TYPE_DATA, payload);
 }
 
-Test(publication, sends_nothing_before_the_first_status_message)
+Test(network_publication, sends_nothing_before_the_first_status_message)
 {
     open_at(0);
     append(0, 100);
@@ -156,7 +159,7 @@ Test(publication, sends_nothing_before_the_first_status_message)
     cr_assert_eq(bench.words.snd_pos, 160);
 }
 
-Test(publication, merges_datagrams_of_equal_size_into_one_run)
+Test(network_publication, merges_datagrams_of_equal_size_into_one_run)
 {
     open_at(0);
     int64_t position = 0;
@@ -170,7 +173,7 @@ Test(publication, merges_datagrams_of_equal_size_into_one_run)
     cr_assert_eq(bench.runs[0].start, bench.log.terms[0]);
 }
 
-Test(publication, starts_a_run_when_a_datagram_is_longer_than_those_before)
+Test(network_publication, starts_a_run_when_a_datagram_is_longer_than_those_before)
 {
     open_at(0);
     int64_t position = append(0, 1000);
@@ -182,7 +185,7 @@ Test(publication, starts_a_run_when_a_datagram_is_longer_than_those_before)
     cr_assert_eq(bench.runs[1].total_bytes, 2 * MTU);
 }
 
-Test(publication, packs_small_frames_into_datagrams)
+Test(network_publication, packs_small_frames_into_datagrams)
 {
     open_at(0);
     int64_t position = 0;
@@ -195,9 +198,9 @@ Test(publication, packs_small_frames_into_datagrams)
     cr_assert_eq(send(), 50 * 64);
 }
 
-Test(publication, sends_at_most_so_many_datagrams_a_turn)
+Test(network_publication, sends_at_most_so_many_datagrams_a_turn)
 {
-    rj_publication_config_t config = default_config(0);
+    rj_network_publication_config_t config = default_config(0);
     config.datagrams_max = 4;
     open_with(&config);
     int64_t position = 0;
@@ -209,7 +212,7 @@ Test(publication, sends_at_most_so_many_datagrams_a_turn)
     cr_assert_eq(send(), 0);
 }
 
-Test(publication, fills_the_window_exactly_and_counts_back_pressure_once)
+Test(network_publication, fills_the_window_exactly_and_counts_back_pressure_once)
 {
     open_at(0);
     int64_t position = 0;
@@ -228,7 +231,7 @@ Test(publication, fills_the_window_exactly_and_counts_back_pressure_once)
     cr_assert_eq(send(), MTU);
 }
 
-Test(publication, sends_of_padding_the_header_alone_and_goes_on_in_the_next_term)
+Test(network_publication, sends_of_padding_the_header_alone_and_goes_on_in_the_next_term)
 {
     open_at(TERM - 256);
     int64_t position = append(TERM - 256, 96);
@@ -245,7 +248,7 @@ Test(publication, sends_of_padding_the_header_alone_and_goes_on_in_the_next_term
     cr_assert_eq(bench.words.snd_pos, TERM + 96);
 }
 
-Test(publication, commits_the_whole_datagrams_that_were_taken)
+Test(network_publication, commits_the_whole_datagrams_that_were_taken)
 {
     open_at(0);
     int64_t position = 0;
@@ -267,7 +270,7 @@ Test(publication, commits_the_whole_datagrams_that_were_taken)
     cr_assert_eq(bench.publication.stats.short_sends, 3);
 }
 
-Test(publication, commits_padding_only_with_the_datagram_that_ends_in_it)
+Test(network_publication, commits_padding_only_with_the_datagram_that_ends_in_it)
 {
     open_at(TERM - 2 * MTU - 64);
     int64_t position = append(TERM - 2 * MTU - 64, PAYLOAD);
@@ -283,7 +286,7 @@ Test(publication, commits_padding_only_with_the_datagram_that_ends_in_it)
     cr_assert_eq(bench.words.snd_pos, TERM);
 }
 
-Test(publication, stops_at_an_error_of_the_port_and_counts_no_short_send)
+Test(network_publication, stops_at_an_error_of_the_port_and_counts_no_short_send)
 {
     open_at(0);
     int64_t position = append(0, 1000);
@@ -297,7 +300,7 @@ Test(publication, stops_at_an_error_of_the_port_and_counts_no_short_send)
     cr_assert_eq(bench.publication.stats.short_sends, 0);
 }
 
-Test(publication, refuses_a_log_whose_frame_lengths_cannot_be)
+Test(network_publication, refuses_a_log_whose_frame_lengths_cannot_be)
 {
     static const int32_t lengths[] = {INT32_MAX, TERM + 1, 31, MTU + 1};
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -313,97 +316,98 @@ Test(publication, refuses_a_log_whose_frame_lengths_cannot_be)
     open_at(0);
 }
 
-Test(publication, repeats_its_setup_until_a_receiver_answers)
+Test(network_publication, repeats_its_setup_until_a_receiver_answers)
 {
     rj_wire_setup_t frame;
     open_at(0);
-    cr_assert(rj_publication_setup(&bench.publication, &frame, bench.now_ns));
+    cr_assert(rj_network_publication_setup(&bench.publication, &frame, bench.now_ns));
     cr_assert_arr_eq(&frame, wire_vectors[V1].bytes, RJ_SETUP_BYTES);
-    cr_assert_not(rj_publication_setup(&bench.publication, &frame, bench.now_ns + 100 * ms));
+    cr_assert_not(
+        rj_network_publication_setup(&bench.publication, &frame, bench.now_ns + 100 * ms));
     bench.now_ns += 100 * ms + 1;
-    cr_assert_eq(rj_publication_deadline_ns(&bench.publication), bench.now_ns);
-    cr_assert(rj_publication_setup(&bench.publication, &frame, bench.now_ns));
+    cr_assert_eq(rj_network_publication_deadline_ns(&bench.publication), bench.now_ns);
+    cr_assert(rj_network_publication_setup(&bench.publication, &frame, bench.now_ns));
     on_sm(0, TERM / 2, 0);
-    cr_assert_not(rj_publication_setup(&bench.publication, &frame, bench.now_ns + s));
+    cr_assert_not(rj_network_publication_setup(&bench.publication, &frame, bench.now_ns + s));
 }
 
-Test(publication, sends_a_setup_on_demand_until_somebody_listens)
+Test(network_publication, sends_a_setup_on_demand_until_somebody_listens)
 {
     rj_wire_setup_t frame;
     open_at(0);
     on_sm(0, TERM / 2, 0);
     bench.now_ns += s;
     on_sm(0, 0, RJ_SM_FLAG_SEND_SETUP);
-    cr_assert(rj_publication_setup(&bench.publication, &frame, bench.now_ns));
-    cr_assert_not(rj_publication_setup(&bench.publication, &frame, bench.now_ns + s));
+    cr_assert(rj_network_publication_setup(&bench.publication, &frame, bench.now_ns));
+    cr_assert_not(rj_network_publication_setup(&bench.publication, &frame, bench.now_ns + s));
 
     on_sm(0, 0, RJ_SM_FLAG_EOS);
     bench.now_ns += s;
     on_sm(0, 0, RJ_SM_FLAG_SEND_SETUP);
-    cr_assert(rj_publication_setup(&bench.publication, &frame, bench.now_ns));
-    cr_assert(rj_publication_setup(&bench.publication, &frame, bench.now_ns + s),
+    cr_assert(rj_network_publication_setup(&bench.publication, &frame, bench.now_ns));
+    cr_assert(rj_network_publication_setup(&bench.publication, &frame, bench.now_ns + s),
               "nobody is there: again");
     rj_store_release_i32(&bench.publication.is_end_of_stream, 1);
     bench.publication.is_setup_elicited = false;
     on_sm(0, 0, RJ_SM_FLAG_SEND_SETUP);
-    cr_assert_not(rj_publication_setup(&bench.publication, &frame, bench.now_ns + 3 * s));
+    cr_assert_not(rj_network_publication_setup(&bench.publication, &frame, bench.now_ns + 3 * s));
 }
 
-Test(publication, describes_its_position_in_setups_and_heartbeats_after_the_ids_wrapped)
+Test(network_publication, describes_its_position_in_setups_and_heartbeats_after_the_ids_wrapped)
 {
     rj_wire_setup_t setup;
     rj_wire_data_t heartbeat;
     open_at(2 * TERM + 64);
-    rj_publication_setup(&bench.publication, &setup, bench.now_ns);
+    rj_network_publication_setup(&bench.publication, &setup, bench.now_ns);
     cr_assert_eq(setup.active_term_id, INT32_MIN);
     cr_assert_eq(setup.initial_term_id, STREAM_LOG_INITIAL_TERM);
     cr_assert_eq(setup.term_offset, 64);
     on_sm(2 * TERM + 64, TERM / 2, 0);
-    cr_assert(rj_publication_idle(&bench.publication, &heartbeat, bench.now_ns));
+    cr_assert(rj_network_publication_idle(&bench.publication, &heartbeat, bench.now_ns));
     cr_assert_eq(heartbeat.term_id, INT32_MIN);
     cr_assert_eq(heartbeat.term_offset, 64);
 }
 
-Test(publication, beats_every_100_ms_when_idle_and_connected_once)
+Test(network_publication, beats_every_100_ms_when_idle_and_connected_once)
 {
     rj_wire_data_t frame;
     open_at(0);
-    cr_assert_not(rj_publication_idle(&bench.publication, &frame, bench.now_ns));
+    cr_assert_not(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns));
     append(0, PAYLOAD);
     on_sm(0, TERM / 2, 0);
     send();
-    cr_assert_not(rj_publication_idle(&bench.publication, &frame, bench.now_ns + 100 * ms));
+    cr_assert_not(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns + 100 * ms));
     bench.now_ns += 100 * ms + 1;
-    cr_assert_eq(rj_publication_deadline_ns(&bench.publication), bench.now_ns);
-    cr_assert(rj_publication_idle(&bench.publication, &frame, bench.now_ns));
+    cr_assert_eq(rj_network_publication_deadline_ns(&bench.publication), bench.now_ns);
+    cr_assert(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns));
     cr_assert_eq(frame.frame_length, 0);
     cr_assert_eq(frame.flags, 0xC0);
     cr_assert_eq(frame.type, RJ_FRAME_TYPE_DATA);
     cr_assert_eq(frame.term_offset, MTU);
-    cr_assert_not(rj_publication_idle(&bench.publication, &frame, bench.now_ns + 100 * ms));
+    cr_assert_not(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns + 100 * ms));
     cr_assert_eq(bench.publication.stats.heartbeats_sent, 1);
 }
 
-Test(publication, says_the_end_and_the_revocation_in_heartbeats)
+Test(network_publication, says_the_end_and_the_revocation_in_heartbeats)
 {
     rj_wire_data_t frame;
-    rj_publication_config_t config = default_config(0);
+    rj_network_publication_config_t config = default_config(0);
     for (int signals = 0; signals < 2; signals++) {
         config.signal_eos = signals != 0;
         open_with(&config);
         on_sm(0, TERM / 2, 0);
-        rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
-        cr_assert(rj_publication_idle(&bench.publication, &frame, bench.now_ns + 101 * ms));
+        rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
+        cr_assert(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns + 101 * ms));
         cr_assert_eq(frame.flags, signals ? 0xE0 : 0xC0);
         rj_log_set_revoked(&bench.log);
-        cr_assert(rj_publication_idle(&bench.publication, &frame, bench.now_ns + 202 * ms));
+        cr_assert(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns + 202 * ms));
         cr_assert_eq(frame.flags, 0xF0);
         if (!signals)
             rj_log_close(&bench.log);
     }
 }
 
-Test(publication, believes_status_messages_only_within_half_a_term_of_the_sender)
+Test(network_publication, believes_status_messages_only_within_half_a_term_of_the_sender)
 {
     open_at(TERM);
     cr_assert_not(on_sm(TERM / 2 - 32, TERM / 2, 0));
@@ -421,7 +425,7 @@ Test(publication, believes_status_messages_only_within_half_a_term_of_the_sender
     cr_assert_eq(bench.publication.stats.sms_received, 4);
 }
 
-Test(publication, forgets_receivers_that_say_goodbye_or_nothing)
+Test(network_publication, forgets_receivers_that_say_goodbye_or_nothing)
 {
     rj_wire_data_t frame;
     open_at(0);
@@ -433,25 +437,25 @@ Test(publication, forgets_receivers_that_say_goodbye_or_nothing)
 
     on_sm(0, TERM / 2, 0);
     cr_assert_eq(bench.publication.has_unicast_eos, 0, "another one came");
-    rj_publication_idle(&bench.publication, &frame, bench.now_ns + 5 * s - 1);
+    rj_network_publication_idle(&bench.publication, &frame, bench.now_ns + 5 * s - 1);
     cr_assert_eq(bench.publication.has_receivers, 1);
     bench.now_ns += 4 * s;
     on_sm(0, TERM / 2, 0);
-    rj_publication_idle(&bench.publication, &frame, bench.now_ns + 5 * s - 1);
+    rj_network_publication_idle(&bench.publication, &frame, bench.now_ns + 5 * s - 1);
     cr_assert_eq(bench.publication.has_receivers, 1);
-    rj_publication_idle(&bench.publication, &frame, bench.now_ns + 5 * s);
+    rj_network_publication_idle(&bench.publication, &frame, bench.now_ns + 5 * s);
     cr_assert_eq(bench.publication.has_receivers, 0);
 
     on_sm(0, TERM / 2, 0);
-    cr_assert(rj_publication_on_error(&bench.publication, receiver_id, bench.now_ns));
-    cr_assert_not(rj_publication_on_error(&bench.publication, receiver_id, bench.now_ns),
+    cr_assert(rj_network_publication_on_error(&bench.publication, receiver_id, bench.now_ns));
+    cr_assert_not(rj_network_publication_on_error(&bench.publication, receiver_id, bench.now_ns),
                   "told once");
-    rj_publication_idle(&bench.publication, &frame, bench.now_ns);
+    rj_network_publication_idle(&bench.publication, &frame, bench.now_ns);
     cr_assert_eq(bench.publication.has_receivers, 0);
 }
 
 /* wire.md 28: V8 to V10 sent, V14 three times within 10 ms, V9 once. */
-Test(publication, resends_the_bytes_of_a_nak_once)
+Test(network_publication, resends_the_bytes_of_a_nak_once)
 {
     open_at(0);
     memcpy(bench.log.terms[0], wire_vectors[V7].bytes, 64);
@@ -464,14 +468,14 @@ Test(publication, resends_the_bytes_of_a_nak_once)
     memcpy(&nak, wire_vectors[V14].bytes, sizeof(nak));
     int64_t resent = 0;
     for (int i = 0; i < 3; i++) {
-        rj_publication_on_nak(&bench.publication, &nak, bench.now_ns + i * 5 * ms);
-        int count = rj_publication_collect_resends(&bench.publication, bench.runs, RUNS,
-                                                   bench.now_ns + i * 5 * ms);
+        rj_network_publication_on_nak(&bench.publication, &nak, bench.now_ns + i * 5 * ms);
+        int count = rj_network_publication_collect_resends(&bench.publication, bench.runs, RUNS,
+                                                           bench.now_ns + i * 5 * ms);
         if (count > 0)
             cr_assert_arr_eq(bench.runs[0].start, wire_vectors[V9].bytes, 128);
         take_all(count);
-        resent += rj_publication_commit_resends(&bench.publication, bench.runs, count,
-                                                bench.now_ns + i * 5 * ms);
+        resent += rj_network_publication_commit_resends(&bench.publication, bench.runs, count,
+                                                        bench.now_ns + i * 5 * ms);
     }
     cr_assert_eq(resent, 128);
     cr_assert_eq(bench.publication.stats.naks_received, 3);
@@ -480,7 +484,7 @@ Test(publication, resends_the_bytes_of_a_nak_once)
     cr_assert_eq(bench.publication.stats.retransmitted_bytes, 128);
 }
 
-Test(publication, drops_naks_for_what_it_did_not_send_or_no_longer_has)
+Test(network_publication, drops_naks_for_what_it_did_not_send_or_no_longer_has)
 {
     open_at(2 * TERM);
     append(2 * TERM, PAYLOAD);
@@ -501,7 +505,7 @@ Test(publication, drops_naks_for_what_it_did_not_send_or_no_longer_has)
     cr_assert_eq(bench.publication.stats.invalid_packets, 3);
 }
 
-Test(publication, resends_only_from_where_a_frame_of_that_place_begins)
+Test(network_publication, resends_only_from_where_a_frame_of_that_place_begins)
 {
     open_at(0);
     append(0, PAYLOAD);
@@ -515,7 +519,7 @@ Test(publication, resends_only_from_where_a_frame_of_that_place_begins)
     cr_assert_eq(bench.publication.stats.retransmits_sent, 0);
 }
 
-Test(publication, resends_several_ranges_in_runs_and_what_was_not_taken_again)
+Test(network_publication, resends_several_ranges_in_runs_and_what_was_not_taken_again)
 {
     open_at(0);
     int64_t position = 0;
@@ -530,8 +534,9 @@ Test(publication, resends_several_ranges_in_runs_and_what_was_not_taken_again)
     cr_assert_eq(bench.runs[0].segment_bytes, MTU);
     bench.runs[0].result = MTU;
     bench.runs[1].result = 0;
-    cr_assert_eq(rj_publication_commit_resends(&bench.publication, bench.runs, 1, bench.now_ns),
-                 MTU);
+    cr_assert_eq(
+        rj_network_publication_commit_resends(&bench.publication, bench.runs, 1, bench.now_ns),
+        MTU);
     cr_assert_eq(bench.publication.stats.short_sends, 1);
     cr_assert_eq(resend(), 4 * MTU);
     cr_assert_eq(bench.publication.stats.retransmits_sent, 2);
@@ -539,9 +544,9 @@ Test(publication, resends_several_ranges_in_runs_and_what_was_not_taken_again)
     cr_assert_eq(resend(), 0);
 }
 
-Test(publication, holds_resends_to_their_budget)
+Test(network_publication, holds_resends_to_their_budget)
 {
-    rj_publication_config_t config = default_config(0);
+    rj_network_publication_config_t config = default_config(0);
     config.retransmit.linger_ns = 1;
     open_with(&config);
     int64_t position = 0;
@@ -560,37 +565,37 @@ Test(publication, holds_resends_to_their_budget)
     cr_assert_geq(resent, TERM / 2 + RJ_RETRANSMIT_BURST_BYTES);
     cr_assert_leq(resent, TERM / 2 + RJ_RETRANSMIT_BURST_BYTES + MTU + 100);
     cr_assert_gt(bench.publication.stats.retransmit_throttles, 0);
-    int64_t due_ns = rj_publication_deadline_ns(&bench.publication);
+    int64_t due_ns = rj_network_publication_deadline_ns(&bench.publication);
     cr_assert_gt(due_ns, bench.now_ns);
     bench.now_ns = due_ns;
     cr_assert_eq(resend(), MTU, "as soon as there is a byte to spend");
 }
 
-Test(publication, measures_the_round_trip_while_naks_come)
+Test(network_publication, measures_the_round_trip_while_naks_come)
 {
     rj_wire_rttm_t frame;
     open_at(0);
     append(0, PAYLOAD);
     on_sm(0, TERM / 2, 0);
     send();
-    cr_assert_not(rj_publication_rttm(&bench.publication, &frame, bench.now_ns));
+    cr_assert_not(rj_network_publication_rttm(&bench.publication, &frame, bench.now_ns));
     on_nak(0, MTU);
-    cr_assert(rj_publication_rttm(&bench.publication, &frame, bench.now_ns));
+    cr_assert(rj_network_publication_rttm(&bench.publication, &frame, bench.now_ns));
     cr_assert_eq(frame.flags, RJ_RTTM_FLAG_REPLY);
-    cr_assert_not(rj_publication_rttm(&bench.publication, &frame, bench.now_ns));
+    cr_assert_not(rj_network_publication_rttm(&bench.publication, &frame, bench.now_ns));
     on_nak(0, MTU);
-    cr_assert_not(rj_publication_rttm(&bench.publication, &frame, bench.now_ns + 100 * ms));
+    cr_assert_not(rj_network_publication_rttm(&bench.publication, &frame, bench.now_ns + 100 * ms));
 
     rj_wire_rttm_t answer = {.echo_timestamp = bench.now_ns - 1};
-    rj_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 8 * ms);
+    rj_network_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 8 * ms);
     cr_assert_eq(bench.publication.rtt_ns, 0, "nobody asked at that time");
     answer = (rj_wire_rttm_t){.echo_timestamp = bench.now_ns, .reception_delta = 9 * ms};
-    rj_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 8 * ms);
+    rj_network_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 8 * ms);
     cr_assert_eq(bench.publication.rtt_ns, 0, "longer at the receiver than under way");
     answer = (rj_wire_rttm_t){.echo_timestamp = bench.now_ns};
-    rj_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 8 * ms);
+    rj_network_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 8 * ms);
     cr_assert_eq(bench.publication.rtt_ns, 8 * ms);
     cr_assert_eq(bench.publication.retransmit.linger_ns, 12 * ms);
-    rj_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 80 * ms);
+    rj_network_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 80 * ms);
     cr_assert_eq(bench.publication.rtt_ns, 8 * ms, "one answer for each question");
 }

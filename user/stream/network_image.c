@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "stream/image.h"
+#include "stream/network_image.h"
 
 #include <assert.h>
 #include <string.h>
@@ -14,8 +14,9 @@ enum { PADDING_SHARE = 4 /* of a term: what padding stays below */ };
 
 static const int64_t connection_timeout_ns = INT64_C(5000000000);
 
-void rj_image_init(rj_image_t *image, const rj_image_config_t *config,
-                   const rj_image_counters_t *counters, rj_log_t *log, int64_t now_ns)
+void rj_network_image_init(rj_network_image_t *image, const rj_network_image_config_t *config,
+                           const rj_network_image_counters_t *counters, rj_log_t *log,
+                           int64_t now_ns)
 {
     static const rj_loss_config_t fill_at_once = {.is_explicit = true};
     int64_t position = config->join_position;
@@ -46,7 +47,7 @@ void rj_image_init(rj_image_t *image, const rj_image_config_t *config,
 /* --- subscribers --- */
 
 /* Release: pairs with the acquire of the conductor. */
-static void set_drained(rj_image_t *image, int64_t min_pos)
+static void set_drained(rj_network_image_t *image, int64_t min_pos)
 {
     int32_t is_drained = min_pos >= image->rcv_pos ? 1 : 0;
     if (is_drained != image->is_drained)
@@ -54,7 +55,7 @@ static void set_drained(rj_image_t *image, int64_t min_pos)
 }
 
 /* The slowest of all that are linked; INT64_MAX when nobody is. */
-static int64_t poll_subscribers(rj_image_t *image)
+static int64_t poll_subscribers(rj_network_image_t *image)
 {
     int64_t min_pos = INT64_MAX;
     for (rj_subscriber_position_t *at = image->subscribers; at != NULL; at = at->next) {
@@ -67,7 +68,7 @@ static int64_t poll_subscribers(rj_image_t *image)
 }
 
 /* The same as of the last turn: between turns readers may be ahead of rcv_pos. */
-static int64_t last_min_pos(const rj_image_t *image)
+static int64_t last_min_pos(const rj_network_image_t *image)
 {
     int64_t min_pos = INT64_MAX;
     for (rj_subscriber_position_t *at = image->subscribers; at != NULL; at = at->next)
@@ -75,7 +76,7 @@ static int64_t last_min_pos(const rj_image_t *image)
     return min_pos;
 }
 
-bool rj_image_add_subscriber(rj_image_t *image, rj_subscriber_position_t *position)
+bool rj_network_image_add_subscriber(rj_network_image_t *image, rj_subscriber_position_t *position)
 {
     bool is_draining = rj_load_acquire_i32(&image->sends_eos_sm) != 0;
     if (image->subscribers == NULL && image->had_subscribers)
@@ -91,7 +92,8 @@ bool rj_image_add_subscriber(rj_image_t *image, rj_subscriber_position_t *positi
     return true;
 }
 
-bool rj_image_remove_subscriber(rj_image_t *image, rj_subscriber_position_t *position)
+bool rj_network_image_remove_subscriber(rj_network_image_t *image,
+                                        rj_subscriber_position_t *position)
 {
     if (!rj_subscriber_position_unlink(&image->subscribers, position))
         return false;
@@ -102,7 +104,7 @@ bool rj_image_remove_subscriber(rj_image_t *image, rj_subscriber_position_t *pos
 
 /* --- connections --- */
 
-int rj_image_find_connection(const rj_image_t *image, int32_t destination_id)
+int rj_network_image_find_connection(const rj_network_image_t *image, int32_t destination_id)
 {
     for (int i = 0; i < image->connection_count; i++) {
         if (image->connections[i].destination_id == destination_id)
@@ -111,23 +113,23 @@ int rj_image_find_connection(const rj_image_t *image, int32_t destination_id)
     return -1;
 }
 
-int rj_image_add_connection(rj_image_t *image, int32_t destination_id,
-                            const struct rj_path *control, int64_t now_ns)
+int rj_network_image_add_connection(rj_network_image_t *image, int32_t destination_id,
+                                    const struct rj_path *control, int64_t now_ns)
 {
-    int at = rj_image_find_connection(image, destination_id);
+    int at = rj_network_image_find_connection(image, destination_id);
     if (at >= 0)
         return at;
-    if (image->connection_count == RJ_IMAGE_CONNECTIONS_MAX)
+    if (image->connection_count == RJ_NETWORK_IMAGE_CONNECTIONS_MAX)
         return -1;
     image->connections[image->connection_count] =
-        (rj_image_connection_t){.destination_id = destination_id,
-                                .control = control,
-                                .last_activity_ns = now_ns,
-                                .last_frame_ns = INT64_MIN};
+        (rj_network_image_connection_t){.destination_id = destination_id,
+                                        .control = control,
+                                        .last_activity_ns = now_ns,
+                                        .last_frame_ns = INT64_MIN};
     return image->connection_count++;
 }
 
-static void count_transports(rj_image_t *image, int64_t now_ns)
+static void count_transports(rj_network_image_t *image, int64_t now_ns)
 {
     int32_t count = 0;
     for (int i = 0; i < image->connection_count; i++) {
@@ -141,9 +143,10 @@ static void count_transports(rj_image_t *image, int64_t now_ns)
     rj_log_set_active_transports(image->log, count);
 }
 
-int rj_image_remove_connection(rj_image_t *image, int32_t destination_id, int64_t now_ns)
+int rj_network_image_remove_connection(rj_network_image_t *image, int32_t destination_id,
+                                       int64_t now_ns)
 {
-    int at = rj_image_find_connection(image, destination_id);
+    int at = rj_network_image_find_connection(image, destination_id);
     if (at < 0)
         return -1;
     image->connections[at] = image->connections[--image->connection_count];
@@ -151,13 +154,14 @@ int rj_image_remove_connection(rj_image_t *image, int32_t destination_id, int64_
     return at;
 }
 
-bool rj_image_connection_is_alive(const rj_image_connection_t *connection, int64_t now_ns)
+bool rj_network_image_connection_is_alive(const rj_network_image_connection_t *connection,
+                                          int64_t now_ns)
 {
     return connection->control != NULL &&
            now_ns < connection->last_activity_ns + connection_timeout_ns;
 }
 
-static void touch(rj_image_t *image, int connection, int64_t now_ns)
+static void touch(rj_network_image_t *image, int connection, int64_t now_ns)
 {
     if (connection < 0)
         return;
@@ -165,7 +169,7 @@ static void touch(rj_image_t *image, int connection, int64_t now_ns)
     image->connections[connection].last_frame_ns = now_ns;
 }
 
-void rj_image_on_setup(rj_image_t *image, int connection, int64_t now_ns)
+void rj_network_image_on_setup(rj_network_image_t *image, int connection, int64_t now_ns)
 {
     touch(image, connection, now_ns);
     if (image->loss.hwm_pos == image->config.join_position)
@@ -175,7 +179,7 @@ void rj_image_on_setup(rj_image_t *image, int connection, int64_t now_ns)
 /* --- packets --- */
 
 /* Release: pairs with the acquire of the conductor's liveness check. */
-static void on_accepted(rj_image_t *image, int connection, int64_t now_ns)
+static void on_accepted(rj_network_image_t *image, int connection, int64_t now_ns)
 {
     touch(image, connection, now_ns);
     if (image->last_packet_ns != now_ns)
@@ -184,7 +188,7 @@ static void on_accepted(rj_image_t *image, int connection, int64_t now_ns)
 
 /* The stream has ended when every connection says so. The words in the log come first: who sees the
  * image at its end finds them. */
-static void on_eos(rj_image_t *image, int connection, int64_t position, bool is_revoked)
+static void on_eos(rj_network_image_t *image, int connection, int64_t position, bool is_revoked)
 {
     if (image->is_end_of_stream || connection < 0)
         return;
@@ -204,52 +208,53 @@ static void on_eos(rj_image_t *image, int connection, int64_t position, bool is_
     rj_store_release_i32(&image->is_end_of_stream, 1);
 }
 
-static rj_image_insert_t on_heartbeat(rj_image_t *image, int connection, uint8_t flags,
-                                      int64_t position, int64_t now_ns)
+static rj_network_image_insert_t on_heartbeat(rj_network_image_t *image, int connection,
+                                              uint8_t flags, int64_t position, int64_t now_ns)
 {
     if (position < rj_max_i64(0, image->last_sm_position - image->log->term_length))
-        return RJ_IMAGE_UNDERRUN;
+        return RJ_NETWORK_IMAGE_UNDERRUN;
     /* A sender skips the padding at a term's end even beyond its window, and with a window of half
      * a term stands beyond the threshold then. If all that it had sent was lost, this heartbeat is
      * the only one to tell: to refuse it, as Aeron does, would be the end of the stream
      * (tests/sim/seeds.txt, 188). Padding is shorter than the longest message with its headers. */
     if (position > image->overrun_position + image->log->term_length / PADDING_SHARE)
-        return RJ_IMAGE_OVERRUN;
+        return RJ_NETWORK_IMAGE_OVERRUN;
     on_accepted(image, connection, now_ns);
     if ((flags & RJ_DATA_FLAG_EOS) != 0)
         on_eos(image, connection, position, (flags & RJ_DATA_FLAG_REVOKED) != 0);
     rj_loss_on_heartbeat(&image->loss, position, now_ns);
-    return RJ_IMAGE_HEARTBEAT;
+    return RJ_NETWORK_IMAGE_HEARTBEAT;
 }
 
 /* What all readers have passed is not written again: it may be cleaned. */
-static rj_image_insert_t on_underrun(rj_image_t *image, int connection, int64_t end_pos,
-                                     int64_t now_ns)
+static rj_network_image_insert_t on_underrun(rj_network_image_t *image, int connection,
+                                             int64_t end_pos, int64_t now_ns)
 {
     if (end_pos >= image->last_sm_position - image->congestion.window_bytes_max)
         touch(image, connection, now_ns);
-    return RJ_IMAGE_UNDERRUN;
+    return RJ_NETWORK_IMAGE_UNDERRUN;
 }
 
-rj_image_insert_t rj_image_insert(rj_image_t *image, int connection, const uint8_t *data,
-                                  uint32_t length_bytes, int64_t now_ns)
+rj_network_image_insert_t rj_network_image_insert(rj_network_image_t *image, int connection,
+                                                  const uint8_t *data, uint32_t length_bytes,
+                                                  int64_t now_ns)
 {
     const rj_log_t *log = image->log;
     rj_wire_data_t frame;
     memcpy(&frame, data, sizeof(frame));
     int32_t term_count = rj_term_count(frame.term_id, log->initial_term_id);
     if (term_count < 0)
-        return RJ_IMAGE_IGNORED;
+        return RJ_NETWORK_IMAGE_IGNORED;
     int64_t covered = rj_frame_walk_data(data, length_bytes, log->term_length);
     if (covered < 0)
-        return RJ_IMAGE_INVALID;
+        return RJ_NETWORK_IMAGE_INVALID;
 
     int64_t position = ((int64_t)term_count << log->position_shift) + frame.term_offset;
     int64_t end_pos = position + covered;
     if (covered == 0)
         return on_heartbeat(image, connection, frame.flags, position, now_ns);
     if (end_pos > image->overrun_position)
-        return RJ_IMAGE_OVERRUN;
+        return RJ_NETWORK_IMAGE_OVERRUN;
     if (position < image->last_sm_position)
         return on_underrun(image, connection, end_pos, now_ns);
 
@@ -259,13 +264,13 @@ rj_image_insert_t rj_image_insert(rj_image_t *image, int connection, const uint8
         !rj_term_insert(rj_log_term(log, position), frame.term_offset, data,
                         (int32_t)length_bytes)) {
         rj_loss_on_heartbeat(&image->loss, end_pos, now_ns);
-        return RJ_IMAGE_DUPLICATE;
+        return RJ_NETWORK_IMAGE_DUPLICATE;
     }
     rj_loss_on_received(&image->loss, position, end_pos, now_ns);
-    return RJ_IMAGE_INSERTED;
+    return RJ_NETWORK_IMAGE_INSERTED;
 }
 
-void rj_image_on_rttm(rj_image_t *image, const rj_wire_rttm_t *rttm, int64_t now_ns)
+void rj_network_image_on_rttm(rj_network_image_t *image, const rj_wire_rttm_t *rttm, int64_t now_ns)
 {
     rj_congestion_t *congestion = &image->congestion;
     int64_t rtt_ns;
@@ -279,7 +284,7 @@ void rj_image_on_rttm(rj_image_t *image, const rj_wire_rttm_t *rttm, int64_t now
 
 /* Looks in the log for gaps that there was no room to note when they came about. Each byte is
  * looked at once, for known_pos moves on. */
-static void find_gaps(rj_image_t *image, int64_t now_ns)
+static void find_gaps(rj_network_image_t *image, int64_t now_ns)
 {
     const rj_log_t *log = image->log;
     rj_loss_t *loss = &image->loss;
@@ -298,7 +303,7 @@ static void find_gaps(rj_image_t *image, int64_t now_ns)
 
 /* Release: pairs with the acquire of clients and the conductor, who find the frames below complete.
  */
-static void publish_positions(rj_image_t *image)
+static void publish_positions(rj_network_image_t *image)
 {
     image->rcv_pos = rj_loss_first_missing_pos(&image->loss);
     if (image->published_hwm_pos != image->loss.hwm_pos) {
@@ -311,7 +316,7 @@ static void publish_positions(rj_image_t *image)
     }
 }
 
-static void write_nak(const rj_image_t *image, rj_wire_nak_t *frame, rj_span_t span)
+static void write_nak(const rj_network_image_t *image, rj_wire_nak_t *frame, rj_span_t span)
 {
     const rj_log_t *log = image->log;
     rj_frame_nak_t nak = {
@@ -325,7 +330,8 @@ static void write_nak(const rj_image_t *image, rj_wire_nak_t *frame, rj_span_t s
 }
 
 /* An unreliable stream goes on: its readers skip the padding. */
-static void fill_gap(rj_image_t *image, rj_image_work_t *work, rj_span_t span, int64_t now_ns)
+static void fill_gap(rj_network_image_t *image, rj_network_image_work_t *work, rj_span_t span,
+                     int64_t now_ns)
 {
     const rj_log_t *log = image->log;
     int32_t term_id =
@@ -337,10 +343,11 @@ static void fill_gap(rj_image_t *image, rj_image_work_t *work, rj_span_t span, i
     rj_loss_on_received(&image->loss, span.begin_pos, span.end_pos, now_ns);
 }
 
-static void repair(rj_image_t *image, rj_image_work_t *work, int64_t now_ns)
+static void repair(rj_network_image_t *image, rj_network_image_work_t *work, int64_t now_ns)
 {
-    rj_span_t spans[RJ_IMAGE_NAKS_MAX];
-    int count = rj_loss_poll(&image->loss, spans, RJ_IMAGE_NAKS_MAX, &work->lost_bytes, now_ns);
+    rj_span_t spans[RJ_NETWORK_IMAGE_NAKS_MAX];
+    int count =
+        rj_loss_poll(&image->loss, spans, RJ_NETWORK_IMAGE_NAKS_MAX, &work->lost_bytes, now_ns);
     for (int i = 0; i < count; i++) {
         if (image->config.is_reliable)
             write_nak(image, &work->naks[work->nak_count++], spans[i]);
@@ -351,23 +358,23 @@ static void repair(rj_image_t *image, rj_image_work_t *work, int64_t now_ns)
         publish_positions(image);
 }
 
-static void drop_oldest_limit(rj_image_t *image)
+static void drop_oldest_limit(rj_network_image_t *image)
 {
     image->granted_count--;
     memmove(&image->granted_limits[0], &image->granted_limits[1],
             (size_t)image->granted_count * sizeof(image->granted_limits[0]));
 }
 
-static void grant(rj_image_t *image, int64_t limit)
+static void grant(rj_network_image_t *image, int64_t limit)
 {
-    if (image->granted_count == RJ_IMAGE_LIMITS_MAX)
+    if (image->granted_count == RJ_NETWORK_IMAGE_LIMITS_MAX)
         drop_oldest_limit(image);
     image->granted_limits[image->granted_count++] = limit;
 }
 
 /* Decides whether the sender must hear how far the readers are; cleans behind them before it does,
  * so that what it may send next finds zeroes. */
-static bool schedule_sm(rj_image_t *image, int64_t min_pos, int64_t now_ns)
+static bool schedule_sm(rj_network_image_t *image, int64_t min_pos, int64_t now_ns)
 {
     rj_congestion_t *congestion = &image->congestion;
     rj_congestion_sample_t sample = {.sm_position = image->last_sm_position,
@@ -389,7 +396,7 @@ static bool schedule_sm(rj_image_t *image, int64_t min_pos, int64_t now_ns)
 
 /* Whether the sender has come to the end of an old window, less than a datagram from it. It knows
  * of none that it has passed. */
-static bool sender_is_stuck(rj_image_t *image)
+static bool sender_is_stuck(rj_network_image_t *image)
 {
     int64_t hwm_pos = image->loss.hwm_pos;
     while (image->granted_count > 1 && image->granted_limits[0] < hwm_pos)
@@ -397,7 +404,7 @@ static bool sender_is_stuck(rj_image_t *image)
     return image->granted_count > 1 && hwm_pos + image->log->mtu_length > image->granted_limits[0];
 }
 
-static void arm_sm_repeat(rj_image_t *image, int64_t now_ns)
+static void arm_sm_repeat(rj_network_image_t *image, int64_t now_ns)
 {
     bool is_stuck = sender_is_stuck(image);
     if (is_stuck == (image->sm_repeat_ns != 0))
@@ -412,7 +419,7 @@ static void arm_sm_repeat(rj_image_t *image, int64_t now_ns)
 }
 
 /* The next one is due after the timeout, or sooner while the sender is stuck. */
-static void arm_sm(rj_image_t *image, int64_t now_ns)
+static void arm_sm(rj_network_image_t *image, int64_t now_ns)
 {
     int64_t wait_ns = image->config.sm_timeout_ns;
     if (image->sm_repeat_ns != 0) {
@@ -424,7 +431,7 @@ static void arm_sm(rj_image_t *image, int64_t now_ns)
 }
 
 /* Acquire in both: pairs with the release of the conductor. */
-static bool sm_timed_out(rj_image_t *image, int64_t now_ns)
+static bool sm_timed_out(rj_network_image_t *image, int64_t now_ns)
 {
     if (rj_load_acquire_i32(&image->sm_is_requested) != 0) {
         rj_store_release_i32(&image->sm_is_requested, 0);
@@ -433,7 +440,7 @@ static bool sm_timed_out(rj_image_t *image, int64_t now_ns)
     return image->sm_is_enabled && image->sm_deadline_ns < now_ns;
 }
 
-static void write_sm(rj_image_t *image, rj_image_work_t *work, int64_t now_ns)
+static void write_sm(rj_network_image_t *image, rj_network_image_work_t *work, int64_t now_ns)
 {
     const rj_log_t *log = image->log;
     int64_t position = image->last_sm_position;
@@ -455,7 +462,7 @@ static void write_sm(rj_image_t *image, rj_image_work_t *work, int64_t now_ns)
     count_transports(image, now_ns);
 }
 
-static void ask_for_rtt(rj_image_t *image, rj_image_work_t *work, int64_t now_ns)
+static void ask_for_rtt(rj_network_image_t *image, rj_network_image_work_t *work, int64_t now_ns)
 {
     rj_congestion_t *congestion = &image->congestion;
     if (!congestion->ops->wants_rtt(congestion, now_ns))
@@ -472,7 +479,7 @@ static void ask_for_rtt(rj_image_t *image, rj_image_work_t *work, int64_t now_ns
     congestion->ops->on_rtt_request(congestion, now_ns);
 }
 
-int rj_image_track(rj_image_t *image, rj_image_work_t *work, int64_t now_ns)
+int rj_network_image_track(rj_network_image_t *image, rj_network_image_work_t *work, int64_t now_ns)
 {
     work->sm_is_due = false;
     work->rttm_is_due = false;
@@ -494,7 +501,7 @@ int rj_image_track(rj_image_t *image, rj_image_work_t *work, int64_t now_ns)
     return work->nak_count + (work->sm_is_due ? 1 : 0) + (work->rttm_is_due ? 1 : 0);
 }
 
-int64_t rj_image_deadline_ns(const rj_image_t *image)
+int64_t rj_network_image_deadline_ns(const rj_network_image_t *image)
 {
     int64_t due_ns = INT64_MAX;
     if (image->sm_is_enabled)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a publication sends of itself: setups, data, heartbeats. What it is told by receivers is in
  * publication_feedback.c, what the conductor does with it in publication_life.c. */
-#include "stream/publication_feedback.h"
+#include "stream/network_publication_feedback.h"
 
 #include <string.h>
 
@@ -10,16 +10,18 @@
 #include "proto/frame.h"
 #include "shm/term_scan.h"
 
-static void init_config(rj_publication_t *publication, const rj_publication_config_t *config)
+static void init_config(rj_network_publication_t *publication,
+                        const rj_network_publication_config_t *config)
 {
     publication->config = *config;
     publication->config.retransmit.term_length = publication->log->term_length;
     publication->config.retransmit.is_group = config->is_group;
 }
 
-void rj_publication_init(rj_publication_t *publication, const rj_publication_config_t *config,
-                         const rj_publication_counters_t *counters, rj_log_t *log,
-                         const struct rj_path *path, int64_t now_ns)
+void rj_network_publication_init(rj_network_publication_t *publication,
+                                 const rj_network_publication_config_t *config,
+                                 const rj_network_publication_counters_t *counters, rj_log_t *log,
+                                 const struct rj_path *path, int64_t now_ns)
 {
     memset(publication, 0, sizeof(*publication));
     publication->log = log;
@@ -40,13 +42,13 @@ void rj_publication_init(rj_publication_t *publication, const rj_publication_con
     publication->last_snd_pos_change_ns = now_ns;
     publication->state_changed_ns = now_ns;
     /* So that the first turn sends a setup. */
-    publication->last_setup_ns = now_ns - RJ_PUBLICATION_SETUP_NS - 1;
-    publication->last_data_ns = now_ns - RJ_PUBLICATION_HEARTBEAT_NS - 1;
-    publication->last_rttm_ns = now_ns - RJ_PUBLICATION_RTTM_NS - 1;
+    publication->last_setup_ns = now_ns - RJ_NETWORK_PUBLICATION_SETUP_NS - 1;
+    publication->last_data_ns = now_ns - RJ_NETWORK_PUBLICATION_HEARTBEAT_NS - 1;
+    publication->last_rttm_ns = now_ns - RJ_NETWORK_PUBLICATION_RTTM_NS - 1;
     publication->receivers_due_ns = INT64_MAX;
 }
 
-static void on_back_pressure(rj_publication_t *publication)
+static void on_back_pressure(rj_network_publication_t *publication)
 {
     if (!publication->tracks_sender_limit)
         return;
@@ -58,19 +60,21 @@ static void on_back_pressure(rj_publication_t *publication)
 
 /* A frame that can be on no wire: a client has spoilt the log. Release: pairs with the acquire of
  * the conductor. */
-static void on_corruption(rj_publication_t *publication)
+static void on_corruption(rj_network_publication_t *publication)
 {
     publication->stats.log_corruptions++;
     rj_store_release_i32(&publication->is_broken, 1);
 }
 
-int rj_publication_collect(rj_publication_t *publication, rj_run_t *runs, int run_max)
+int rj_network_publication_collect(rj_network_publication_t *publication, rj_run_t *runs,
+                                   int run_max)
 {
     const rj_log_t *log = publication->log;
     rj_run_builder_t builder = {.path = publication->path,
                                 .runs = runs,
                                 .positions = publication->run_positions,
-                                .run_max = (int32_t)rj_min_i64(run_max, RJ_PUBLICATION_RUNS_MAX)};
+                                .run_max =
+                                    (int32_t)rj_min_i64(run_max, RJ_NETWORK_PUBLICATION_RUNS_MAX)};
     publication->collected_count = 0;
     if (rj_load_acquire_i32(&publication->is_broken) != 0)
         return 0;
@@ -105,7 +109,7 @@ int rj_publication_collect(rj_publication_t *publication, rj_run_t *runs, int ru
 }
 
 /* Adds up what a port took of some runs, in order, until the first that it did not take whole. */
-static int64_t take(rj_publication_t *publication, const rj_run_t *runs, int count,
+static int64_t take(rj_network_publication_t *publication, const rj_run_t *runs, int count,
                     int64_t *position)
 {
     int64_t sent_bytes = 0;
@@ -126,8 +130,8 @@ static int64_t take(rj_publication_t *publication, const rj_run_t *runs, int cou
     return sent_bytes;
 }
 
-int64_t rj_publication_commit(rj_publication_t *publication, const rj_run_t *runs, int count,
-                              int64_t now_ns)
+int64_t rj_network_publication_commit(rj_network_publication_t *publication, const rj_run_t *runs,
+                                      int count, int64_t now_ns)
 {
     int64_t position = publication->snd_pos;
     int64_t sent_bytes = take(publication, runs, count, &position);
@@ -142,14 +146,16 @@ int64_t rj_publication_commit(rj_publication_t *publication, const rj_run_t *run
     return sent_bytes;
 }
 
-static bool wants_setup(const rj_publication_t *publication)
+static bool wants_setup(const rj_network_publication_t *publication)
 {
     return !publication->has_initial_connection || publication->is_setup_elicited;
 }
 
-bool rj_publication_setup(rj_publication_t *publication, rj_wire_setup_t *frame, int64_t now_ns)
+bool rj_network_publication_setup(rj_network_publication_t *publication, rj_wire_setup_t *frame,
+                                  int64_t now_ns)
 {
-    if (!wants_setup(publication) || now_ns <= publication->last_setup_ns + RJ_PUBLICATION_SETUP_NS)
+    if (!wants_setup(publication) ||
+        now_ns <= publication->last_setup_ns + RJ_NETWORK_PUBLICATION_SETUP_NS)
         return false;
     const rj_log_t *log = publication->log;
     rj_flow_control_t *flow_control = &publication->flow_control;
@@ -174,7 +180,7 @@ bool rj_publication_setup(rj_publication_t *publication, rj_wire_setup_t *frame,
     return true;
 }
 
-static uint8_t heartbeat_flags(const rj_publication_t *publication)
+static uint8_t heartbeat_flags(const rj_network_publication_t *publication)
 {
     if (rj_log_is_revoked(publication->log))
         return RJ_DATA_FLAG_UNFRAGMENTED | RJ_DATA_FLAG_EOS | RJ_DATA_FLAG_REVOKED;
@@ -184,10 +190,11 @@ static uint8_t heartbeat_flags(const rj_publication_t *publication)
     return RJ_DATA_FLAG_UNFRAGMENTED;
 }
 
-static bool write_heartbeat(rj_publication_t *publication, rj_wire_data_t *frame, int64_t now_ns)
+static bool write_heartbeat(rj_network_publication_t *publication, rj_wire_data_t *frame,
+                            int64_t now_ns)
 {
     if (!publication->has_initial_connection ||
-        now_ns <= publication->last_data_ns + RJ_PUBLICATION_HEARTBEAT_NS)
+        now_ns <= publication->last_data_ns + RJ_NETWORK_PUBLICATION_HEARTBEAT_NS)
         return false;
     const rj_log_t *log = publication->log;
     rj_frame_data_t heartbeat = {
@@ -204,23 +211,26 @@ static bool write_heartbeat(rj_publication_t *publication, rj_wire_data_t *frame
     return true;
 }
 
-bool rj_publication_idle(rj_publication_t *publication, rj_wire_data_t *frame, int64_t now_ns)
+bool rj_network_publication_idle(rj_network_publication_t *publication, rj_wire_data_t *frame,
+                                 int64_t now_ns)
 {
     rj_flow_control_t *flow_control = &publication->flow_control;
     bool is_due = write_heartbeat(publication, frame, now_ns);
-    rj_publication_set_limit(publication,
-                             flow_control->ops->on_idle(flow_control, publication->snd_lmt,
-                                                        publication->snd_pos, now_ns));
-    rj_publication_expire_receivers(publication, now_ns);
+    rj_network_publication_set_limit(publication,
+                                     flow_control->ops->on_idle(flow_control, publication->snd_lmt,
+                                                                publication->snd_pos, now_ns));
+    rj_network_publication_expire_receivers(publication, now_ns);
     return is_due;
 }
 
-int64_t rj_publication_deadline_ns(const rj_publication_t *publication)
+int64_t rj_network_publication_deadline_ns(const rj_network_publication_t *publication)
 {
     int64_t due_ns = rj_retransmit_deadline_ns(&publication->retransmit);
     if (wants_setup(publication))
-        due_ns = rj_min_i64(due_ns, publication->last_setup_ns + RJ_PUBLICATION_SETUP_NS + 1);
+        due_ns =
+            rj_min_i64(due_ns, publication->last_setup_ns + RJ_NETWORK_PUBLICATION_SETUP_NS + 1);
     if (publication->has_initial_connection)
-        due_ns = rj_min_i64(due_ns, publication->last_data_ns + RJ_PUBLICATION_HEARTBEAT_NS + 1);
+        due_ns =
+            rj_min_i64(due_ns, publication->last_data_ns + RJ_NETWORK_PUBLICATION_HEARTBEAT_NS + 1);
     return rj_min_i64(due_ns, publication->receivers_due_ns);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "stream/publication.h"
+#include "stream/network_publication.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -18,20 +18,20 @@ typedef struct bench {
     struct {
         int64_t pub_pos, pub_lmt, snd_pos, snd_lmt, snd_bpe, naks;
     } words;
-    rj_publication_t publication;
+    rj_network_publication_t publication;
     int64_t unblocked_count;
     int64_t now_ns;
 } bench_t;
 
 static bench_t bench;
 
-static rj_publication_config_t default_config(void)
+static rj_network_publication_config_t default_config(void)
 {
-    return (rj_publication_config_t){
+    return (rj_network_publication_config_t){
         .session_id = STREAM_LOG_SESSION,
         .stream_id = STREAM_LOG_STREAM,
         .term_window_bytes = WINDOW,
-        .datagrams_max = RJ_PUBLICATION_DATAGRAMS_MAX,
+        .datagrams_max = RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX,
         .linger_ns = 5 * s,
         .connection_timeout_ns = 5 * s,
         .unblock_timeout_ns = 15 * s,
@@ -42,7 +42,7 @@ static rj_publication_config_t default_config(void)
     };
 }
 
-static void open_with(const rj_publication_config_t *config)
+static void open_with(const rj_network_publication_config_t *config)
 {
     memset(&bench, 0, sizeof(bench));
     uint8_t type = config->is_exclusive ? RJ_LOG_TYPE_EXCLUSIVE_PUBLICATION
@@ -50,16 +50,17 @@ static void open_with(const rj_publication_config_t *config)
     stream_log_open(&bench.log, type, TERM, MTU, config->start_position);
     bench.words.pub_pos = bench.words.pub_lmt = config->start_position;
     bench.words.snd_pos = bench.words.snd_lmt = config->start_position;
-    rj_publication_counters_t counters = {&bench.words.pub_pos, &bench.words.pub_lmt,
-                                          &bench.words.snd_pos, &bench.words.snd_lmt,
-                                          &bench.words.snd_bpe, &bench.words.naks};
+    rj_network_publication_counters_t counters = {&bench.words.pub_pos, &bench.words.pub_lmt,
+                                                  &bench.words.snd_pos, &bench.words.snd_lmt,
+                                                  &bench.words.snd_bpe, &bench.words.naks};
     bench.now_ns = 1000 * s;
-    rj_publication_init(&bench.publication, config, &counters, &bench.log, NULL, bench.now_ns);
+    rj_network_publication_init(&bench.publication, config, &counters, &bench.log, NULL,
+                                bench.now_ns);
 }
 
 static void setup(void)
 {
-    rj_publication_config_t config = default_config();
+    rj_network_publication_config_t config = default_config();
     open_with(&config);
 }
 
@@ -68,7 +69,7 @@ static void teardown(void)
     rj_log_close(&bench.log);
 }
 
-TestSuite(publication_life, .init = setup, .fini = teardown);
+TestSuite(network_publication_life, .init = setup, .fini = teardown);
 
 static void on_sm(int64_t position, uint8_t flags)
 {
@@ -81,18 +82,18 @@ static void on_sm(int64_t position, uint8_t flags)
         .receiver_window = WINDOW,
         .receiver_id = receiver_id,
     };
-    cr_assert(rj_publication_on_sm(&bench.publication, &sm, bench.now_ns));
+    cr_assert(rj_network_publication_on_sm(&bench.publication, &sm, bench.now_ns));
 }
 
 static int64_t send_some(int run_max, bool is_short)
 {
-    rj_run_t runs[RJ_PUBLICATION_RUNS_MAX];
-    int count = rj_publication_collect(&bench.publication, runs, run_max);
+    rj_run_t runs[RJ_NETWORK_PUBLICATION_RUNS_MAX];
+    int count = rj_network_publication_collect(&bench.publication, runs, run_max);
     for (int i = 0; i < count; i++)
         runs[i].result = (int32_t)runs[i].total_bytes;
     if (is_short && count > 0)
         runs[count - 1].result -= runs[count - 1].result % (int32_t)runs[count - 1].segment_bytes;
-    return rj_publication_commit(&bench.publication, runs, count, bench.now_ns);
+    return rj_network_publication_commit(&bench.publication, runs, count, bench.now_ns);
 }
 
 static int64_t offer(int32_t length)
@@ -103,19 +104,19 @@ static int64_t offer(int32_t length)
     return rj_append_shared(&bench.log, bench.words.pub_lmt, &part, 1, 0);
 }
 
-static rj_publication_state_t on_time(int refcount, int64_t after_ns)
+static rj_network_publication_state_t on_time(int refcount, int64_t after_ns)
 {
     bench.now_ns += after_ns;
-    return rj_publication_on_time(&bench.publication, refcount, INT64_MAX, &bench.unblocked_count,
-                                  bench.now_ns);
+    return rj_network_publication_on_time(&bench.publication, refcount, INT64_MAX,
+                                          &bench.unblocked_count, bench.now_ns);
 }
 
 static int update(void)
 {
-    return rj_publication_update_limit(&bench.publication, INT64_MAX);
+    return rj_network_publication_update_limit(&bench.publication, INT64_MAX);
 }
 
-Test(publication_life, opens_the_limit_with_the_first_receiver_and_closes_it_with_the_last)
+Test(network_publication_life, opens_the_limit_with_the_first_receiver_and_closes_it_with_the_last)
 {
     cr_assert_eq(update(), 0);
     cr_assert_not(rj_log_is_connected(&bench.log));
@@ -133,27 +134,27 @@ Test(publication_life, opens_the_limit_with_the_first_receiver_and_closes_it_wit
     cr_assert_eq(bench.words.pub_lmt, 0, "back to the sender");
 }
 
-Test(publication_life, holds_the_limit_at_the_slowest_spy)
+Test(network_publication_life, holds_the_limit_at_the_slowest_spy)
 {
     on_sm(0, 0);
-    cr_assert_eq(rj_publication_update_limit(&bench.publication, 0), 1);
+    cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 0), 1);
     while (offer(1000) > 0)
         ;
     send_some(64, false);
     cr_assert_gt(bench.words.snd_pos, 0);
-    cr_assert_eq(rj_publication_update_limit(&bench.publication, 0), 0);
-    cr_assert_eq(rj_publication_update_limit(&bench.publication, 1056), 1);
+    cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 0), 0);
+    cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 1056), 1);
     cr_assert_eq(bench.words.pub_lmt, 1056 + WINDOW);
 }
 
-Test(publication_life, takes_spies_for_a_connection_where_told)
+Test(network_publication_life, takes_spies_for_a_connection_where_told)
 {
-    cr_assert_eq(rj_publication_update_limit(&bench.publication, 0), 0);
+    cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 0), 0);
     teardown();
-    rj_publication_config_t config = default_config();
+    rj_network_publication_config_t config = default_config();
     config.spies_simulate_connection = true;
     open_with(&config);
-    cr_assert_eq(rj_publication_update_limit(&bench.publication, 0), 1);
+    cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 0), 1);
     cr_assert(rj_log_is_connected(&bench.log));
 }
 
@@ -193,7 +194,7 @@ static void run_until_wrapped(uint64_t seed)
     cr_assert_not(bench.publication.is_broken);
 }
 
-Test(publication_life, keeps_the_next_term_zero_whatever_the_pace)
+Test(network_publication_life, keeps_the_next_term_zero_whatever_the_pace)
 {
     for (uint64_t seed = 1; seed <= 12; seed++) {
         teardown();
@@ -202,7 +203,7 @@ Test(publication_life, keeps_the_next_term_zero_whatever_the_pace)
     }
 }
 
-Test(publication_life, freezes_when_the_tails_lie)
+Test(network_publication_life, freezes_when_the_tails_lie)
 {
     on_sm(0, 0);
     update();
@@ -213,81 +214,81 @@ Test(publication_life, freezes_when_the_tails_lie)
     cr_assert_not(rj_log_is_connected(&bench.log));
     cr_assert_eq(send_some(64, false), 0);
     cr_assert_eq(bench.words.pub_lmt, WINDOW);
-    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
-    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER, "it can still be closed");
+    rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_LINGER, "it can still be closed");
 }
 
-Test(publication_life, drains_lingers_and_is_done)
+Test(network_publication_life, drains_lingers_and_is_done)
 {
     on_sm(0, 0);
     update();
     int64_t end = offer(1000);
-    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
-    cr_assert_eq(bench.publication.state, RJ_PUBLICATION_DRAINING);
+    rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(bench.publication.state, RJ_NETWORK_PUBLICATION_DRAINING);
     cr_assert_eq(bench.words.pub_lmt, end);
     cr_assert_eq(rj_log_end_of_stream(&bench.log), end);
     cr_assert_eq(bench.publication.is_end_of_stream, 0);
-    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_DRAINING, "a receiver waits for the rest");
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_DRAINING, "a receiver waits for the rest");
     send_some(64, false);
-    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_LINGER);
     cr_assert_eq(bench.publication.is_end_of_stream, 1);
-    cr_assert_eq(on_time(0, 5 * s), RJ_PUBLICATION_LINGER);
-    cr_assert_eq(on_time(0, 1), RJ_PUBLICATION_DONE);
+    cr_assert_eq(on_time(0, 5 * s), RJ_NETWORK_PUBLICATION_LINGER);
+    cr_assert_eq(on_time(0, 1), RJ_NETWORK_PUBLICATION_DONE);
 }
 
-Test(publication_life, ends_the_linger_when_the_receiver_says_goodbye)
+Test(network_publication_life, ends_the_linger_when_the_receiver_says_goodbye)
 {
     on_sm(0, 0);
-    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
     cr_assert_eq(bench.publication.is_end_of_stream, 1);
-    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_LINGER);
     on_sm(0, RJ_SM_FLAG_EOS);
-    cr_assert_eq(on_time(0, 1), RJ_PUBLICATION_DONE);
+    cr_assert_eq(on_time(0, 1), RJ_NETWORK_PUBLICATION_DONE);
 }
 
-Test(publication_life, gives_up_what_nobody_will_take)
+Test(network_publication_life, gives_up_what_nobody_will_take)
 {
     on_sm(0, 0);
     update();
     offer(1000);
     on_sm(0, RJ_SM_FLAG_EOS);
-    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
-    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+    rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_LINGER);
     cr_assert_eq(bench.publication.is_end_of_stream, 0, "its end was not reached");
 }
 
-Test(publication_life, waits_while_draining_for_spies)
+Test(network_publication_life, waits_while_draining_for_spies)
 {
     on_sm(0, 0);
     update();
     int64_t end = offer(1000);
     send_some(64, false);
-    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
-    cr_assert_eq(rj_publication_on_time(&bench.publication, 0, end - 32, &bench.unblocked_count,
-                                        bench.now_ns),
-                 RJ_PUBLICATION_DRAINING);
-    cr_assert_eq(
-        rj_publication_on_time(&bench.publication, 0, end, &bench.unblocked_count, bench.now_ns),
-        RJ_PUBLICATION_LINGER);
+    rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(rj_network_publication_on_time(&bench.publication, 0, end - 32,
+                                                &bench.unblocked_count, bench.now_ns),
+                 RJ_NETWORK_PUBLICATION_DRAINING);
+    cr_assert_eq(rj_network_publication_on_time(&bench.publication, 0, end, &bench.unblocked_count,
+                                                bench.now_ns),
+                 RJ_NETWORK_PUBLICATION_LINGER);
 }
 
-Test(publication_life, ends_at_once_when_revoked)
+Test(network_publication_life, ends_at_once_when_revoked)
 {
     on_sm(0, 0);
     update();
     int64_t end = offer(1000);
     rj_log_set_revoked(&bench.log);
-    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
-    cr_assert_eq(bench.publication.state, RJ_PUBLICATION_ACTIVE);
-    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+    rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(bench.publication.state, RJ_NETWORK_PUBLICATION_ACTIVE);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_LINGER);
     cr_assert_eq(bench.publication.is_end_of_stream, 1);
     cr_assert_eq(bench.words.pub_lmt, end);
     cr_assert_not(rj_log_is_connected(&bench.log));
-    cr_assert_eq(on_time(0, 4 * s), RJ_PUBLICATION_LINGER);
-    cr_assert_eq(on_time(0, 1), RJ_PUBLICATION_DONE, "counted from the last reference");
+    cr_assert_eq(on_time(0, 4 * s), RJ_NETWORK_PUBLICATION_LINGER);
+    cr_assert_eq(on_time(0, 1), RJ_NETWORK_PUBLICATION_DONE, "counted from the last reference");
 }
 
-Test(publication_life, frees_the_claim_of_a_dead_publisher_after_the_timeout)
+Test(network_publication_life, frees_the_claim_of_a_dead_publisher_after_the_timeout)
 {
     rj_claim_t claim;
     on_sm(0, 0);
@@ -307,7 +308,7 @@ Test(publication_life, frees_the_claim_of_a_dead_publisher_after_the_timeout)
     cr_assert_eq(bench.unblocked_count, 1);
 }
 
-Test(publication_life, gives_up_a_claim_of_which_only_the_tail_tells)
+Test(network_publication_life, gives_up_a_claim_of_which_only_the_tail_tells)
 {
     on_sm(0, 0);
     update();
@@ -316,20 +317,20 @@ Test(publication_life, gives_up_a_claim_of_which_only_the_tail_tells)
     /* A process was killed between moving the tail and writing the frame's length. */
     int64_t *tail = &bench.log.metadata->term_tail_counters[0];
     rj_store_release_i64(tail, rj_load_relaxed_i64(tail) + 192);
-    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
-    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_DRAINING);
+    rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_DRAINING);
     on_time(0, 14 * s);
     cr_assert_eq(bench.unblocked_count, 0, "not yet: a thread may be between the two");
     on_time(0, 2 * s);
     cr_assert_eq(bench.unblocked_count, 1);
     send_some(64, false);
-    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_LINGER);
 }
 
-Test(publication_life, leaves_the_holes_of_an_exclusive_publisher_alone_until_it_is_gone)
+Test(network_publication_life, leaves_the_holes_of_an_exclusive_publisher_alone_until_it_is_gone)
 {
     teardown();
-    rj_publication_config_t config = default_config();
+    rj_network_publication_config_t config = default_config();
     config.is_exclusive = true;
     open_with(&config);
     rj_exclusive_t writer;
@@ -341,9 +342,9 @@ Test(publication_life, leaves_the_holes_of_an_exclusive_publisher_alone_until_it
     on_time(1, s);
     on_time(1, 100 * s);
     cr_assert_eq(bench.unblocked_count, 0);
-    rj_publication_on_unreferenced(&bench.publication, bench.now_ns);
-    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_DRAINING);
+    rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_DRAINING);
     cr_assert_eq(bench.unblocked_count, 1);
     send_some(64, false);
-    cr_assert_eq(on_time(0, s), RJ_PUBLICATION_LINGER);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_LINGER);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* publication.h - the send side of one stream: what may leave, what was asked for again, who
- * listens.
+/* network_publication.h - the send side of one stream: what may leave, what was asked for again,
+ * who listens.
  *
  * It neither sends nor reads a clock. Each turn its engine collects runs from it, hands them to a
  * port and commits what the port took; frames that arrive are told to it. The conductor moves the
@@ -17,8 +17,8 @@
  * may call them. Shared words are marked. Errors     hostile frames and a corrupt log are counted
  * and refused, never followed.
  */
-#ifndef RJ_STREAM_PUBLICATION_H
-#define RJ_STREAM_PUBLICATION_H
+#ifndef RJ_STREAM_NETWORK_PUBLICATION_H
+#define RJ_STREAM_NETWORK_PUBLICATION_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,32 +31,33 @@
 #include "stream/run_builder.h"
 
 enum {
-    RJ_PUBLICATION_RECEIVERS_MAX = 64, /* receivers whose liveness is watched */
-    RJ_PUBLICATION_RUNS_MAX = 64,      /* runs that one turn of one publication may emit */
-    RJ_PUBLICATION_DATAGRAMS_MAX = 64, /* datagrams of new data that one turn may emit */
-    RJ_PUBLICATION_SETUP_NS = 100 * 1000 * 1000,
-    RJ_PUBLICATION_HEARTBEAT_NS = 100 * 1000 * 1000,
-    RJ_PUBLICATION_RTTM_NS = 100 * 1000 * 1000, /* at most one measurement in it, while NAKs come */
+    RJ_NETWORK_PUBLICATION_RECEIVERS_MAX = 64, /* receivers whose liveness is watched */
+    RJ_NETWORK_PUBLICATION_RUNS_MAX = 64,      /* runs that one turn of one publication may emit */
+    RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX = 64, /* datagrams of new data that one turn may emit */
+    RJ_NETWORK_PUBLICATION_SETUP_NS = 100 * 1000 * 1000,
+    RJ_NETWORK_PUBLICATION_HEARTBEAT_NS = 100 * 1000 * 1000,
+    RJ_NETWORK_PUBLICATION_RTTM_NS =
+        100 * 1000 * 1000, /* at most one measurement in it, while NAKs come */
 };
 
 /* Value words of its counters (commands.md 14). Engine writes snd_*, naks; conductor pub_*. */
-typedef struct rj_publication_counters {
+typedef struct rj_network_publication_counters {
     int64_t *pub_pos;
     int64_t *pub_lmt;
     int64_t *snd_pos;
     int64_t *snd_lmt;
     int64_t *snd_bpe;
     int64_t *naks_received;
-} rj_publication_counters_t;
+} rj_network_publication_counters_t;
 
-typedef struct rj_publication_config {
+typedef struct rj_network_publication_config {
     int64_t registration_id;
     int32_t session_id;
     int32_t stream_id;
     int64_t start_position; /* from init-term-id, term-id, term-offset; else 0 */
     int32_t term_window_bytes;
     int32_t ttl;           /* as SETUP announces it: multicast with a URI ttl, else 0 */
-    int32_t datagrams_max; /* new datagrams a turn, 1..RJ_PUBLICATION_DATAGRAMS_MAX */
+    int32_t datagrams_max; /* new datagrams a turn, 1..RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX */
     int64_t linger_ns;
     int64_t connection_timeout_ns;
     int64_t unblock_timeout_ns;
@@ -66,14 +67,14 @@ typedef struct rj_publication_config {
     bool is_group; /* multicast or MDC: group flag in SETUP */
     bool signal_eos;
     bool spies_simulate_connection;
-} rj_publication_config_t;
+} rj_network_publication_config_t;
 
-typedef enum rj_publication_state {
-    RJ_PUBLICATION_ACTIVE,
-    RJ_PUBLICATION_DRAINING,
-    RJ_PUBLICATION_LINGER,
-    RJ_PUBLICATION_DONE
-} rj_publication_state_t;
+typedef enum rj_network_publication_state {
+    RJ_NETWORK_PUBLICATION_ACTIVE,
+    RJ_NETWORK_PUBLICATION_DRAINING,
+    RJ_NETWORK_PUBLICATION_LINGER,
+    RJ_NETWORK_PUBLICATION_DONE
+} rj_network_publication_state_t;
 
 typedef struct rj_receiver_liveness {
     int64_t receiver_id;
@@ -81,7 +82,7 @@ typedef struct rj_receiver_liveness {
 } rj_receiver_liveness_t;
 
 /* What happened since the engine last took it; the engine adds it to the system counters. */
-typedef struct rj_publication_stats {
+typedef struct rj_network_publication_stats {
     int64_t heartbeats_sent;
     int64_t naks_received;
     int64_t sms_received;
@@ -93,14 +94,14 @@ typedef struct rj_publication_stats {
     int64_t retransmitted_bytes;
     int64_t retransmit_overflows;
     int64_t retransmit_throttles; /* turns in which the budget held something back */
-    int64_t receiver_overflows;   /* RJ_PUBLICATION_RECEIVERS_MAX was not enough */
+    int64_t receiver_overflows;   /* RJ_NETWORK_PUBLICATION_RECEIVERS_MAX was not enough */
     int64_t log_corruptions;      /* a frame length in the log cannot be true */
-} rj_publication_stats_t;
+} rj_network_publication_stats_t;
 
-typedef struct rj_publication {
+typedef struct rj_network_publication {
     /* Constant once handed to the engine. */
-    rj_publication_config_t config;
-    rj_publication_counters_t counters;
+    rj_network_publication_config_t config;
+    rj_network_publication_counters_t counters;
     rj_log_t *log;
     const struct rj_path *path; /* where everything of this publication goes (unicast) */
 
@@ -129,14 +130,15 @@ typedef struct rj_publication {
     bool rttm_is_wanted;
     bool rttm_is_pending;
     rj_flow_control_t flow_control;
-    rj_publication_stats_t stats;
-    rj_receiver_liveness_t receivers[RJ_PUBLICATION_RECEIVERS_MAX];
-    rj_run_position_t run_positions[RJ_PUBLICATION_RUNS_MAX];    /* of the runs last collected */
-    rj_run_position_t resend_positions[RJ_PUBLICATION_RUNS_MAX]; /* likewise */
+    rj_network_publication_stats_t stats;
+    rj_receiver_liveness_t receivers[RJ_NETWORK_PUBLICATION_RECEIVERS_MAX];
+    rj_run_position_t
+        run_positions[RJ_NETWORK_PUBLICATION_RUNS_MAX]; /* of the runs last collected */
+    rj_run_position_t resend_positions[RJ_NETWORK_PUBLICATION_RUNS_MAX]; /* likewise */
     rj_retransmit_t retransmit;
 
     /* The conductor's. */
-    rj_publication_state_t state;
+    rj_network_publication_state_t state;
     bool is_connected; /* as in the log's metadata */
     rj_log_producer_t producer;
     int64_t pub_lmt;
@@ -144,88 +146,97 @@ typedef struct rj_publication {
     int64_t state_changed_ns;
     int64_t last_snd_pos; /* for the blocked-publisher check */
     int64_t last_snd_pos_change_ns;
-} rj_publication_t;
+} rj_network_publication_t;
 
 /* --- conductor: before the engine knows it --- */
 
 /* Fills in every field. `log` and the counters hold the start position already. */
-void rj_publication_init(rj_publication_t *publication, const rj_publication_config_t *config,
-                         const rj_publication_counters_t *counters, rj_log_t *log,
-                         const struct rj_path *path, int64_t now_ns);
+void rj_network_publication_init(rj_network_publication_t *publication,
+                                 const rj_network_publication_config_t *config,
+                                 const rj_network_publication_counters_t *counters, rj_log_t *log,
+                                 const struct rj_path *path, int64_t now_ns);
 
 /* --- engine --- */
 
-/* Emits what may be sent now as at most `run_max` runs (<= RJ_PUBLICATION_RUNS_MAX) and at most
- * config.datagrams_max datagrams of new data, within the receiver's window and one term. Datagrams
- * of equal size are one run. Nothing moves until the commit. Returns the number of runs.
+/* Emits what may be sent now as at most `run_max` runs (<= RJ_NETWORK_PUBLICATION_RUNS_MAX) and at
+ * most config.datagrams_max datagrams of new data, within the receiver's window and one term.
+ * Datagrams of equal size are one run. Nothing moves until the commit. Returns the number of runs.
  * wire.md 10.3 */
-int rj_publication_collect(rj_publication_t *publication, rj_run_t *runs, int run_max);
+int rj_network_publication_collect(rj_network_publication_t *publication, rj_run_t *runs,
+                                   int run_max);
 
 /* Takes the results of the runs last collected, in order: advances snd-pos over the whole datagrams
  * taken, up to the first that was not, and counts a short send. `count` is how many runs the port
  * looked at. An error of the port ends the walk and counts as nothing else. Returns bytes sent. */
-int64_t rj_publication_commit(rj_publication_t *publication, const rj_run_t *runs, int count,
-                              int64_t now_ns);
+int64_t rj_network_publication_commit(rj_network_publication_t *publication, const rj_run_t *runs,
+                                      int count, int64_t now_ns);
 
 /* Writes a SETUP if one is due (at most one in 100 ms); returns true when `frame` is to be sent.
  * Called each turn before collect. wire.md 10.2 */
-bool rj_publication_setup(rj_publication_t *publication, rj_wire_setup_t *frame, int64_t now_ns);
+bool rj_network_publication_setup(rj_network_publication_t *publication, rj_wire_setup_t *frame,
+                                  int64_t now_ns);
 
 /* When nothing was sent this turn, and no send failed: writes a heartbeat if one is due (returns
  * true), lets flow control idle and expires receivers that went silent. wire.md 10.1, 10.4, 10.6 */
-bool rj_publication_idle(rj_publication_t *publication, rj_wire_data_t *frame, int64_t now_ns);
+bool rj_network_publication_idle(rj_network_publication_t *publication, rj_wire_data_t *frame,
+                                 int64_t now_ns);
 
 /* While NAKs come, asks the receiver for a round trip now and then: the linger of resends follows
  * it. Returns true when `frame` is to be sent; `now_ns` should be fresh. Ours: Aeron never asks,
  * but every receiver answers. */
-bool rj_publication_rttm(rj_publication_t *publication, rj_wire_rttm_t *frame, int64_t now_ns);
+bool rj_network_publication_rttm(rj_network_publication_t *publication, rj_wire_rttm_t *frame,
+                                 int64_t now_ns);
 
 /* A structurally valid status message for this stream and session (its fields may still lie).
  * Returns true when the publication accepted it. wire.md 4.3, 10.5 */
-bool rj_publication_on_sm(rj_publication_t *publication, const rj_wire_sm_t *sm, int64_t now_ns);
+bool rj_network_publication_on_sm(rj_network_publication_t *publication, const rj_wire_sm_t *sm,
+                                  int64_t now_ns);
 
 /* A structurally valid NAK: starts a resend or is dropped by the rules of wire.md 15.1. */
-void rj_publication_on_nak(rj_publication_t *publication, const rj_wire_nak_t *nak, int64_t now_ns);
+void rj_network_publication_on_nak(rj_network_publication_t *publication, const rj_wire_nak_t *nak,
+                                   int64_t now_ns);
 
 /* An RTTM without the reply flag: the answer to one of ours, or not. `now_ns` fresh. */
-void rj_publication_on_rttm(rj_publication_t *publication, const rj_wire_rttm_t *rttm,
-                            int64_t now_ns);
+void rj_network_publication_on_rttm(rj_network_publication_t *publication,
+                                    const rj_wire_rttm_t *rttm, int64_t now_ns);
 
 /* A receiver rejected the stream (ERR). Returns true when that receiver was live until now, so that
  * the conductor is told once. wire.md 19 */
-bool rj_publication_on_error(rj_publication_t *publication, int64_t receiver_id, int64_t now_ns);
+bool rj_network_publication_on_error(rj_network_publication_t *publication, int64_t receiver_id,
+                                     int64_t now_ns);
 
 /* Emits resends that are due, within their budget, as runs. Each collect is followed by its commit
  * before any other call. Returns the number of runs. wire.md 15.2 */
-int rj_publication_collect_resends(rj_publication_t *publication, rj_run_t *runs, int run_max,
-                                   int64_t now_ns);
+int rj_network_publication_collect_resends(rj_network_publication_t *publication, rj_run_t *runs,
+                                           int run_max, int64_t now_ns);
 
-/* The same contract as rj_publication_commit; what was not taken is offered again. */
-int64_t rj_publication_commit_resends(rj_publication_t *publication, const rj_run_t *runs,
-                                      int count, int64_t now_ns);
+/* The same contract as rj_network_publication_commit; what was not taken is offered again. */
+int64_t rj_network_publication_commit_resends(rj_network_publication_t *publication,
+                                              const rj_run_t *runs, int count, int64_t now_ns);
 
 /* The earliest time at which a turn without a new frame or new data could do anything. */
-int64_t rj_publication_deadline_ns(const rj_publication_t *publication);
+int64_t rj_network_publication_deadline_ns(const rj_network_publication_t *publication);
 
 /* --- conductor, while the engine has it --- */
 
 /* Every turn, ACTIVE only (else it does nothing): connection status, pub-pos, the limit and
  * cleaning. `spy_min_pos` is the lowest position of active spies, INT64_MAX when there is none.
  * Returns 1 when the limit moved. driver.md 6.2, 6.4 */
-int rj_publication_update_limit(rj_publication_t *publication, int64_t spy_min_pos);
+int rj_network_publication_update_limit(rj_network_publication_t *publication, int64_t spy_min_pos);
 
 /* The last reference was dropped: fixes the end of the stream and starts DRAINING. driver.md 6.5 */
-void rj_publication_on_unreferenced(rj_publication_t *publication, int64_t now_ns);
+void rj_network_publication_on_unreferenced(rj_network_publication_t *publication, int64_t now_ns);
 
 /* Timer event: unblocking and state changes; ACTIVE -> LINGER means that a client revoked it. Adds
  * 1 to `*unblocked_count` when a dead claim was freed. On reaching DONE (return value) the
  * conductor removes it from its engine. `refcount` as of now. driver.md 6.5, 17 */
-rj_publication_state_t rj_publication_on_time(rj_publication_t *publication, int refcount,
-                                              int64_t spy_min_pos, int64_t *unblocked_count,
-                                              int64_t now_ns);
+rj_network_publication_state_t rj_network_publication_on_time(rj_network_publication_t *publication,
+                                                              int refcount, int64_t spy_min_pos,
+                                                              int64_t *unblocked_count,
+                                                              int64_t now_ns);
 
 /* Position of the newest claim, by the log's tails; the last good one, and is_broken, when they lie
  * (shm.md 17). */
-int64_t rj_publication_producer_position(rj_publication_t *publication);
+int64_t rj_network_publication_producer_position(rj_network_publication_t *publication);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the conductor does with a publication: the publisher's limit, cleaning, the states of its
  * life. */
-#include "stream/publication.h"
+#include "stream/network_publication.h"
 
 #include <errno.h>
 
@@ -12,18 +12,18 @@
 /* A rotation is over in no time, unless its publisher was stopped in the middle of it. */
 enum { PRODUCER_POLLS_MAX = 8 };
 
-static bool is_broken(const rj_publication_t *publication)
+static bool is_broken(const rj_network_publication_t *publication)
 {
     return rj_load_acquire_i32(&publication->is_broken) != 0;
 }
 
 /* Acquire: pairs with the release of the engine, which will not look below it but for resends. */
-static int64_t sender_position(const rj_publication_t *publication)
+static int64_t sender_position(const rj_network_publication_t *publication)
 {
     return rj_load_acquire_i64(&publication->snd_pos);
 }
 
-int64_t rj_publication_producer_position(rj_publication_t *publication)
+int64_t rj_network_publication_producer_position(rj_network_publication_t *publication)
 {
     int code = -EAGAIN;
     for (int i = 0; i < PRODUCER_POLLS_MAX && code == -EAGAIN; i++)
@@ -33,7 +33,7 @@ int64_t rj_publication_producer_position(rj_publication_t *publication)
     return publication->producer.position;
 }
 
-static void set_connected(rj_publication_t *publication, bool is_connected)
+static void set_connected(rj_network_publication_t *publication, bool is_connected)
 {
     if (publication->is_connected == is_connected)
         return;
@@ -42,18 +42,18 @@ static void set_connected(rj_publication_t *publication, bool is_connected)
 }
 
 /* Release: pairs with the acquire of publishers; what was cleaned before is zero to them. */
-static void set_limit(rj_publication_t *publication, int64_t pub_lmt)
+static void set_limit(rj_network_publication_t *publication, int64_t pub_lmt)
 {
     publication->pub_lmt = pub_lmt;
     rj_store_release_i64(publication->counters.pub_lmt, pub_lmt);
 }
 
-static void clean_to(rj_publication_t *publication, int64_t position)
+static void clean_to(rj_network_publication_t *publication, int64_t position)
 {
     rj_log_clean_to(publication->log, &publication->clean_position, position);
 }
 
-static bool has_subscribers(const rj_publication_t *publication, int64_t spy_min_pos)
+static bool has_subscribers(const rj_network_publication_t *publication, int64_t spy_min_pos)
 {
     if (publication->config.spies_simulate_connection && spy_min_pos != INT64_MAX)
         return true;
@@ -61,17 +61,17 @@ static bool has_subscribers(const rj_publication_t *publication, int64_t spy_min
            rj_load_acquire_i32(&publication->has_required_receivers) != 0;
 }
 
-static int64_t publish_position(rj_publication_t *publication)
+static int64_t publish_position(rj_network_publication_t *publication)
 {
-    int64_t position = rj_publication_producer_position(publication);
+    int64_t position = rj_network_publication_producer_position(publication);
     rj_store_release_i64(publication->counters.pub_pos, position);
     return position;
 }
 
-int rj_publication_update_limit(rj_publication_t *publication, int64_t spy_min_pos)
+int rj_network_publication_update_limit(rj_network_publication_t *publication, int64_t spy_min_pos)
 {
     const rj_log_t *log = publication->log;
-    if (publication->state != RJ_PUBLICATION_ACTIVE)
+    if (publication->state != RJ_NETWORK_PUBLICATION_ACTIVE)
         return 0;
     publish_position(publication);
     bool is_connected = has_subscribers(publication, spy_min_pos) && !is_broken(publication);
@@ -96,42 +96,42 @@ int rj_publication_update_limit(rj_publication_t *publication, int64_t spy_min_p
     return 1;
 }
 
-static void end_at(rj_publication_t *publication, int64_t position)
+static void end_at(rj_network_publication_t *publication, int64_t position)
 {
     set_limit(publication, position);
     rj_log_set_end_of_stream(publication->log, position);
 }
 
 /* Release: pairs with the acquire of the engine, which announces it in heartbeats. */
-static void set_end_of_stream(rj_publication_t *publication)
+static void set_end_of_stream(rj_network_publication_t *publication)
 {
     rj_store_release_i32(&publication->is_end_of_stream, 1);
 }
 
-void rj_publication_on_unreferenced(rj_publication_t *publication, int64_t now_ns)
+void rj_network_publication_on_unreferenced(rj_network_publication_t *publication, int64_t now_ns)
 {
-    int64_t producer_pos = rj_publication_producer_position(publication);
+    int64_t producer_pos = rj_network_publication_producer_position(publication);
     publication->state_changed_ns = now_ns;
     publication->last_snd_pos_change_ns = now_ns;
     end_at(publication, producer_pos);
-    if (publication->state != RJ_PUBLICATION_ACTIVE || rj_log_is_revoked(publication->log))
+    if (publication->state != RJ_NETWORK_PUBLICATION_ACTIVE || rj_log_is_revoked(publication->log))
         return;
     if (sender_position(publication) >= producer_pos)
         set_end_of_stream(publication);
-    publication->state = RJ_PUBLICATION_DRAINING;
+    publication->state = RJ_NETWORK_PUBLICATION_DRAINING;
 }
 
-static void on_revoked(rj_publication_t *publication)
+static void on_revoked(rj_network_publication_t *publication)
 {
     end_at(publication, publish_position(publication));
     set_connected(publication, false);
     set_end_of_stream(publication);
-    publication->state = RJ_PUBLICATION_LINGER; /* the time of the last reference stays */
+    publication->state = RJ_NETWORK_PUBLICATION_LINGER; /* the time of the last reference stays */
 }
 
 /* A publisher that died between claim and commit stops everybody behind it: the sender does not
  * move although there is something to send. */
-static void unblock_when_stuck(rj_publication_t *publication, int64_t *unblocked_count,
+static void unblock_when_stuck(rj_network_publication_t *publication, int64_t *unblocked_count,
                                int64_t now_ns)
 {
     const rj_log_t *log = publication->log;
@@ -149,7 +149,8 @@ static void unblock_when_stuck(rj_publication_t *publication, int64_t *unblocked
     }
 }
 
-static void on_active_time(rj_publication_t *publication, int64_t *unblocked_count, int64_t now_ns)
+static void on_active_time(rj_network_publication_t *publication, int64_t *unblocked_count,
+                           int64_t now_ns)
 {
     if (rj_log_is_revoked(publication->log)) {
         on_revoked(publication);
@@ -163,7 +164,8 @@ static void on_active_time(rj_publication_t *publication, int64_t *unblocked_cou
 
 /* A publisher that died before it wrote the length of its last claim: no frame will come behind
  * it. Ours: the reference waits for that frame as long as there are receivers. */
-static bool give_up_tail_when_stuck(rj_publication_t *publication, int64_t snd_pos, int64_t now_ns)
+static bool give_up_tail_when_stuck(rj_network_publication_t *publication, int64_t snd_pos,
+                                    int64_t now_ns)
 {
     if (snd_pos != publication->last_snd_pos) {
         publication->last_snd_pos = snd_pos;
@@ -173,7 +175,7 @@ static bool give_up_tail_when_stuck(rj_publication_t *publication, int64_t snd_p
            rj_term_unblock_tail(publication->log, snd_pos);
 }
 
-static void on_draining_time(rj_publication_t *publication, int64_t spy_min_pos,
+static void on_draining_time(rj_network_publication_t *publication, int64_t spy_min_pos,
                              int64_t *unblocked_count, int64_t now_ns)
 {
     int64_t producer_pos = publish_position(publication);
@@ -192,32 +194,33 @@ static void on_draining_time(rj_publication_t *publication, int64_t spy_min_pos,
     if (spy_min_pos != INT64_MAX && spy_min_pos < producer_pos)
         return;
     publication->state_changed_ns = now_ns;
-    publication->state = RJ_PUBLICATION_LINGER;
+    publication->state = RJ_NETWORK_PUBLICATION_LINGER;
 }
 
-static void on_linger_time(rj_publication_t *publication, int refcount, int64_t now_ns)
+static void on_linger_time(rj_network_publication_t *publication, int refcount, int64_t now_ns)
 {
     bool is_over = rj_load_acquire_i32(&publication->has_unicast_eos) != 0 ||
                    now_ns > publication->state_changed_ns + publication->config.linger_ns;
     if (refcount <= 0 && is_over)
-        publication->state = RJ_PUBLICATION_DONE;
+        publication->state = RJ_NETWORK_PUBLICATION_DONE;
 }
 
-rj_publication_state_t rj_publication_on_time(rj_publication_t *publication, int refcount,
-                                              int64_t spy_min_pos, int64_t *unblocked_count,
-                                              int64_t now_ns)
+rj_network_publication_state_t rj_network_publication_on_time(rj_network_publication_t *publication,
+                                                              int refcount, int64_t spy_min_pos,
+                                                              int64_t *unblocked_count,
+                                                              int64_t now_ns)
 {
     switch (publication->state) {
-    case RJ_PUBLICATION_ACTIVE:
+    case RJ_NETWORK_PUBLICATION_ACTIVE:
         on_active_time(publication, unblocked_count, now_ns);
         break;
-    case RJ_PUBLICATION_DRAINING:
+    case RJ_NETWORK_PUBLICATION_DRAINING:
         on_draining_time(publication, spy_min_pos, unblocked_count, now_ns);
         break;
-    case RJ_PUBLICATION_LINGER:
+    case RJ_NETWORK_PUBLICATION_LINGER:
         on_linger_time(publication, refcount, now_ns);
         break;
-    case RJ_PUBLICATION_DONE:
+    case RJ_NETWORK_PUBLICATION_DONE:
         break;
     }
     return publication->state;
