@@ -161,8 +161,9 @@ look() {
     [ -n "$during" ] || return 0
     FROM_DIR=$shm/from TO_DIR=$shm/$to_name CHANNEL=$uri PORT=$port CLASSPATH=$jar:$classes \
         JDK_JAVA_OPTIONS="-XX:+UseSerialGC --add-opens java.base/jdk.internal.misc=ALL-UNNAMED" \
-        timeout "$limit" "$during" >"$logs/during.out" 2>"$logs/during.err" ||
-        fail "$(basename "$during") says no"
+        timeout "$limit" "$during" >"$logs/during.out" 2>"$logs/during.err" &
+    pids="$pids $!"
+    wait "$!" || fail "$(basename "$during") says no"
 }
 
 # Our driver stops when told, says so by its exit status, leaves nothing, and a run without trouble
