@@ -22,6 +22,7 @@ enum {
     HELPER_RUNNER = 1,
     ENGINE_RUNNER = 2, /* the first of them, where engines have threads */
     DIRECTORY_POLL_NS = 1000000,
+    ECHO_NS = 1000000000,
     OPTION_SETTINGS = 0x100,
 };
 
@@ -208,19 +209,26 @@ static int prepare_directory(const rj_driver_config_t *config, rj_err_t *err)
     }
 }
 
-/* Whoever asks twice does not want to wait for an orderly end. */
+/* Whoever asks twice does not want to wait for an orderly end. The same signal within a second is an
+ * echo: timeout(1), for one, signals its child and then the child's whole group. */
 static void on_signal(int number)
 {
-    if (stop_signal != 0) {
+    static int64_t first_ns;
+    int64_t now_ns = rj_clock_mono_ns();
+    if (stop_signal == 0) {
+        first_ns = now_ns;
+        stop_signal = number;
+    } else if (number != stop_signal || now_ns - first_ns > ECHO_NS) {
         signal(number, SIG_DFL);
         raise(number);
     }
-    stop_signal = number;
 }
 
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     /* Nobody listening to our words is no reason to leave without an end. */
