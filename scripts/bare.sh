@@ -43,6 +43,8 @@ make_tree() {
     cp /usr/local/share/ca-certificates/*.crt "$tree/usr/local/share/ca-certificates/" \
         2>/dev/null || true
     cp /etc/resolv.conf /etc/hosts "$tree/etc/"
+    # mktemp makes directories for one user; a root is for everybody.
+    chmod 755 "$tree"
 }
 
 # Runs as process 1 of the new namespaces.

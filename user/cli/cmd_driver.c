@@ -119,9 +119,9 @@ static void add_agent(rj_runner_t *runner, int (*do_work)(void *state, int64_t n
     runner->agents[runner->agent_count++] = (rj_agent_t){do_work, state};
 }
 
-/* Which agents share a thread (docs/architecture.md); runner 0 is the main thread's, runner 1 the helper's.
- * SHARED has one too, against its name: a look-up of a name may take longer than clients live
- * without a driver's heartbeat. There it sleeps until it is woken, and costs nothing. */
+/* Which agents share a thread (docs/architecture.md); runner 0 is the main thread's, runner 1 the
+ * helper's. SHARED has one too, against its name: a look-up of a name may take longer than clients
+ * live without a driver's heartbeat. There it sleeps until it is woken, and costs nothing. */
 static int arrange(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
 {
     bool is_shared = config->threading_mode == RJ_THREADING_SHARED;

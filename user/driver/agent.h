@@ -87,8 +87,8 @@ void rj_runner_take_thread(rj_runner_t *runner);
 /* Runs the agents in the calling thread until stop. */
 void rj_runner_run(rj_runner_t *runner);
 
-/* There is work for a runner that waits to be woken; nothing happens to one that has ended. From the
- * thread that starts and stops it; never blocks. */
+/* There is work for a runner that waits to be woken; nothing happens to one that has ended. From
+ * the thread that starts and stops it; never blocks. */
 void rj_runner_wake(rj_runner_t *runner);
 
 /* Makes the loop end after its turn; safe in a signal handler. */
