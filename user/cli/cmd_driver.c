@@ -209,8 +209,8 @@ static int prepare_directory(const rj_driver_config_t *config, rj_err_t *err)
     }
 }
 
-/* Whoever asks twice does not want to wait for an orderly end. The same signal within a second is an
- * echo: timeout(1), for one, signals its child and then the child's whole group. */
+/* Whoever asks twice does not want to wait for an orderly end. The same signal within a second is
+ * an echo: timeout(1), for one, signals its child and then the child's whole group. */
 static void on_signal(int number)
 {
     static int64_t first_ns;
