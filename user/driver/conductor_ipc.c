@@ -200,7 +200,7 @@ static void link_pair(rj_conductor_t *conductor, rj_ipc_entry_t *ipc,
 
 static bool wants(const rj_subscription_entry_t *subscription, const rj_ipc_entry_t *ipc)
 {
-    return subscription->is_ipc &&
+    return subscription->is_ipc && ipc->publication.state <= RJ_IPC_PUBLICATION_DRAINING &&
            rj_conductor_subscription_wants(subscription, ipc->publication.config.stream_id,
                                            ipc->publication.config.session_id);
 }

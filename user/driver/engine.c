@@ -25,6 +25,7 @@ rj_engine_event_t *rj_engine_claim_event(rj_engine_t *engine, rj_engine_event_ty
     rj_engine_event_t *event = rj_ring_spsc_claim(&engine->events);
     if (event == NULL || rj_ring_spsc_free_count(&engine->events) <= RJ_ENGINE_EVENT_RING / 2) {
         engine->stats.events_dropped++;
+        rj_engine_count(engine, RJ_SYSTEM_CONDUCTOR_PROXY_FAILS, 1);
         return NULL;
     }
     event->type = type;
