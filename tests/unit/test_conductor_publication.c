@@ -212,6 +212,18 @@ Test(conductor_publication, begins_where_its_uri_says)
     }
 }
 
+Test(conductor_publication, is_joined_where_it_begins)
+{
+    publish("aeron:ipc?term-length=64k|init-term-id=-7|term-id=-3|term-offset=96", STREAM);
+    int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:ipc?alias=reader", STREAM);
+    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
+    (void)driver_rig_expect(&rig, RJ_EVENT_AVAILABLE_IMAGE);
+    rj_counter_view_t view = driver_rig_counter(&rig, RJ_COUNTER_TYPE_SUBSCRIBER_POSITION, id);
+    const char *words = " 1001 aeron:ipc?alias=reader @262240";
+    cr_expect_eq(view.value, 262240);
+    cr_expect_str_eq(view.label + strlen(view.label) - strlen(words), words);
+}
+
 Test(conductor_publication, writes_into_its_log_what_was_asked_for)
 {
     rig_event_t ready = publish(CHANNEL "|linger=3s|eos=false|ssc=true|sparse=false|max-resend=9|"

@@ -18,29 +18,43 @@ void rj_conductor_free_counter(rj_conductor_t *conductor, int32_t counter_id)
 
 /* --- counters of streams and endpoints --- */
 
-int rj_conductor_stream_counter(rj_conductor_t *conductor, int32_t type_id, const char *label,
-                                int64_t registration_id, int32_t session_id, int32_t stream_id,
-                                const char *channel, int64_t owner_id, int64_t initial_value,
-                                int32_t *ret_id, rj_err_t *err)
+static int allocate_of_stream(rj_conductor_t *conductor, const rj_counted_stream_t *stream,
+                              const rj_stream_counter_row_t *row, int32_t *ret_id, rj_err_t *err)
 {
-    size_t channel_length = strnlen(channel, RJ_STREAM_KEY_CHANNEL_BYTES_MAX);
-    rj_stream_key_t key = {.registration_id = registration_id,
-                           .session_id = session_id,
-                           .stream_id = stream_id,
+    size_t channel_length = strnlen(stream->channel, RJ_STREAM_KEY_CHANNEL_BYTES_MAX);
+    rj_stream_key_t key = {.registration_id = stream->registration_id,
+                           .session_id = stream->session_id,
+                           .stream_id = stream->stream_id,
                            .channel_length = (int32_t)channel_length};
-    memcpy(key.channel, channel, channel_length);
-    char text[RJ_COUNTER_LABEL_BYTES_MAX + 1];
-    snprintf(text, sizeof(text), "%s: %" PRId64 " %" PRId32 " %" PRId32 " %s", label,
-             registration_id, session_id, stream_id, channel);
-    rj_counter_spec_t spec = {.type_id = type_id,
+    memcpy(key.channel, stream->channel, channel_length);
+    char label[RJ_COUNTER_LABEL_BYTES_MAX + 1];
+    snprintf(label, sizeof(label), "%s: %" PRId64 " %" PRId32 " %" PRId32 " %s", row->name,
+             stream->registration_id, stream->session_id, stream->stream_id, stream->channel);
+    rj_counter_spec_t spec = {.type_id = row->type_id,
                               .key = &key,
                               .key_length = sizeof(key),
-                              .label = text,
-                              .label_length = strlen(text),
-                              .registration_id = registration_id,
-                              .owner_id = owner_id,
-                              .initial_value = initial_value};
+                              .label = label,
+                              .label_length = strlen(label),
+                              .registration_id = stream->registration_id,
+                              .owner_id = stream->owner_id,
+                              .reference_id = stream->reference_id,
+                              .initial_value = row->is_position ? stream->position : 0};
     return rj_counters_allocate(conductor->counters, &spec, conductor->epoch_ms, ret_id, err);
+}
+
+int rj_conductor_stream_counters(rj_conductor_t *conductor, const rj_counted_stream_t *stream,
+                                 const rj_stream_counter_row_t *rows, int count, int32_t *ret_ids,
+                                 rj_err_t *err)
+{
+    for (int i = 0; i < count; i++) {
+        int result = allocate_of_stream(conductor, stream, &rows[i], &ret_ids[i], err);
+        if (result == 0)
+            continue;
+        while (--i >= 0)
+            rj_conductor_free_counter(conductor, ret_ids[i]);
+        return result;
+    }
+    return 0;
 }
 
 static int allocate_status(rj_conductor_t *conductor, bool is_send, int64_t registration_id,

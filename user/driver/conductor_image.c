@@ -30,26 +30,19 @@ static int allocate_counters(rj_conductor_t *conductor, rj_image_entry_t *entry,
                              const rj_image_creation_t *creation,
                              const rj_subscription_entry_t *subscription, rj_err_t *err)
 {
-    static const struct {
-        int32_t type_id;
-        const char *label;
-    } rows[] = {[COUNTER_HWM] = {RJ_COUNTER_TYPE_RECEIVER_HWM, "rcv-hwm"},
-                [COUNTER_POS] = {RJ_COUNTER_TYPE_RECEIVER_POSITION, "rcv-pos"},
-                [COUNTER_NAKS] = {RJ_COUNTER_TYPE_RECEIVER_NAKS_SENT, "rcv-naks-sent"}};
+    static const rj_stream_counter_row_t rows[] = {
+        [COUNTER_HWM] = {RJ_COUNTER_TYPE_RECEIVER_HWM, "rcv-hwm", true},
+        [COUNTER_POS] = {RJ_COUNTER_TYPE_RECEIVER_POSITION, "rcv-pos", true},
+        [COUNTER_NAKS] = {RJ_COUNTER_TYPE_RECEIVER_NAKS_SENT, "rcv-naks-sent", false}};
     const rj_wire_setup_t *setup = &creation->setup.frame;
-    for (int i = 0; i < (int)(sizeof(rows) / sizeof(rows[0])); i++) {
-        int result = rj_conductor_stream_counter(
-            conductor, rows[i].type_id, rows[i].label, creation->correlation_id, setup->session_id,
-            setup->stream_id, subscription->channel, subscription->client_id,
-            i == COUNTER_NAKS ? 0 : entry->received.image.config.join_position,
-            &entry->counter_ids[i], err);
-        if (result < 0) {
-            while (--i >= 0)
-                rj_conductor_free_counter(conductor, entry->counter_ids[i]);
-            return result;
-        }
-    }
-    return 0;
+    const rj_counted_stream_t stream = {.registration_id = creation->correlation_id,
+                                        .owner_id = subscription->client_id,
+                                        .session_id = setup->session_id,
+                                        .stream_id = setup->stream_id,
+                                        .channel = subscription->channel,
+                                        .position = entry->received.image.config.join_position};
+    return rj_conductor_stream_counters(conductor, &stream, rows, sizeof(rows) / sizeof(rows[0]),
+                                        entry->counter_ids, err);
 }
 
 static rj_loss_config_t loss_config(const rj_conductor_t *conductor,
@@ -134,6 +127,7 @@ static void link_first(rj_conductor_t *conductor, rj_image_entry_t *entry)
         if (link == NULL)
             continue;
         (void)rj_network_image_add_subscriber(&entry->received.image, &link->position);
+        rj_conductor_label_link(conductor, link);
         link->state = RJ_LINK_ACTIVE;
         DL_APPEND2(entry->links, link, prev, next_link);
         announce(conductor, entry, link);
@@ -289,7 +283,7 @@ void rj_conductor_on_subscriber_event(rj_conductor_t *conductor, const rj_engine
         remove_link(conductor, entry, link);
         return;
     }
-    rj_conductor_label_link(conductor, link, entry->received.image.config.session_id);
+    rj_conductor_label_link(conductor, link);
     announce(conductor, entry, link);
 }
 

@@ -77,26 +77,6 @@ int rj_conductor_add_ipc_publication(rj_conductor_t *conductor, rj_err_t *err)
     return rj_conductor_start_publication_log(conductor, NULL, true, err);
 }
 
-static int allocate_counters(rj_conductor_t *conductor, rj_ipc_entry_t *ipc, rj_err_t *err)
-{
-    const rj_client_command_t *command = &conductor->command;
-    int64_t start_position = rj_publication_params_position(&command->publication_params);
-    int result = rj_conductor_stream_counter(
-        conductor, RJ_COUNTER_TYPE_PUBLISHER_POSITION,
-        rj_conductor_is_exclusive(command) ? "pub-pos (exclusive)" : "pub-pos (concurrent)",
-        command->correlation_id, command->session_id, command->stream_id, command->channel.uri.text,
-        command->client_id, start_position, &ipc->counter_ids[RJ_STREAM_PUB_POS], err);
-    if (result < 0)
-        return result;
-    result = rj_conductor_stream_counter(
-        conductor, RJ_COUNTER_TYPE_PUBLISHER_LIMIT, "pub-lmt", command->correlation_id,
-        command->session_id, command->stream_id, command->channel.uri.text, command->client_id,
-        start_position, &ipc->counter_ids[RJ_STREAM_PUB_LMT], err);
-    if (result < 0)
-        rj_conductor_free_counter(conductor, ipc->counter_ids[RJ_STREAM_PUB_POS]);
-    return result;
-}
-
 /* The entry with its counters; NULL with `err`. The log becomes its own with `add_entry`. */
 static rj_ipc_entry_t *make_entry(rj_conductor_t *conductor, rj_err_t *err)
 {
@@ -106,7 +86,8 @@ static rj_ipc_entry_t *make_entry(rj_conductor_t *conductor, rj_err_t *err)
     char *log_file = strdup(task->path);
     if (ipc == NULL || log_file == NULL)
         rj_fail(err, -ENOMEM, "out of memory for a publication");
-    else if (allocate_counters(conductor, ipc, err) == 0) {
+    else if (rj_conductor_publication_counters(conductor, RJ_STREAM_IPC_COUNTER_COUNT,
+                                               ipc->counter_ids, err) == 0) {
         ipc->log = task->log;
         ipc->log_file = log_file;
         ipc->starting_term_id = task->log_params.start_term_id;
@@ -169,30 +150,19 @@ static void announce(rj_conductor_t *conductor, const rj_ipc_entry_t *ipc,
     rj_reply_available_image(&conductor->to_clients, &image);
 }
 
-static int64_t join_position(const rj_ipc_publication_t *publication)
-{
-    int64_t lowest = publication->consumer_position;
-    const rj_subscriber_position_t *position;
-    LL_FOREACH(publication->subscribers, position)
-    {
-        if (position->last < lowest)
-            lowest = position->last;
-    }
-    return lowest;
-}
-
 static void link_pair(rj_conductor_t *conductor, rj_ipc_entry_t *ipc,
                       rj_subscription_entry_t *subscription)
 {
     rj_subscriber_link_t *link = rj_conductor_make_link(
         conductor, subscription, ipc->publication.config.registration_id,
-        ipc->publication.config.session_id, join_position(&ipc->publication));
+        ipc->publication.config.session_id, ipc->publication.consumer_position);
     if (link == NULL)
         return;
     if (!rj_ipc_publication_add_subscriber(&ipc->publication, &link->position)) {
         rj_conductor_free_link(conductor, link);
         return;
     }
+    rj_conductor_label_link(conductor, link);
     link->state = RJ_LINK_ACTIVE;
     DL_APPEND2(ipc->links, link, prev, next_link);
     announce(conductor, ipc, link);
@@ -277,8 +247,8 @@ static void free_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
     {
         drop_link(conductor, ipc, link);
     }
-    rj_conductor_free_counter(conductor, ipc->counter_ids[RJ_STREAM_PUB_POS]);
-    rj_conductor_free_counter(conductor, ipc->counter_ids[RJ_STREAM_PUB_LMT]);
+    for (int i = 0; i < RJ_STREAM_IPC_COUNTER_COUNT; i++)
+        rj_conductor_free_counter(conductor, ipc->counter_ids[i]);
     rj_conductor_free_log(conductor, ipc->log, ipc->log_file);
     free(ipc->log_file);
     DL_DELETE(conductor->ipc_publications, ipc);

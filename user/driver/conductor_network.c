@@ -12,18 +12,6 @@
 
 enum { DATAGRAMS_PER_SEND_DEFAULT = RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX };
 
-static const struct {
-    int32_t type_id;
-    const char *label; /* NULL: by the kind of publication */
-} stream_counters[RJ_STREAM_COUNTER_COUNT] = {
-    [RJ_STREAM_PUB_POS] = {RJ_COUNTER_TYPE_PUBLISHER_POSITION, NULL},
-    [RJ_STREAM_PUB_LMT] = {RJ_COUNTER_TYPE_PUBLISHER_LIMIT, "pub-lmt"},
-    [RJ_STREAM_SND_POS] = {RJ_COUNTER_TYPE_SENDER_POSITION, "snd-pos"},
-    [RJ_STREAM_SND_LMT] = {RJ_COUNTER_TYPE_SENDER_LIMIT, "snd-lmt"},
-    [RJ_STREAM_SND_BPE] = {RJ_COUNTER_TYPE_SENDER_BPE, "snd-bpe"},
-    [RJ_STREAM_SND_NAKS] = {RJ_COUNTER_TYPE_SENDER_NAKS_RECEIVED, "snd-naks-received"},
-};
-
 bool rj_conductor_network_session_is_used(const rj_conductor_t *conductor,
                                           const rj_send_entry_t *send, int32_t stream_id,
                                           int32_t session_id)
@@ -99,29 +87,6 @@ static int check_shared(const rj_client_command_t *command, const rj_network_ent
 
 /* --- making a network publication --- */
 
-static int allocate_counters(rj_conductor_t *conductor, rj_network_entry_t *network, rj_err_t *err)
-{
-    const rj_client_command_t *command = &conductor->command;
-    int64_t start = rj_publication_params_position(&command->publication_params);
-    for (int i = 0; i < RJ_STREAM_COUNTER_COUNT; i++) {
-        const char *label = stream_counters[i].label;
-        if (label == NULL)
-            label =
-                rj_conductor_is_exclusive(command) ? "pub-pos (exclusive)" : "pub-pos (concurrent)";
-        bool is_position = i != RJ_STREAM_SND_BPE && i != RJ_STREAM_SND_NAKS;
-        int result = rj_conductor_stream_counter(
-            conductor, stream_counters[i].type_id, label, command->correlation_id,
-            command->session_id, command->stream_id, command->channel.uri.text, command->client_id,
-            is_position ? start : 0, &network->counter_ids[i], err);
-        if (result < 0) {
-            while (--i >= 0)
-                rj_conductor_free_counter(conductor, network->counter_ids[i]);
-            return result;
-        }
-    }
-    return 0;
-}
-
 static void configure(rj_conductor_t *conductor, const rj_network_entry_t *network,
                       rj_network_publication_config_t *config)
 {
@@ -170,7 +135,8 @@ static rj_network_entry_t *make_entry(rj_conductor_t *conductor, rj_send_entry_t
     char *log_file = strdup(task->path);
     if (network == NULL || log_file == NULL)
         rj_fail(err, -ENOMEM, "out of memory for a publication");
-    else if (allocate_counters(conductor, network, err) == 0) {
+    else if (rj_conductor_publication_counters(conductor, RJ_STREAM_COUNTER_COUNT,
+                                               network->counter_ids, err) == 0) {
         network->send = send;
         network->log = task->log;
         network->log_file = log_file;

@@ -165,6 +165,33 @@ int rj_conductor_start_publication_log(rj_conductor_t *conductor, const rj_send_
     return await_log(conductor, err);
 }
 
+/* --- counters --- */
+
+int rj_conductor_publication_counters(rj_conductor_t *conductor, int count, int32_t *ret_ids,
+                                      rj_err_t *err)
+{
+    const rj_client_command_t *command = &conductor->command;
+    const rj_stream_counter_row_t rows[RJ_STREAM_COUNTER_COUNT] = {
+        [RJ_STREAM_PUB_POS] = {RJ_COUNTER_TYPE_PUBLISHER_POSITION,
+                               rj_conductor_is_exclusive(command) ? "pub-pos (exclusive)"
+                                                                  : "pub-pos (concurrent)",
+                               true},
+        [RJ_STREAM_PUB_LMT] = {RJ_COUNTER_TYPE_PUBLISHER_LIMIT, "pub-lmt", true},
+        [RJ_STREAM_SND_POS] = {RJ_COUNTER_TYPE_SENDER_POSITION, "snd-pos", true},
+        [RJ_STREAM_SND_LMT] = {RJ_COUNTER_TYPE_SENDER_LIMIT, "snd-lmt", true},
+        [RJ_STREAM_SND_BPE] = {RJ_COUNTER_TYPE_SENDER_BPE, "snd-bpe", false},
+        [RJ_STREAM_SND_NAKS] = {RJ_COUNTER_TYPE_SENDER_NAKS_RECEIVED, "snd-naks-received", false},
+    };
+    const rj_counted_stream_t stream = {
+        .registration_id = command->correlation_id,
+        .owner_id = command->client_id,
+        .session_id = command->session_id,
+        .stream_id = command->stream_id,
+        .channel = command->channel.uri.text,
+        .position = rj_publication_params_position(&command->publication_params)};
+    return rj_conductor_stream_counters(conductor, &stream, rows, count, ret_ids, err);
+}
+
 /* --- handles --- */
 
 rj_publication_link_t *rj_conductor_make_publication_link(rj_conductor_t *conductor, rj_err_t *err)

@@ -108,10 +108,12 @@ typedef struct rj_receive_entry {
 
 /* --- publications --- */
 
+/* IPC has the first two. */
 typedef enum rj_stream_counter {
     RJ_STREAM_PUB_POS,
     RJ_STREAM_PUB_LMT,
-    RJ_STREAM_SND_POS,
+    RJ_STREAM_IPC_COUNTER_COUNT,
+    RJ_STREAM_SND_POS = RJ_STREAM_IPC_COUNTER_COUNT,
     RJ_STREAM_SND_LMT,
     RJ_STREAM_SND_BPE,
     RJ_STREAM_SND_NAKS,
@@ -141,7 +143,7 @@ struct rj_ipc_entry {
     int32_t starting_term_id;
     int32_t starting_term_offset;
     int64_t response_correlation_id;
-    int32_t counter_ids[2]; /* RJ_STREAM_PUB_POS, RJ_STREAM_PUB_LMT */
+    int32_t counter_ids[RJ_STREAM_IPC_COUNTER_COUNT];
     struct rj_subscriber_link *links;
 };
 
@@ -334,11 +336,27 @@ bool rj_conductor_on_add_counter(rj_conductor_t *conductor, const uint8_t *body,
                                  bool is_static);
 void rj_conductor_on_remove_counter(rj_conductor_t *conductor, const rj_command_remove_t *command);
 
-/* Allocates a counter with a stream key: `label` is the name before the colon. */
-int rj_conductor_stream_counter(rj_conductor_t *conductor, int32_t type_id, const char *label,
-                                int64_t registration_id, int32_t session_id, int32_t stream_id,
-                                const char *channel, int64_t owner_id, int64_t initial_value,
-                                int32_t *ret_id, rj_err_t *err);
+/* What keys, labels and ids of the counters of one stream say. */
+typedef struct rj_counted_stream {
+    int64_t registration_id;
+    int64_t owner_id;
+    int64_t reference_id;
+    int32_t session_id;
+    int32_t stream_id;
+    const char *channel;
+    int64_t position; /* that positions begin with; everything else begins with 0 */
+} rj_counted_stream_t;
+
+typedef struct rj_stream_counter_row {
+    int32_t type_id;
+    const char *name; /* before the colon of the label */
+    bool is_position;
+} rj_stream_counter_row_t;
+
+/* Allocates a counter for each row, or none at all. */
+int rj_conductor_stream_counters(rj_conductor_t *conductor, const rj_counted_stream_t *stream,
+                                 const rj_stream_counter_row_t *rows, int count, int32_t *ret_ids,
+                                 rj_err_t *err);
 
 /* The two counters of an endpoint: its status and its local address. */
 int rj_conductor_channel_counters(rj_conductor_t *conductor, bool is_send, int64_t registration_id,
@@ -401,6 +419,10 @@ void rj_conductor_unlink_publication(rj_conductor_t *conductor, rj_publication_l
 /* Ends the command in flight with a handle on a publication that is there. */
 int rj_conductor_join_publication(rj_conductor_t *conductor, rj_network_entry_t *network,
                                   rj_ipc_entry_t *ipc, rj_err_t *err);
+
+/* The first `count` counters of the publication that the command in flight makes, or none. */
+int rj_conductor_publication_counters(rj_conductor_t *conductor, int count, int32_t *ret_ids,
+                                      rj_err_t *err);
 
 /* Parameters given that differ from those of the log they would join. */
 int rj_conductor_match_publication(const rj_publication_params_t *params, const rj_log_t *log,
@@ -466,10 +488,9 @@ void rj_conductor_free_subscriptions(rj_conductor_t *conductor);
 rj_subscriber_link_t *rj_conductor_make_link(rj_conductor_t *conductor,
                                              rj_subscription_entry_t *subscription,
                                              int64_t stream_registration_id, int32_t session_id,
-                                             int64_t join_position);
-/* Writes the label anew, once the engine has said where the subscriber joined. */
-void rj_conductor_label_link(rj_conductor_t *conductor, const rj_subscriber_link_t *link,
-                             int32_t session_id);
+                                             int64_t position);
+/* Says in the label where the subscriber has joined. */
+void rj_conductor_label_link(rj_conductor_t *conductor, const rj_subscriber_link_t *link);
 void rj_conductor_free_link(rj_conductor_t *conductor, rj_subscriber_link_t *link);
 
 /* --- conductor_setup.c --- */

@@ -18,23 +18,12 @@ bool rj_conductor_subscription_wants(const rj_subscription_entry_t *subscription
 
 /* --- links --- */
 
-static void print_label(char label[static RJ_COUNTER_LABEL_BYTES_MAX + 1],
-                        const rj_subscriber_link_t *link, int32_t session_id)
+void rj_conductor_label_link(rj_conductor_t *conductor, const rj_subscriber_link_t *link)
 {
-    const rj_subscription_entry_t *subscription = link->subscription;
-    snprintf(label, RJ_COUNTER_LABEL_BYTES_MAX + 1,
-             "sub-pos: %" PRId64 " %" PRId32 " %" PRId32 " %s @%" PRId64,
-             subscription->registration_id, session_id, subscription->stream_id,
-             subscription->channel, link->position.join_position);
-}
-
-void rj_conductor_label_link(rj_conductor_t *conductor, const rj_subscriber_link_t *link,
-                             int32_t session_id)
-{
-    char label[RJ_COUNTER_LABEL_BYTES_MAX + 1];
-    print_label(label, link, session_id);
-    (void)rj_counters_label_set(conductor->counters, link->position.counter_id, label,
-                                strlen(label));
+    char text[32];
+    int length = snprintf(text, sizeof(text), " @%" PRId64, link->position.join_position);
+    (void)rj_counters_label_append(conductor->counters, link->position.counter_id, text,
+                                   (size_t)length);
 }
 
 static void report_unlinked(rj_conductor_t *conductor, const rj_subscription_entry_t *subscription,
@@ -47,7 +36,7 @@ static void report_unlinked(rj_conductor_t *conductor, const rj_subscription_ent
 rj_subscriber_link_t *rj_conductor_make_link(rj_conductor_t *conductor,
                                              rj_subscription_entry_t *subscription,
                                              int64_t stream_registration_id, int32_t session_id,
-                                             int64_t join_position)
+                                             int64_t position)
 {
     rj_subscriber_link_t *link = calloc(1, sizeof(*link));
     if (link == NULL) {
@@ -58,27 +47,18 @@ rj_subscriber_link_t *rj_conductor_make_link(rj_conductor_t *conductor,
     link->position.is_tethered = subscription->params.is_tether;
     link->position.subscription_id = subscription->registration_id;
     link->position.client_id = subscription->client_id;
-    link->position.join_position = join_position;
-    size_t channel_length = strnlen(subscription->channel, RJ_STREAM_KEY_CHANNEL_BYTES_MAX);
-    rj_stream_key_t key = {.registration_id = subscription->registration_id,
-                           .session_id = session_id,
-                           .stream_id = subscription->stream_id,
-                           .channel_length = (int32_t)channel_length};
-    memcpy(key.channel, subscription->channel, channel_length);
-    char label[RJ_COUNTER_LABEL_BYTES_MAX + 1];
-    print_label(label, link, session_id);
-    rj_counter_spec_t spec = {.type_id = RJ_COUNTER_TYPE_SUBSCRIBER_POSITION,
-                              .key = &key,
-                              .key_length = sizeof(key),
-                              .label = label,
-                              .label_length = strlen(label),
-                              .registration_id = subscription->registration_id,
-                              .owner_id = subscription->client_id,
-                              .reference_id = stream_registration_id,
-                              .initial_value = join_position};
+    static const rj_stream_counter_row_t row = {RJ_COUNTER_TYPE_SUBSCRIBER_POSITION, "sub-pos",
+                                                true};
+    const rj_counted_stream_t stream = {.registration_id = subscription->registration_id,
+                                        .owner_id = subscription->client_id,
+                                        .reference_id = stream_registration_id,
+                                        .session_id = session_id,
+                                        .stream_id = subscription->stream_id,
+                                        .channel = subscription->channel,
+                                        .position = position};
     rj_err_t err;
-    if (rj_counters_allocate(conductor->counters, &spec, conductor->epoch_ms,
-                             &link->position.counter_id, &err) < 0) {
+    if (rj_conductor_stream_counters(conductor, &stream, &row, 1, &link->position.counter_id,
+                                     &err) < 0) {
         report_unlinked(conductor, subscription, err.text);
         free(link);
         return NULL;
