@@ -231,12 +231,8 @@ static void on_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_
         rj_receiver_touch_image(engine, received_of(image));
         return;
     }
-    const rj_frame_rttm_t answer = {.session_id = rttm->session_id,
-                                    .stream_id = rttm->stream_id,
-                                    .echo_timestamp = rttm->echo_timestamp,
-                                    .receiver_id = rttm->receiver_id};
     rj_wire_rttm_t frame;
-    const uint32_t length = rj_frame_write_rttm(&frame, &answer);
+    const uint32_t length = rj_frame_write_rttm_answer(&frame, rttm);
     add_answer(engine, packet, &frame, length, now_ns);
 }
 

@@ -388,12 +388,8 @@ static void on_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_
         on_told(engine, publication);
         return;
     }
-    const rj_frame_rttm_t answer = {.session_id = rttm->session_id,
-                                    .stream_id = rttm->stream_id,
-                                    .echo_timestamp = rttm->echo_timestamp,
-                                    .receiver_id = rttm->receiver_id};
     rj_wire_rttm_t frame;
-    const uint32_t length = rj_frame_write_rttm(&frame, &answer);
+    const uint32_t length = rj_frame_write_rttm_answer(&frame, rttm);
     add_frame(engine, publication->path, &frame, length);
 }
 

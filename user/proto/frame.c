@@ -163,6 +163,14 @@ uint32_t rj_frame_write_rttm(rj_wire_rttm_t *ret, const rj_frame_rttm_t *params)
     return RJ_RTTM_BYTES;
 }
 
+uint32_t rj_frame_write_rttm_answer(rj_wire_rttm_t *ret, const rj_wire_rttm_t *request)
+{
+    return rj_frame_write_rttm(ret, &(rj_frame_rttm_t){.session_id = request->session_id,
+                                                       .stream_id = request->stream_id,
+                                                       .echo_timestamp = request->echo_timestamp,
+                                                       .receiver_id = request->receiver_id});
+}
+
 uint32_t rj_frame_write_heartbeat(rj_wire_data_t *ret, const rj_frame_data_t *params)
 {
     *ret = (rj_wire_data_t){

@@ -163,6 +163,8 @@ uint32_t rj_frame_write_setup(rj_wire_setup_t *ret, const rj_frame_setup_t *para
 uint32_t rj_frame_write_sm(rj_wire_sm_t *ret, const rj_frame_sm_t *params);
 uint32_t rj_frame_write_nak(rj_wire_nak_t *ret, const rj_frame_nak_t *params);
 uint32_t rj_frame_write_rttm(rj_wire_rttm_t *ret, const rj_frame_rttm_t *params);
+/* The answer to a measurement that was asked for (wire.md 17). */
+uint32_t rj_frame_write_rttm_answer(rj_wire_rttm_t *ret, const rj_wire_rttm_t *request);
 uint32_t rj_frame_write_heartbeat(rj_wire_data_t *ret, const rj_frame_data_t *params);
 uint32_t rj_frame_write_err(uint8_t ret[static RJ_ERR_HEADER_BYTES + RJ_ERR_TEXT_BYTES_MAX],
                             const rj_frame_err_t *params);
