@@ -9,6 +9,9 @@
 #include "ramjet/command.h"
 #include "base/bits.h"
 
+/* A rotation is over in no time, unless its publisher was stopped in the middle of it. */
+enum { PRODUCER_POLLS_MAX = 8 };
+
 static bool is_pow2_between(int64_t value, int64_t min, int64_t max)
 {
     return rj_is_pow2(value) && value >= min && value <= max;
@@ -263,7 +266,7 @@ static bool is_tail_sane(const rj_log_t *log, int64_t raw_tail, int32_t partitio
            rj_is_aligned(raw_tail, RJ_FRAME_ALIGNMENT);
 }
 
-int rj_log_producer_poll(rj_log_producer_t *producer, const rj_log_t *log)
+static int poll_producer(rj_log_producer_t *producer, const rj_log_t *log)
 {
     int64_t tails[RJ_LOG_TERM_COUNT];
     int32_t active_count = rj_log_active_term_count(log);
@@ -287,6 +290,14 @@ int rj_log_producer_poll(rj_log_producer_t *producer, const rj_log_t *log)
     producer->term_count = active_count;
     producer->position = position;
     return 0;
+}
+
+int rj_log_producer_poll(rj_log_producer_t *producer, const rj_log_t *log)
+{
+    int code = -EAGAIN;
+    for (int i = 0; i < PRODUCER_POLLS_MAX && code == -EAGAIN; i++)
+        code = poll_producer(producer, log);
+    return code;
 }
 
 void rj_log_clean_to(const rj_log_t *log, int64_t *clean_position, int64_t target_position)

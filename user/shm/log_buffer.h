@@ -134,9 +134,17 @@ typedef struct rj_log_producer {
 void rj_log_producer_init(rj_log_producer_t *producer, const rj_log_t *log, int64_t start_position);
 
 /* Conductor: reads how far the publishers of a log have come. Returns 0 with producer->position
- * fresh, -EAGAIN if a rotation was under way (nothing changes; ask again next turn), -EBADMSG if
+ * fresh, -EAGAIN if a rotation would not end (nothing changes; ask again next turn), -EBADMSG if
  * the tails cannot be: some client has spoilt them and the publication is broken. */
 int rj_log_producer_poll(rj_log_producer_t *producer, const rj_log_t *log);
+
+/* Whether publishers have come behind `position` by the last poll, if only into the next term. */
+static inline bool rj_log_producer_is_ahead(const rj_log_producer_t *producer, const rj_log_t *log,
+                                            int64_t position)
+{
+    return producer->position > position ||
+           producer->term_count != rj_position_term_count(position, log->position_shift);
+}
 
 /* Zeroes bytes of a term so that a publisher may come there again. The first word goes last, with
  * release: whoever acquires zero there knows that the whole range is clean. `length` >= 32. */

@@ -9,9 +9,6 @@
 #include "base/bits.h"
 #include "shm/term_unblock.h"
 
-/* A rotation is over in no time, unless its publisher was stopped in the middle of it. */
-enum { PRODUCER_POLLS_MAX = 8 };
-
 void rj_ipc_publication_init(rj_ipc_publication_t *publication,
                              const rj_ipc_publication_config_t *config,
                              const rj_ipc_publication_counters_t *counters, rj_log_t *log,
@@ -25,16 +22,12 @@ void rj_ipc_publication_init(rj_ipc_publication_t *publication,
     publication->pub_lmt = config->start_position;
     publication->consumer_position = config->start_position;
     publication->clean_position = config->start_position;
-    publication->last_consumer_position = config->start_position;
-    publication->last_consumer_change_ns = now_ns;
+    publication->stall = (rj_stall_t){config->start_position, now_ns};
 }
 
 static int64_t publish_position(rj_ipc_publication_t *publication)
 {
-    int code = -EAGAIN;
-    for (int i = 0; i < PRODUCER_POLLS_MAX && code == -EAGAIN; i++)
-        code = rj_log_producer_poll(&publication->producer, publication->log);
-    if (code == -EBADMSG)
+    if (rj_log_producer_poll(&publication->producer, publication->log) == -EBADMSG)
         publication->is_broken = true;
     rj_store_release_i64(publication->counters.pub_pos, publication->producer.position);
     return publication->producer.position;
@@ -161,7 +154,7 @@ void rj_ipc_publication_on_unreferenced(rj_ipc_publication_t *publication, int64
     if (publication->pub_lmt > producer_pos)
         set_limit(publication, producer_pos);
     rj_log_set_end_of_stream(publication->log, producer_pos);
-    publication->last_consumer_change_ns = now_ns;
+    publication->stall.since_ns = now_ns;
     if (publication->state == RJ_IPC_PUBLICATION_ACTIVE && !rj_log_is_revoked(publication->log))
         publication->state = RJ_IPC_PUBLICATION_DRAINING;
 }
@@ -188,16 +181,10 @@ static void unblock_when_stuck(rj_ipc_publication_t *publication, int64_t *unblo
                                int64_t now_ns)
 {
     int64_t position = publication->consumer_position;
-    bool is_behind = publication->producer.position > position ||
-                     publication->producer.term_count !=
-                         rj_position_term_count(position, publication->log->position_shift);
-    if (position != publication->last_consumer_position || !is_behind) {
-        publication->last_consumer_position = position;
-        publication->last_consumer_change_ns = now_ns;
-    } else if (now_ns >
-               publication->last_consumer_change_ns + publication->config.unblock_timeout_ns) {
+    bool is_behind = rj_log_producer_is_ahead(&publication->producer, publication->log, position);
+    if (rj_stall_check(&publication->stall, position, is_behind,
+                       publication->config.unblock_timeout_ns, now_ns))
         unblock(publication, position, unblocked_count);
-    }
 }
 
 static void on_active_time(rj_ipc_publication_t *publication, int64_t *unblocked_count,
@@ -220,14 +207,10 @@ static void on_active_time(rj_ipc_publication_t *publication, int64_t *unblocked
 static void give_up_tail_when_stuck(rj_ipc_publication_t *publication, int64_t position,
                                     int64_t *unblocked_count, int64_t now_ns)
 {
-    if (position != publication->last_consumer_position) {
-        publication->last_consumer_position = position;
-        publication->last_consumer_change_ns = now_ns;
-    } else if (now_ns >
-                   publication->last_consumer_change_ns + publication->config.unblock_timeout_ns &&
-               rj_term_unblock_tail(publication->log, position)) {
+    if (rj_stall_check(&publication->stall, position, true, publication->config.unblock_timeout_ns,
+                       now_ns) &&
+        rj_term_unblock_tail(publication->log, position))
         (*unblocked_count)++;
-    }
 }
 
 /* Where the slowest reader stands is where a hole may be; the reference looks at the fastest of the

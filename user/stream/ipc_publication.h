@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "shm/log_buffer.h"
+#include "stream/stall.h"
 #include "stream/subscriber_position.h"
 
 typedef struct rj_ipc_publication_counters {
@@ -62,8 +63,7 @@ typedef struct rj_ipc_publication {
     int64_t trip_limit;        /* the limit moves in steps of an eighth of the window */
     int64_t consumer_position; /* fastest subscriber ever */
     int64_t clean_position;
-    int64_t last_consumer_position; /* for the blocked-publisher check */
-    int64_t last_consumer_change_ns;
+    rj_stall_t stall;            /* for the blocked-publisher check */
     uint64_t bad_position_count; /* what clients wrote and we refused */
 } rj_ipc_publication_t;
 

@@ -38,8 +38,7 @@ void rj_network_publication_init(rj_network_publication_t *publication,
     publication->snd_lmt = config->start_position;
     publication->pub_lmt = config->start_position;
     publication->clean_position = config->start_position;
-    publication->last_snd_pos = config->start_position;
-    publication->last_snd_pos_change_ns = now_ns;
+    publication->stall = (rj_stall_t){config->start_position, now_ns};
     publication->state_changed_ns = now_ns;
     /* So that the first turn sends a setup. */
     publication->last_setup_ns = now_ns - RJ_NETWORK_PUBLICATION_SETUP_NS - 1;

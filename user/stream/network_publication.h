@@ -29,6 +29,7 @@
 #include "stream/flow_control.h"
 #include "stream/retransmit.h"
 #include "stream/run_builder.h"
+#include "stream/stall.h"
 
 enum {
     RJ_NETWORK_PUBLICATION_RECEIVERS_MAX = 64, /* receivers whose liveness is watched */
@@ -144,8 +145,7 @@ typedef struct rj_network_publication {
     int64_t pub_lmt;
     int64_t clean_position;
     int64_t state_changed_ns;
-    int64_t last_snd_pos; /* for the blocked-publisher check */
-    int64_t last_snd_pos_change_ns;
+    rj_stall_t stall; /* for the blocked-publisher check */
 } rj_network_publication_t;
 
 /* --- conductor: before the engine knows it --- */

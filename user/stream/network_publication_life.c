@@ -9,9 +9,6 @@
 #include "base/bits.h"
 #include "shm/term_unblock.h"
 
-/* A rotation is over in no time, unless its publisher was stopped in the middle of it. */
-enum { PRODUCER_POLLS_MAX = 8 };
-
 static bool is_broken(const rj_network_publication_t *publication)
 {
     return rj_load_acquire_i32(&publication->is_broken) != 0;
@@ -25,10 +22,7 @@ static int64_t sender_position(const rj_network_publication_t *publication)
 
 int64_t rj_network_publication_producer_position(rj_network_publication_t *publication)
 {
-    int code = -EAGAIN;
-    for (int i = 0; i < PRODUCER_POLLS_MAX && code == -EAGAIN; i++)
-        code = rj_log_producer_poll(&publication->producer, publication->log);
-    if (code == -EBADMSG)
+    if (rj_log_producer_poll(&publication->producer, publication->log) == -EBADMSG)
         rj_store_release_i32(&publication->is_broken, 1);
     return publication->producer.position;
 }
@@ -112,7 +106,7 @@ void rj_network_publication_on_unreferenced(rj_network_publication_t *publicatio
 {
     int64_t producer_pos = rj_network_publication_producer_position(publication);
     publication->state_changed_ns = now_ns;
-    publication->last_snd_pos_change_ns = now_ns;
+    publication->stall.since_ns = now_ns;
     end_at(publication, producer_pos);
     if (publication->state != RJ_NETWORK_PUBLICATION_ACTIVE || rj_log_is_revoked(publication->log))
         return;
@@ -134,19 +128,12 @@ static void on_revoked(rj_network_publication_t *publication)
 static void unblock_when_stuck(rj_network_publication_t *publication, int64_t *unblocked_count,
                                int64_t now_ns)
 {
-    const rj_log_t *log = publication->log;
     int64_t snd_pos = sender_position(publication);
-    bool is_behind =
-        publication->producer.position > snd_pos ||
-        publication->producer.term_count != rj_position_term_count(snd_pos, log->position_shift);
-    if (snd_pos != publication->last_snd_pos || !is_behind) {
-        publication->last_snd_pos = snd_pos;
-        publication->last_snd_pos_change_ns = now_ns;
-    } else if (now_ns >
-                   publication->last_snd_pos_change_ns + publication->config.unblock_timeout_ns &&
-               rj_term_unblock(log, snd_pos)) {
+    bool is_behind = rj_log_producer_is_ahead(&publication->producer, publication->log, snd_pos);
+    if (rj_stall_check(&publication->stall, snd_pos, is_behind,
+                       publication->config.unblock_timeout_ns, now_ns) &&
+        rj_term_unblock(publication->log, snd_pos))
         (*unblocked_count)++;
-    }
 }
 
 static void on_active_time(rj_network_publication_t *publication, int64_t *unblocked_count,
@@ -167,11 +154,8 @@ static void on_active_time(rj_network_publication_t *publication, int64_t *unblo
 static bool give_up_tail_when_stuck(rj_network_publication_t *publication, int64_t snd_pos,
                                     int64_t now_ns)
 {
-    if (snd_pos != publication->last_snd_pos) {
-        publication->last_snd_pos = snd_pos;
-        publication->last_snd_pos_change_ns = now_ns;
-    }
-    return now_ns > publication->last_snd_pos_change_ns + publication->config.unblock_timeout_ns &&
+    return rj_stall_check(&publication->stall, snd_pos, true,
+                          publication->config.unblock_timeout_ns, now_ns) &&
            rj_term_unblock_tail(publication->log, snd_pos);
 }
 
