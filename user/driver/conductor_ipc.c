@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 #include <utlist.h>
 
 static const char ipc_channel[] = "aeron:ipc";
@@ -35,7 +34,8 @@ static rj_ipc_entry_t *find_shared(rj_conductor_t *conductor)
         const rj_ipc_publication_t *publication = &ipc->publication;
         if (publication->config.stream_id == command->stream_id &&
             publication->state == RJ_IPC_PUBLICATION_ACTIVE && !publication->config.is_exclusive &&
-            ipc->response_correlation_id == command->publication_params.response_correlation_id)
+            ipc->published.response_correlation_id ==
+                command->publication_params.response_correlation_id)
             return ipc;
     }
     return NULL;
@@ -67,8 +67,7 @@ int rj_conductor_add_ipc_publication(rj_conductor_t *conductor, rj_err_t *err)
         return result;
     rj_ipc_entry_t *shared = rj_conductor_is_exclusive(command) ? NULL : find_shared(conductor);
     if (shared != NULL) {
-        result = rj_conductor_match_publication(params, shared->log, shared->starting_term_id,
-                                                shared->starting_term_offset, err);
+        result = rj_conductor_match_publication(params, &shared->published, err);
         return result < 0 ? result : rj_conductor_join_publication(conductor, NULL, shared, err);
     }
     if (params->has_session_id &&
@@ -80,23 +79,13 @@ int rj_conductor_add_ipc_publication(rj_conductor_t *conductor, rj_err_t *err)
 /* The entry with its counters; NULL with `err`. The log becomes its own with `add_entry`. */
 static rj_ipc_entry_t *make_entry(rj_conductor_t *conductor, rj_err_t *err)
 {
-    const rj_client_command_t *command = &conductor->command;
-    const rj_task_t *task = command->task;
     rj_ipc_entry_t *ipc = calloc(1, sizeof(*ipc));
-    char *log_file = strdup(task->path);
-    if (ipc == NULL || log_file == NULL)
+    if (ipc == NULL)
         rj_fail(err, -ENOMEM, "out of memory for a publication");
-    else if (rj_conductor_publication_counters(conductor, RJ_STREAM_IPC_COUNTER_COUNT,
-                                               ipc->counter_ids, err) == 0) {
-        ipc->log = task->log;
-        ipc->log_file = log_file;
-        ipc->starting_term_id = task->log_params.start_term_id;
-        ipc->starting_term_offset = task->log_params.start_term_offset;
-        ipc->response_correlation_id = command->publication_params.response_correlation_id;
+    else if (rj_conductor_publish(conductor, RJ_STREAM_IPC_COUNTER_COUNT, &ipc->published, err) ==
+             0)
         return ipc;
-    }
     free(ipc);
-    free(log_file);
     return NULL;
 }
 
@@ -113,9 +102,12 @@ static void add_entry(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
         .unblock_timeout_ns = conductor->config->publication_unblock_timeout_ns,
         .is_exclusive = rj_conductor_is_exclusive(command)};
     rj_ipc_publication_counters_t counters = {
-        .pub_pos = rj_counters_value(conductor->counters, ipc->counter_ids[RJ_STREAM_PUB_POS]),
-        .pub_lmt = rj_counters_value(conductor->counters, ipc->counter_ids[RJ_STREAM_PUB_LMT])};
-    rj_ipc_publication_init(&ipc->publication, &config, &counters, ipc->log, conductor->now_ns);
+        .pub_pos =
+            rj_counters_value(conductor->counters, ipc->published.counter_ids[RJ_STREAM_PUB_POS]),
+        .pub_lmt =
+            rj_counters_value(conductor->counters, ipc->published.counter_ids[RJ_STREAM_PUB_LMT])};
+    rj_ipc_publication_init(&ipc->publication, &config, &counters, ipc->published.log,
+                            conductor->now_ns);
     DL_APPEND(conductor->ipc_publications, ipc);
 }
 
@@ -145,7 +137,7 @@ static void announce(rj_conductor_t *conductor, const rj_ipc_entry_t *ipc,
                               .stream_id = ipc->publication.config.stream_id,
                               .subscription_id = link->position.subscription_id,
                               .position_counter_id = link->position.counter_id,
-                              .log_file = ipc->log_file,
+                              .log_file = ipc->published.log_file,
                               .source = ipc_channel};
     rj_reply_available_image(&conductor->to_clients, &image);
 }
@@ -247,10 +239,7 @@ static void free_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
     {
         drop_link(conductor, ipc, link);
     }
-    for (int i = 0; i < RJ_STREAM_IPC_COUNTER_COUNT; i++)
-        rj_conductor_free_counter(conductor, ipc->counter_ids[i]);
-    rj_conductor_free_log(conductor, ipc->log, ipc->log_file);
-    free(ipc->log_file);
+    rj_conductor_unpublish(conductor, &ipc->published);
     DL_DELETE(conductor->ipc_publications, ipc);
     free(ipc);
 }
@@ -260,7 +249,7 @@ static void time_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
     rj_ipc_publication_state_t before = ipc->publication.state;
     int64_t unblocked_count = 0;
     rj_ipc_publication_state_t after = rj_ipc_publication_on_time(
-        &ipc->publication, ipc->refcount, &unblocked_count, conductor->now_ns);
+        &ipc->publication, ipc->published.refcount, &unblocked_count, conductor->now_ns);
     rj_system_counter_add(conductor->system, RJ_SYSTEM_UNBLOCKED_PUBLICATIONS, unblocked_count);
     if (before != RJ_IPC_PUBLICATION_LINGER && after == RJ_IPC_PUBLICATION_LINGER) {
         if (before == RJ_IPC_PUBLICATION_ACTIVE)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 #include <utlist.h>
 
 #include "base/bits.h"
@@ -63,7 +62,8 @@ static rj_network_entry_t *find_shared(rj_conductor_t *conductor, const rj_send_
         if (network->send == send && publication->config.stream_id == command->stream_id &&
             publication->state == RJ_NETWORK_PUBLICATION_ACTIVE &&
             !publication->config.is_exclusive &&
-            network->response_correlation_id == command->publication_params.response_correlation_id)
+            network->published.response_correlation_id ==
+                command->publication_params.response_correlation_id)
             return network;
     }
     return NULL;
@@ -73,8 +73,7 @@ static int check_shared(const rj_client_command_t *command, const rj_network_ent
                         rj_err_t *err)
 {
     const rj_publication_params_t *params = &command->publication_params;
-    int result = rj_conductor_match_publication(params, network->log, network->starting_term_id,
-                                                network->starting_term_offset, err);
+    int result = rj_conductor_match_publication(params, &network->published, err);
     bool existing = network->publication.config.spies_simulate_connection;
     if (result == 0 && existing != params->spies_simulate_connection)
         result = rj_fail_aeron(err, -EINVAL, RJ_ERROR_GENERIC,
@@ -122,31 +121,22 @@ static void configure(rj_conductor_t *conductor, const rj_network_entry_t *netwo
 static int64_t *counter(rj_conductor_t *conductor, const rj_network_entry_t *network,
                         rj_stream_counter_t which)
 {
-    return rj_counters_value(conductor->counters, network->counter_ids[which]);
+    return rj_counters_value(conductor->counters, network->published.counter_ids[which]);
 }
 
 /* The entry with its counters; NULL with `err`. The log becomes its own with `add_entry`. */
 static rj_network_entry_t *make_entry(rj_conductor_t *conductor, rj_send_entry_t *send,
                                       rj_err_t *err)
 {
-    const rj_client_command_t *command = &conductor->command;
-    const rj_task_t *task = command->task;
     rj_network_entry_t *network = calloc(1, sizeof(*network));
-    char *log_file = strdup(task->path);
-    if (network == NULL || log_file == NULL)
+    if (network == NULL)
         rj_fail(err, -ENOMEM, "out of memory for a publication");
-    else if (rj_conductor_publication_counters(conductor, RJ_STREAM_COUNTER_COUNT,
-                                               network->counter_ids, err) == 0) {
+    else if (rj_conductor_publish(conductor, RJ_STREAM_COUNTER_COUNT, &network->published, err) ==
+             0) {
         network->send = send;
-        network->log = task->log;
-        network->log_file = log_file;
-        network->starting_term_id = task->log_params.start_term_id;
-        network->starting_term_offset = task->log_params.start_term_offset;
-        network->response_correlation_id = command->publication_params.response_correlation_id;
         return network;
     }
     free(network);
-    free(log_file);
     return NULL;
 }
 
@@ -163,7 +153,7 @@ static void add_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
         .snd_lmt = counter(conductor, network, RJ_STREAM_SND_LMT),
         .snd_bpe = counter(conductor, network, RJ_STREAM_SND_BPE),
         .naks_received = counter(conductor, network, RJ_STREAM_SND_NAKS)};
-    rj_network_publication_init(&network->publication, &config, &counters, network->log,
+    rj_network_publication_init(&network->publication, &config, &counters, network->published.log,
                                 &send->endpoint.data_path, conductor->now_ns);
     DL_APPEND(conductor->network_publications, network);
     conductor->network_publication_count++;
@@ -279,10 +269,7 @@ int rj_conductor_step_network_publication(rj_conductor_t *conductor, rj_err_t *e
 
 static void free_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
 {
-    for (int i = 0; i < RJ_STREAM_COUNTER_COUNT; i++)
-        rj_conductor_free_counter(conductor, network->counter_ids[i]);
-    rj_conductor_free_log(conductor, network->log, network->log_file);
-    free(network->log_file);
+    rj_conductor_unpublish(conductor, &network->published);
     DL_DELETE(conductor->network_publications, network);
     conductor->network_publication_count--;
     free(network);
@@ -305,8 +292,9 @@ static void time_publication(rj_conductor_t *conductor, rj_network_entry_t *netw
         return;
     }
     int64_t unblocked_count = 0;
-    rj_network_publication_state_t after = rj_network_publication_on_time(
-        &network->publication, network->refcount, INT64_MAX, &unblocked_count, conductor->now_ns);
+    rj_network_publication_state_t after =
+        rj_network_publication_on_time(&network->publication, network->published.refcount,
+                                       INT64_MAX, &unblocked_count, conductor->now_ns);
     rj_system_counter_add(conductor->system, RJ_SYSTEM_UNBLOCKED_PUBLICATIONS, unblocked_count);
     if (before == RJ_NETWORK_PUBLICATION_ACTIVE && after == RJ_NETWORK_PUBLICATION_LINGER)
         rj_system_counter_add(conductor->system, RJ_SYSTEM_PUBLICATIONS_REVOKED, 1);

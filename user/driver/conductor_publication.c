@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 /* --- session ids --- */
@@ -49,10 +50,10 @@ void rj_conductor_on_next_session_id(rj_conductor_t *conductor, int64_t correlat
 
 /* --- what a URI may ask for of a log that is there --- */
 
-int rj_conductor_match_publication(const rj_publication_params_t *params, const rj_log_t *log,
-                                   int32_t starting_term_id, int32_t starting_term_offset,
-                                   rj_err_t *err)
+int rj_conductor_match_publication(const rj_publication_params_t *params,
+                                   const rj_published_t *published, rj_err_t *err)
 {
+    const rj_log_t *log = published->log;
     const struct {
         const char *name;
         bool is_given;
@@ -63,8 +64,8 @@ int rj_conductor_match_publication(const rj_publication_params_t *params, const 
         {"mtu", params->has_mtu, log->mtu_length, params->mtu_bytes},
         {"term-length", params->has_term_length, log->term_length, params->term_length_bytes},
         {"init-term-id", params->has_position, log->initial_term_id, params->initial_term_id},
-        {"term-id", params->has_position, starting_term_id, params->term_id},
-        {"term-offset", params->has_position, starting_term_offset, params->term_offset},
+        {"term-id", params->has_position, published->starting_term_id, params->term_id},
+        {"term-offset", params->has_position, published->starting_term_offset, params->term_offset},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].is_given && rows[i].existing != rows[i].requested)
@@ -165,10 +166,9 @@ int rj_conductor_start_publication_log(rj_conductor_t *conductor, const rj_send_
     return await_log(conductor, err);
 }
 
-/* --- counters --- */
+/* --- what all have in common --- */
 
-int rj_conductor_publication_counters(rj_conductor_t *conductor, int count, int32_t *ret_ids,
-                                      rj_err_t *err)
+static int make_counters(rj_conductor_t *conductor, int count, int32_t *ret_ids, rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
     const rj_stream_counter_row_t rows[RJ_STREAM_COUNTER_COUNT] = {
@@ -192,7 +192,42 @@ int rj_conductor_publication_counters(rj_conductor_t *conductor, int count, int3
     return rj_conductor_stream_counters(conductor, &stream, rows, count, ret_ids, err);
 }
 
+int rj_conductor_publish(rj_conductor_t *conductor, int counter_count,
+                         rj_published_t *ret_published, rj_err_t *err)
+{
+    const rj_client_command_t *command = &conductor->command;
+    const rj_task_t *task = command->task;
+    rj_published_t published = {.log = task->log,
+                                .log_file = strdup(task->path),
+                                .starting_term_id = task->log_params.start_term_id,
+                                .starting_term_offset = task->log_params.start_term_offset,
+                                .response_correlation_id =
+                                    command->publication_params.response_correlation_id,
+                                .counter_count = counter_count};
+    if (published.log_file == NULL)
+        return rj_fail(err, -ENOMEM, "out of memory for a publication");
+    int result = make_counters(conductor, counter_count, published.counter_ids, err);
+    if (result < 0)
+        free(published.log_file);
+    else
+        *ret_published = published;
+    return result;
+}
+
+void rj_conductor_unpublish(rj_conductor_t *conductor, rj_published_t *published)
+{
+    for (int i = 0; i < published->counter_count; i++)
+        rj_conductor_free_counter(conductor, published->counter_ids[i]);
+    rj_conductor_free_log(conductor, published->log, published->log_file);
+    free(published->log_file);
+}
+
 /* --- handles --- */
+
+static rj_published_t *published_of(const rj_publication_link_t *link)
+{
+    return link->network != NULL ? &link->network->published : &link->ipc->published;
+}
 
 rj_publication_link_t *rj_conductor_make_publication_link(rj_conductor_t *conductor, rj_err_t *err)
 {
@@ -217,22 +252,18 @@ void rj_conductor_link_publication(rj_conductor_t *conductor, rj_publication_lin
     link->network = network;
     link->ipc = ipc;
     DL_APPEND(link->client->publications, link);
-    const rj_log_t *log = network != NULL ? network->log : ipc->log;
-    const int32_t *ids = network != NULL ? network->counter_ids : ipc->counter_ids;
-    rj_reply_publication_t ready = {
-        .correlation_id = link->registration_id,
-        .registration_id = log->correlation_id,
-        .session_id = log->session_id,
-        .stream_id = log->stream_id,
-        .limit_counter_id = ids[RJ_STREAM_PUB_LMT],
-        .status_counter_id =
-            network != NULL ? network->send->status_counter_id : RJ_CHANNEL_STATUS_ID_NONE,
-        .is_exclusive = rj_conductor_is_exclusive(&conductor->command),
-        .log_file = network != NULL ? network->log_file : ipc->log_file};
-    if (network != NULL)
-        network->refcount++;
-    else
-        ipc->refcount++;
+    rj_published_t *published = published_of(link);
+    published->refcount++;
+    rj_reply_publication_t ready = {.correlation_id = link->registration_id,
+                                    .registration_id = published->log->correlation_id,
+                                    .session_id = published->log->session_id,
+                                    .stream_id = published->log->stream_id,
+                                    .limit_counter_id = published->counter_ids[RJ_STREAM_PUB_LMT],
+                                    .status_counter_id = network != NULL
+                                                             ? network->send->status_counter_id
+                                                             : RJ_CHANNEL_STATUS_ID_NONE,
+                                    .is_exclusive = rj_conductor_is_exclusive(&conductor->command),
+                                    .log_file = published->log_file};
     rj_reply_publication_ready(&conductor->to_clients, &ready);
 }
 
@@ -249,12 +280,11 @@ int rj_conductor_join_publication(rj_conductor_t *conductor, rj_network_entry_t 
 
 void rj_conductor_unlink_publication(rj_conductor_t *conductor, rj_publication_link_t *link)
 {
-    if (link->ipc != NULL) {
-        if (--link->ipc->refcount == 0)
-            rj_ipc_publication_on_unreferenced(&link->ipc->publication, conductor->now_ns);
-    } else if (--link->network->refcount == 0) {
+    bool is_last = --published_of(link)->refcount == 0;
+    if (is_last && link->ipc != NULL)
+        rj_ipc_publication_on_unreferenced(&link->ipc->publication, conductor->now_ns);
+    else if (is_last)
         rj_network_publication_on_unreferenced(&link->network->publication, conductor->now_ns);
-    }
     DL_DELETE(link->client->publications, link);
     free(link);
 }
@@ -294,7 +324,7 @@ void rj_conductor_on_remove_publication(rj_conductor_t *conductor,
         return;
     }
     if ((flags & RJ_REMOVE_PUBLICATION_FLAG_REVOKE) != 0)
-        rj_log_set_revoked(link->network != NULL ? link->network->log : link->ipc->log);
+        rj_log_set_revoked(published_of(link)->log);
     rj_conductor_unlink_publication(conductor, link);
     rj_reply_success(&conductor->to_clients, command->header.correlation_id);
 }

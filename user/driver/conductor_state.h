@@ -120,30 +120,30 @@ typedef enum rj_stream_counter {
     RJ_STREAM_COUNTER_COUNT
 } rj_stream_counter_t;
 
+/* What network and IPC publications have in common. */
+typedef struct rj_published {
+    rj_log_t *log;
+    char *log_file;
+    int refcount; /* publication links */
+    int32_t starting_term_id;
+    int32_t starting_term_offset;
+    int64_t response_correlation_id;
+    int counter_count; /* of the ids, the first ones */
+    int32_t counter_ids[RJ_STREAM_COUNTER_COUNT];
+} rj_published_t;
+
 struct rj_network_entry {
     rj_network_publication_t publication; /* first: the engine knows it by this address */
     struct rj_network_entry *prev, *next;
     rj_send_entry_t *send;
-    rj_log_t *log;
-    char *log_file;
-    int refcount; /* publication links */
     bool is_released;
-    int32_t starting_term_id;
-    int32_t starting_term_offset;
-    int64_t response_correlation_id;
-    int32_t counter_ids[RJ_STREAM_COUNTER_COUNT];
+    rj_published_t published;
 };
 
 struct rj_ipc_entry {
     rj_ipc_publication_t publication;
     struct rj_ipc_entry *prev, *next;
-    rj_log_t *log;
-    char *log_file;
-    int refcount;
-    int32_t starting_term_id;
-    int32_t starting_term_offset;
-    int64_t response_correlation_id;
-    int32_t counter_ids[RJ_STREAM_IPC_COUNTER_COUNT];
+    rj_published_t published;
     struct rj_subscriber_link *links;
 };
 
@@ -420,14 +420,16 @@ void rj_conductor_unlink_publication(rj_conductor_t *conductor, rj_publication_l
 int rj_conductor_join_publication(rj_conductor_t *conductor, rj_network_entry_t *network,
                                   rj_ipc_entry_t *ipc, rj_err_t *err);
 
-/* The first `count` counters of the publication that the command in flight makes, or none. */
-int rj_conductor_publication_counters(rj_conductor_t *conductor, int count, int32_t *ret_ids,
-                                      rj_err_t *err);
+/* Fills it in for the publication that the command in flight makes, with the first `counter_count`
+ * of the counters. The log stays the command's while this fails. */
+int rj_conductor_publish(rj_conductor_t *conductor, int counter_count,
+                         rj_published_t *ret_published, rj_err_t *err);
+/* Gives back counters, log and name. */
+void rj_conductor_unpublish(rj_conductor_t *conductor, rj_published_t *published);
 
 /* Parameters given that differ from those of the log they would join. */
-int rj_conductor_match_publication(const rj_publication_params_t *params, const rj_log_t *log,
-                                   int32_t starting_term_id, int32_t starting_term_offset,
-                                   rj_err_t *err);
+int rj_conductor_match_publication(const rj_publication_params_t *params,
+                                   const rj_published_t *published, rj_err_t *err);
 int rj_conductor_fail_clash(const rj_client_command_t *command, rj_err_t *err);
 
 /* A session id that no live publication of the stream has: among IPC, or on `send` (NULL: an
