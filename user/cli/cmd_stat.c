@@ -13,13 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEY_DIR = 0x100, KEY_WATCH, KEY_INTERVAL, KEY_JSON };
+enum { KEY_WATCH = 0x200, KEY_INTERVAL };
 
 typedef struct stat_input {
-    const char *directory;
+    rj_look_input_t look;
     bool is_watching;
     int64_t interval_ns;
-    rj_output_format_t format;
 } stat_input_t;
 
 static volatile sig_atomic_t is_interrupted;
@@ -34,8 +33,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     stat_input_t *input = state->input;
     switch (key) {
-    case KEY_DIR:
-        input->directory = arg;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &input->look;
         return 0;
     case KEY_WATCH:
         input->is_watching = true;
@@ -44,12 +43,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         input->interval_ns =
             rj_option_duration_ns(state, "--interval", arg, 10000000, INT64_C(3600000000000));
         return 0;
-    case KEY_JSON:
-        input->format = RJ_OUTPUT_JSON;
-        return 0;
-    case ARGP_KEY_ARG:
-        rj_options_fail(state, "takes no operand, and '%s' is one: see `%s --help`", arg,
-                        state->name);
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -105,7 +98,7 @@ static void print_heading(const rj_driver_files_t *files)
 
 static void print_once(const stat_input_t *input, const rj_driver_files_t *files)
 {
-    if (input->format == RJ_OUTPUT_JSON) {
+    if (input->look.format == RJ_OUTPUT_JSON) {
         print_json(files);
         return;
     }
@@ -118,7 +111,7 @@ static void print_once(const stat_input_t *input, const rj_driver_files_t *files
 static int show(const stat_input_t *input, rj_err_t *err)
 {
     rj_driver_files_t files;
-    int code = rj_driver_files_open(&files, input->directory, err);
+    int code = rj_driver_files_open(&files, input->look.directory, err);
     if (code < 0)
         return code;
     print_once(input, &files);
@@ -129,19 +122,19 @@ static int show(const stat_input_t *input, rj_err_t *err)
 int rj_cmd_stat(int argc, char **argv)
 {
     static const struct argp_option rows[] = {
-        {"dir", KEY_DIR, "DIR", 0, "The driver's directory (AERON_DIR, /dev/shm/aeron-USER)", 0},
         {"watch", KEY_WATCH, NULL, 0, "Draw the table again and again until Ctrl-C", 0},
         {"interval", KEY_INTERVAL, "TIME", 0, "How often with --watch (1s)", 0},
-        {"json", KEY_JSON, NULL, 0, "Print one JSON object a line", 0},
         {0},
     };
+    static const struct argp_child children[] = {{.argp = &rj_look_argp}, {0}};
     static const struct argp argp = {
         .options = rows,
         .parser = parse,
+        .children = children,
         .doc = "Prints the counters of a driver, alive or dead.\vExample:\n\n"
                "  ramjet stat --watch\n",
     };
-    stat_input_t input = {.interval_ns = 1000000000, .format = RJ_OUTPUT_TABLE};
+    stat_input_t input = {.look.format = RJ_OUTPUT_TABLE, .interval_ns = 1000000000};
     rj_options_parse(&argp, "ramjet stat", 0, argc, argv, &input);
     if (input.is_watching) {
         signal(SIGINT, on_signal);

@@ -31,14 +31,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp_option rows[] = {
+    {"dir", KEY_DIR, "DIR", 0, "The driver's directory (AERON_DIR, /dev/shm/aeron-USER)", 0},
+    {"json", KEY_JSON, NULL, 0, "Print one JSON object a line", 0},
+    {0},
+};
+
+const struct argp rj_look_argp = {.options = rows, .parser = parse};
+
 void rj_look_parse(const char *command, const char *doc, int argc, char **argv,
                    rj_look_input_t *ret_input)
 {
-    static const struct argp_option rows[] = {
-        {"dir", KEY_DIR, "DIR", 0, "The driver's directory (AERON_DIR, /dev/shm/aeron-USER)", 0},
-        {"json", KEY_JSON, NULL, 0, "Print one JSON object a line", 0},
-        {0},
-    };
     const struct argp argp = {.options = rows, .parser = parse, .doc = doc};
     *ret_input = (rj_look_input_t){.format = RJ_OUTPUT_TABLE};
     rj_options_parse(&argp, command, 0, argc, argv, ret_input);

@@ -16,6 +16,7 @@
 #include "shm/cnc.h"
 #include "shm/counters.h"
 
+#include <argp.h>
 #include <stdbool.h>
 
 enum { RJ_TIME_TEXT_MAX = 32 };
@@ -31,6 +32,9 @@ typedef struct rj_look_input {
     const char *directory; /* NULL: the default one */
     rj_output_format_t format;
 } rj_look_input_t;
+
+/* Their parser, for commands with more options: a child, whose input is a rj_look_input_t. */
+extern const struct argp rj_look_argp;
 
 /* Parses them; `doc` is argp's. Ends the process on a mistake. */
 void rj_look_parse(const char *command, const char *doc, int argc, char **argv,
