@@ -5,65 +5,27 @@
 #include <string.h>
 
 #include "shm/term_frame.h"
+#include "tests/fixtures/publication_bench.h"
 #include "tests/fixtures/stream_log.h"
 #include "tests/fixtures/wire_vectors.h"
 
-enum { TERM = 64 * 1024, MTU = STREAM_LOG_MTU, PAYLOAD = MTU - 32, RUNS = 64 };
+enum {
+    TERM = PUBLICATION_BENCH_TERM,
+    MTU = STREAM_LOG_MTU,
+    PAYLOAD = MTU - 32,
+    RUNS = PUBLICATION_BENCH_RUNS
+};
 
 static const int64_t ms = 1000 * 1000;
 static const int64_t s = 1000 * 1000 * 1000;
 static const int64_t receiver_id = 0x0102030405060708;
 
-/* A publication with its log and counters, and somebody who sends what it gives out. */
-typedef struct bench {
-    rj_log_t log;
-    struct {
-        int64_t pub_pos, pub_lmt, snd_pos, snd_lmt, snd_bpe, naks;
-    } words;
-    rj_network_publication_t publication;
-    rj_run_t runs[RUNS];
-    int64_t now_ns;
-} bench_t;
-
-static bench_t bench;
-
-static rj_network_publication_config_t default_config(int64_t start_position)
-{
-    return (rj_network_publication_config_t){
-        .session_id = STREAM_LOG_SESSION,
-        .stream_id = STREAM_LOG_STREAM,
-        .start_position = start_position,
-        .term_window_bytes = TERM / 2,
-        .datagrams_max = RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX,
-        .linger_ns = 5 * s,
-        .connection_timeout_ns = 5 * s,
-        .unblock_timeout_ns = 15 * s,
-        .flow_control = {.ops = &rj_flow_control_unicast,
-                         .resend_window_multiple = RJ_FLOW_CONTROL_RESEND_WINDOWS_UNICAST},
-        .retransmit = {.slot_count = RJ_RETRANSMIT_SLOTS_UNICAST, .linger_ns = 10 * ms},
-        .signal_eos = true,
-    };
-}
-
-static void open_with(const rj_network_publication_config_t *config)
-{
-    memset(&bench, 0, sizeof(bench));
-    stream_log_open(&bench.log, RJ_LOG_TYPE_CONCURRENT_PUBLICATION, TERM, MTU,
-                    config->start_position);
-    bench.words.pub_pos = bench.words.pub_lmt = config->start_position;
-    bench.words.snd_pos = bench.words.snd_lmt = config->start_position;
-    rj_network_publication_counters_t counters = {&bench.words.pub_pos, &bench.words.pub_lmt,
-                                                  &bench.words.snd_pos, &bench.words.snd_lmt,
-                                                  &bench.words.snd_bpe, &bench.words.naks};
-    bench.now_ns = 1000 * s;
-    rj_network_publication_init(&bench.publication, config, &counters, &bench.log, NULL,
-                                bench.now_ns);
-}
+static publication_bench_t bench;
 
 static void open_at(int64_t start_position)
 {
-    rj_network_publication_config_t config = default_config(start_position);
-    open_with(&config);
+    rj_network_publication_config_t config = publication_bench_config(start_position);
+    publication_bench_open(&bench, &config);
 }
 
 static void teardown(void)
@@ -200,9 +162,9 @@ Test(network_publication, packs_small_frames_into_datagrams)
 
 Test(network_publication, sends_at_most_so_many_datagrams_a_turn)
 {
-    rj_network_publication_config_t config = default_config(0);
+    rj_network_publication_config_t config = publication_bench_config(0);
     config.datagrams_max = 4;
-    open_with(&config);
+    publication_bench_open(&bench, &config);
     int64_t position = 0;
     for (int i = 0; i < 6; i++)
         position = append(position, PAYLOAD);
@@ -391,10 +353,10 @@ Test(network_publication, beats_every_100_ms_when_idle_and_connected_once)
 Test(network_publication, says_the_end_and_the_revocation_in_heartbeats)
 {
     rj_wire_data_t frame;
-    rj_network_publication_config_t config = default_config(0);
+    rj_network_publication_config_t config = publication_bench_config(0);
     for (int signals = 0; signals < 2; signals++) {
         config.signal_eos = signals != 0;
-        open_with(&config);
+        publication_bench_open(&bench, &config);
         on_sm(0, TERM / 2, 0);
         rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
         cr_assert(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns + 101 * ms));
@@ -546,9 +508,9 @@ Test(network_publication, resends_several_ranges_in_runs_and_what_was_not_taken_
 
 Test(network_publication, holds_resends_to_their_budget)
 {
-    rj_network_publication_config_t config = default_config(0);
+    rj_network_publication_config_t config = publication_bench_config(0);
     config.retransmit.linger_ns = 1;
-    open_with(&config);
+    publication_bench_open(&bench, &config);
     int64_t position = 0;
     for (int i = 0; i < TERM / 2 / MTU; i++)
         position = append(position, PAYLOAD);

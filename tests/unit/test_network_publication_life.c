@@ -6,62 +6,20 @@
 
 #include "base/prng.h"
 #include "shm/term_append.h"
+#include "tests/fixtures/publication_bench.h"
 #include "tests/fixtures/stream_log.h"
 
-enum { TERM = 64 * 1024, WINDOW = TERM / 2, MTU = STREAM_LOG_MTU };
+enum { TERM = PUBLICATION_BENCH_TERM, WINDOW = TERM / 2, MTU = STREAM_LOG_MTU };
 
 static const int64_t s = 1000 * 1000 * 1000;
 static const int64_t receiver_id = 77;
 
-typedef struct bench {
-    rj_log_t log;
-    struct {
-        int64_t pub_pos, pub_lmt, snd_pos, snd_lmt, snd_bpe, naks;
-    } words;
-    rj_network_publication_t publication;
-    int64_t unblocked_count;
-    int64_t now_ns;
-} bench_t;
-
-static bench_t bench;
-
-static rj_network_publication_config_t default_config(void)
-{
-    return (rj_network_publication_config_t){
-        .session_id = STREAM_LOG_SESSION,
-        .stream_id = STREAM_LOG_STREAM,
-        .term_window_bytes = WINDOW,
-        .datagrams_max = RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX,
-        .linger_ns = 5 * s,
-        .connection_timeout_ns = 5 * s,
-        .unblock_timeout_ns = 15 * s,
-        .flow_control = {.ops = &rj_flow_control_unicast,
-                         .resend_window_multiple = RJ_FLOW_CONTROL_RESEND_WINDOWS_UNICAST},
-        .retransmit = {.slot_count = 16, .linger_ns = s / 100},
-        .signal_eos = true,
-    };
-}
-
-static void open_with(const rj_network_publication_config_t *config)
-{
-    memset(&bench, 0, sizeof(bench));
-    uint8_t type = config->is_exclusive ? RJ_LOG_TYPE_EXCLUSIVE_PUBLICATION
-                                        : RJ_LOG_TYPE_CONCURRENT_PUBLICATION;
-    stream_log_open(&bench.log, type, TERM, MTU, config->start_position);
-    bench.words.pub_pos = bench.words.pub_lmt = config->start_position;
-    bench.words.snd_pos = bench.words.snd_lmt = config->start_position;
-    rj_network_publication_counters_t counters = {&bench.words.pub_pos, &bench.words.pub_lmt,
-                                                  &bench.words.snd_pos, &bench.words.snd_lmt,
-                                                  &bench.words.snd_bpe, &bench.words.naks};
-    bench.now_ns = 1000 * s;
-    rj_network_publication_init(&bench.publication, config, &counters, &bench.log, NULL,
-                                bench.now_ns);
-}
+static publication_bench_t bench;
 
 static void setup(void)
 {
-    rj_network_publication_config_t config = default_config();
-    open_with(&config);
+    rj_network_publication_config_t config = publication_bench_config(0);
+    publication_bench_open(&bench, &config);
 }
 
 static void teardown(void)
@@ -151,9 +109,9 @@ Test(network_publication_life, takes_spies_for_a_connection_where_told)
 {
     cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 0), 0);
     teardown();
-    rj_network_publication_config_t config = default_config();
+    rj_network_publication_config_t config = publication_bench_config(0);
     config.spies_simulate_connection = true;
-    open_with(&config);
+    publication_bench_open(&bench, &config);
     cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 0), 1);
     cr_assert(rj_log_is_connected(&bench.log));
 }
@@ -330,9 +288,9 @@ Test(network_publication_life, gives_up_a_claim_of_which_only_the_tail_tells)
 Test(network_publication_life, leaves_the_holes_of_an_exclusive_publisher_alone_until_it_is_gone)
 {
     teardown();
-    rj_network_publication_config_t config = default_config();
+    rj_network_publication_config_t config = publication_bench_config(0);
     config.is_exclusive = true;
-    open_with(&config);
+    publication_bench_open(&bench, &config);
     rj_exclusive_t writer;
     rj_claim_t claim;
     rj_exclusive_init(&writer, &bench.log);
