@@ -385,8 +385,10 @@ static uint64_t port_reclaim(rj_port_t *port)
     return ((sim_port_t *)port)->run_number;
 }
 
-static int port_attach(rj_port_t *port, rj_endpoint_t *endpoint)
+static int port_attach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
 {
+    if (role == RJ_ATTACH_GUEST)
+        return 0;
     sim_port_t *self = (sim_port_t *)port;
     if (self->endpoint_count == SIM_SOCKETS_MAX)
         return -ENOSPC;
@@ -395,10 +397,10 @@ static int port_attach(rj_port_t *port, rj_endpoint_t *endpoint)
     return 0;
 }
 
-static void port_detach(rj_port_t *port, rj_endpoint_t *endpoint)
+static void port_detach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
 {
     sim_port_t *self = (sim_port_t *)port;
-    if (endpoint->slot < 0)
+    if (role == RJ_ATTACH_GUEST || endpoint->slot < 0)
         return;
     rj_endpoint_t *last = self->endpoints[--self->endpoint_count];
     self->endpoints[endpoint->slot] = last;

@@ -132,7 +132,7 @@ Test(udp_mmsg, cuts_a_run_into_datagrams_of_which_the_last_is_shorter)
     rj_endpoint_t to;
     open_endpoint(&from);
     open_endpoint(&to);
-    cr_assert_eq(receiver->ops->attach(receiver, &to), 0);
+    cr_assert_eq(receiver->ops->attach(receiver, &to, RJ_ATTACH_HOME), 0);
     rj_path_t path;
     rj_path_init(&path, &from, &to.local, false);
     uint8_t bytes[1000];
@@ -156,7 +156,7 @@ Test(udp_mmsg, sends_runs_of_several_sockets_in_order_and_numbers_them)
         open_endpoint(&to[i]);
         const rj_address_t any_port = rj_address_ipv4(loopback, 0);
         open_at(&from[i], &any_port, &to[i].local, 0, 0);
-        cr_assert_eq(receiver->ops->attach(receiver, &to[i]), 0);
+        cr_assert_eq(receiver->ops->attach(receiver, &to[i], RJ_ATTACH_HOME), 0);
         rj_path_init(&paths[i], &from[i], &to[i].local, true);
         cr_assert_eq(paths[i].sockaddr_bytes, 0);
     }
@@ -193,7 +193,7 @@ Test(udp_mmsg, takes_a_run_of_more_datagrams_than_one_call_holds)
     open_endpoint(&from);
     const rj_address_t any_port = rj_address_ipv4(loopback, 0);
     open_at(&to, &any_port, NULL, 0, 4 << 20);
-    cr_assert_eq(receiver->ops->attach(receiver, &to), 0);
+    cr_assert_eq(receiver->ops->attach(receiver, &to, RJ_ATTACH_HOME), 0);
     rj_path_t path;
     rj_path_init(&path, &from, &to.local, false);
     enum { DATAGRAMS = 300 };
@@ -230,7 +230,7 @@ Test(udp_mmsg, carries_the_longest_datagram_over_ipv6)
     rj_endpoint_t to;
     open_at(&to, &any_port, NULL, 0, 1 << 20);
     open_at(&from, &any_port, &to.local, 1 << 20, 0);
-    cr_assert_eq(receiver->ops->attach(receiver, &to), 0);
+    cr_assert_eq(receiver->ops->attach(receiver, &to, RJ_ATTACH_HOME), 0);
     rj_path_t path;
     rj_path_init(&path, &from, &to.local, true);
     static uint8_t bytes[2 * 65504];
@@ -251,7 +251,7 @@ Test(udp_mmsg, lets_one_run_fail_alone)
     rj_endpoint_t to;
     open_endpoint(&from);
     open_endpoint(&to);
-    cr_assert_eq(receiver->ops->attach(receiver, &to), 0);
+    cr_assert_eq(receiver->ops->attach(receiver, &to, RJ_ATTACH_HOME), 0);
     rj_path_t path;
     rj_path_init(&path, &from, &to.local, false);
     static uint8_t bytes[200000];
@@ -279,7 +279,7 @@ Test(udp_mmsg, counts_a_refusal_as_nothing)
     rj_path_t path;
     rj_path_init(&path, &from, &gone.local, true);
     close_endpoint(&gone);
-    cr_assert_eq(sender->ops->attach(sender, &from), 0);
+    cr_assert_eq(sender->ops->attach(sender, &from, RJ_ATTACH_HOME), 0);
     uint8_t bytes[320];
     fill(bytes, sizeof(bytes), 5);
     for (int i = 0; i < 5; i++) {
@@ -301,7 +301,7 @@ static void send_scripted(const int *script, rj_run_t runs[static 4], int *ret_r
     rj_endpoint_t to;
     rj_path_t paths[2];
     open_endpoint(&to);
-    cr_assert_eq(receiver->ops->attach(receiver, &to), 0);
+    cr_assert_eq(receiver->ops->attach(receiver, &to, RJ_ATTACH_HOME), 0);
     for (int i = 0; i < 2; i++) {
         open_endpoint(&from[i]);
         rj_path_init(&paths[i], &from[i], &to.local, false);
@@ -313,7 +313,7 @@ static void send_scripted(const int *script, rj_run_t runs[static 4], int *ret_r
     cr_assert_eq(sender->ops->send(sender, runs, 4), 4);
     send_script = NULL;
     *ret_received = receiver->ops->poll(receiver, packets, BATCH, 77);
-    receiver->ops->detach(receiver, &to);
+    receiver->ops->detach(receiver, &to, RJ_ATTACH_HOME);
     for (int i = 0; i < 2; i++)
         close_endpoint(&from[i]);
     close_endpoint(&to);
@@ -386,8 +386,8 @@ Test(udp_mmsg, keeps_a_socket_error_and_goes_on_with_the_others)
     rj_endpoint_t broken = {.socket = -1, .slot = -1};
     open_endpoint(&from);
     open_endpoint(&to);
-    cr_assert_eq(receiver->ops->attach(receiver, &broken), 0);
-    cr_assert_eq(receiver->ops->attach(receiver, &to), 0);
+    cr_assert_eq(receiver->ops->attach(receiver, &broken, RJ_ATTACH_HOME), 0);
+    cr_assert_eq(receiver->ops->attach(receiver, &to, RJ_ATTACH_HOME), 0);
     rj_path_t path;
     rj_path_init(&path, &from, &to.local, false);
     uint8_t bytes[32] = {1};
@@ -399,7 +399,7 @@ Test(udp_mmsg, keeps_a_socket_error_and_goes_on_with_the_others)
     cr_assert_eq(endpoint, &broken);
     cr_assert_eq(receiver->ops->take_error(receiver, &endpoint), 0, "handed out once");
     receiver->ops->poll(receiver, packets, BATCH, 77);
-    receiver->ops->detach(receiver, &broken);
+    receiver->ops->detach(receiver, &broken, RJ_ATTACH_HOME);
     cr_assert_eq(receiver->ops->take_error(receiver, &endpoint), 0, "gone with its endpoint");
     close_endpoint(&from);
     close_endpoint(&to);
@@ -444,7 +444,7 @@ Test(udp_mmsg, serves_all_sockets_before_one_is_empty)
     rj_endpoint_t to[4];
     for (int i = 0; i < 4; i++) {
         open_endpoint(&to[i]);
-        cr_assert_eq(receiver->ops->attach(receiver, &to[i]), 0);
+        cr_assert_eq(receiver->ops->attach(receiver, &to[i], RJ_ATTACH_HOME), 0);
     }
     expect_each_heard(to, 4, 4, 2);
     expect_each_heard(to, 4, 1, 4);
@@ -457,17 +457,17 @@ Test(udp_mmsg, serves_many_sockets_and_goes_back_to_few)
     rj_endpoint_t to[ENDPOINTS];
     for (int i = 0; i < ENDPOINTS; i++) {
         open_endpoint(&to[i]);
-        cr_assert_eq(receiver->ops->attach(receiver, &to[i]), 0);
+        cr_assert_eq(receiver->ops->attach(receiver, &to[i], RJ_ATTACH_HOME), 0);
         cr_assert_eq(to[i].slot, i);
     }
     expect_each_heard(to, ENDPOINTS, 1, BATCH);
     expect_each_heard(to, ENDPOINTS, ENDPOINTS, 3);
     for (int i = ENDPOINTS - 1; i >= 3; i -= 2) {
-        receiver->ops->detach(receiver, &to[i]);
+        receiver->ops->detach(receiver, &to[i], RJ_ATTACH_HOME);
         cr_assert_eq(to[i].slot, -1);
     }
     for (int i = 4; i < ENDPOINTS; i += 2)
-        receiver->ops->detach(receiver, &to[i]);
+        receiver->ops->detach(receiver, &to[i], RJ_ATTACH_HOME);
     expect_each_heard(to, 3, 1, BATCH);
     for (int i = 0; i < ENDPOINTS; i++)
         close_endpoint(&to[i]);
@@ -479,11 +479,11 @@ Test(udp_mmsg, refuses_more_endpoints_than_it_was_opened_for)
     for (int i = 0; i <= ENDPOINTS; i++)
         open_endpoint(&endpoints[i]);
     for (int i = 0; i < ENDPOINTS; i++)
-        cr_assert_eq(receiver->ops->attach(receiver, &endpoints[i]), 0);
-    cr_assert_eq(receiver->ops->attach(receiver, &endpoints[ENDPOINTS]), -ENOSPC);
+        cr_assert_eq(receiver->ops->attach(receiver, &endpoints[i], RJ_ATTACH_HOME), 0);
+    cr_assert_eq(receiver->ops->attach(receiver, &endpoints[ENDPOINTS], RJ_ATTACH_HOME), -ENOSPC);
     cr_assert_eq(endpoints[ENDPOINTS].slot, -1);
-    receiver->ops->detach(receiver, &endpoints[3]);
-    cr_assert_eq(receiver->ops->attach(receiver, &endpoints[ENDPOINTS]), 0);
+    receiver->ops->detach(receiver, &endpoints[3], RJ_ATTACH_HOME);
+    cr_assert_eq(receiver->ops->attach(receiver, &endpoints[ENDPOINTS], RJ_ATTACH_HOME), 0);
     for (int i = 0; i <= ENDPOINTS; i++)
         close_endpoint(&endpoints[i]);
 }
@@ -495,7 +495,7 @@ Test(udp_mmsg, gives_no_more_packets_than_its_batch)
     rj_endpoint_t to;
     open_endpoint(&from);
     open_endpoint(&to);
-    cr_assert_eq(small->ops->attach(small, &to), 0);
+    cr_assert_eq(small->ops->attach(small, &to, RJ_ATTACH_HOME), 0);
     rj_path_t path;
     rj_path_init(&path, &from, &to.local, false);
     uint8_t bytes[96] = {1};

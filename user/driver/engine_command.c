@@ -54,7 +54,7 @@ static void attach(rj_engine_t *engine, rj_endpoint_t *endpoint, int64_t now_ns)
 {
     for (int i = 0; i < engine->params.port_count; i++) {
         rj_port_t *port = engine->params.ports[i];
-        const int result = port->ops->attach(port, endpoint);
+        const int result = port->ops->attach(port, endpoint, RJ_ATTACH_HOME);
         if (result < 0)
             rj_engine_note_io_error(engine, endpoint, result, now_ns);
     }
@@ -64,7 +64,7 @@ static void attach(rj_engine_t *engine, rj_endpoint_t *endpoint, int64_t now_ns)
 static void detach(rj_engine_t *engine, rj_endpoint_t *endpoint)
 {
     for (int i = 0; i < engine->params.port_count; i++)
-        engine->params.ports[i]->ops->detach(engine->params.ports[i], endpoint);
+        engine->params.ports[i]->ops->detach(engine->params.ports[i], endpoint, RJ_ATTACH_HOME);
     for (int i = 0; i < RJ_ENGINE_IO_ERRORS_MAX; i++) {
         if (engine->io_errors[i].endpoint == endpoint)
             engine->io_errors[i] = (rj_io_error_t){0};

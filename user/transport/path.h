@@ -2,13 +2,13 @@
 /* path.h - where one destination is reached.
  *
  * A path names the endpoint whose socket sends and the address that it sends to. Where a ring
- * serves the destination it will also hold a port and a ready header template; without one the
- * kernel's socket sends (docs/architecture.md).
+ * serves the destination it also holds a ready header; without one the kernel's socket sends
+ * (docs/architecture.md).
  *
  * Units      none.
  * Ownership  built by the conductor inside the object that it belongs to (a publication, an image's
  *            connection); engines and ports only read it. It outlives every run that names it.
- * Thread     written before it is handed to an engine, constant from then on.
+ * Thread     written before it is handed to an engine; from then on constant but for the header.
  * Errors     none.
  */
 #ifndef RJ_TRANSPORT_PATH_H
@@ -21,9 +21,13 @@
 #include "proto/address.h"
 
 struct rj_endpoint;
+struct rj_header;
 
 typedef struct rj_path {
     struct rj_endpoint *endpoint;
+    /* What a ring puts in front (transport/header.h); NULL: the kernel's socket sends. The path's
+     * engine swaps it. */
+    const struct rj_header *header;
     rj_address_t address;
     /* The address as sendmmsg wants it; a length of 0 means that the socket is connected to it. */
     struct sockaddr_storage sockaddr;

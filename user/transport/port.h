@@ -41,11 +41,18 @@ typedef enum rj_endpoint_kind {
     RJ_ENDPOINT_RECEIVE /* embedded in rj_receive_destination_t: data and setups come in */
 } rj_endpoint_kind_t;
 
+/* Whether a port reads an endpoint's socket, or only learns which frames are for it. */
+typedef enum rj_attach_role {
+    RJ_ATTACH_HOME, /* the port of the endpoint's home engine */
+    RJ_ATTACH_GUEST /* a port of any other engine: rings learn the address, sockets nothing */
+} rj_attach_role_t;
+
 typedef struct rj_endpoint {
     rj_endpoint_kind_t kind;
+    int home;           /* the engine whose port reads the socket */
     int socket;         /* from rj_sockets_ops_t.open; -1 when it has none (yet) */
     rj_address_t local; /* as bound: the real port */
-    int slot;           /* book-keeping of the port that reads the socket; -1 while detached */
+    int slot;           /* book-keeping of the home engine's port; -1 while detached */
 } rj_endpoint_t;
 
 typedef struct rj_port rj_port_t;
@@ -71,8 +78,8 @@ typedef struct rj_port_ops {
 
     /* The home engine's port reads the endpoint's socket; a ring only learns its address and port.
      * -ENOSPC when the port's table is full. */
-    int (*attach)(rj_port_t *port, rj_endpoint_t *endpoint);
-    void (*detach)(rj_port_t *port, rj_endpoint_t *endpoint);
+    int (*attach)(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role);
+    void (*detach)(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role);
 
     /* Hands out one error of poll that nobody has seen yet: 0 when there is none, else a negative
      * errno and the endpoint it struck. */

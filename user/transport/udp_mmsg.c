@@ -325,9 +325,11 @@ static int watch_all(udp_mmsg_t *mmsg)
     return 0;
 }
 
-static int udp_mmsg_attach(rj_port_t *port, rj_endpoint_t *endpoint)
+static int udp_mmsg_attach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
 {
     udp_mmsg_t *mmsg = from_port(port);
+    if (role == RJ_ATTACH_GUEST)
+        return 0;
     if (mmsg->endpoint_count == mmsg->endpoint_max)
         return -ENOSPC;
     const int slot = mmsg->endpoint_count;
@@ -347,11 +349,11 @@ static int udp_mmsg_attach(rj_port_t *port, rj_endpoint_t *endpoint)
     return 0;
 }
 
-static void udp_mmsg_detach(rj_port_t *port, rj_endpoint_t *endpoint)
+static void udp_mmsg_detach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
 {
     udp_mmsg_t *mmsg = from_port(port);
     const int slot = endpoint->slot;
-    if (slot < 0)
+    if (role == RJ_ATTACH_GUEST || slot < 0)
         return;
     if (mmsg->uses_epoll)
         unwatch(mmsg, endpoint);
