@@ -44,7 +44,7 @@ PROGS   := $(wildcard tests/unit/test_*.c tests/bpf/*.c tests/netns/*.c)
 STRESS  := $(patsubst %.c,$(O)/%,$(wildcard tests/stress/*.c))
 RJ_STREAM := $(O)/tests/interop/rj_stream
 FUZZ    := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
-LIBS    := $(if $(wildcard user/xdp/*.c),libbpf) $(if $(wildcard netlink/*.c),libmnl)
+LIBS    := $(if $(wildcard user/xdp/*.c),libxdp libbpf) $(if $(wildcard netlink/*.c),libmnl)
 LDLIBS  += $(if $(strip $(LIBS)),$(shell pkg-config --libs $(LIBS) 2>/dev/null)) -pthread -lm
 
 # What only the programs need: SHA-256.

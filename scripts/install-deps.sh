@@ -18,7 +18,7 @@ packages_of() {
     product)
         echo gcc libc6-dev libssl-dev uthash-dev make pkg-config iproute2
         # A group asks only for what the tree at hand uses.
-        ls bpf/*.bpf.c >/dev/null 2>&1 && echo clang bpftool libbpf-dev
+        ls bpf/*.bpf.c >/dev/null 2>&1 && echo clang bpftool libbpf-dev libxdp-dev
         ls netlink/*.c >/dev/null 2>&1 && echo libmnl-dev
         ;;
     test)

@@ -116,11 +116,19 @@ struct rj_claim_value {
     __u32 owner;
 };
 
+enum rj_xdp_mode {
+    RJ_XDP_MODE_AUTO = 0,
+    RJ_XDP_MODE_NATIVE = 1,
+    RJ_XDP_MODE_GENERIC = 2,
+    RJ_XDP_MODE_ZERO_COPY = 3, /* native; sockets that would copy are refused */
+};
+
 /* One entry, index 0. */
 struct rj_xdp_config {
     __u32 abi_version;
-    __u8 mac[6]; /* of the interface */
-    __u8 reserved[2];
+    __u8 mac[6];       /* of the interface */
+    __u8 wanted_mode;  /* enum rj_xdp_mode, as asked for when it was attached */
+    __u8 native_errno; /* why native was refused; 0 when it was not, or not tried */
 };
 
 struct rj_count {
