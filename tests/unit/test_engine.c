@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "proto/frame.h"
+#include "transport/header.h"
 #include "tests/fixtures/engine_bench.h"
 
 static engine_bench_t bench;
@@ -141,4 +142,37 @@ Test(engine, serves_both_halves_in_one_turn)
     cr_assert_eq(image.rcv_pos, publication.end_pos);
     rj_log_close(&publication.log);
     rj_log_close(&image.log);
+}
+
+/* A header is the engine's from SET_HEADER on, and the old one is not given back while a run may
+ * name it. */
+Test(engine, swaps_the_header_of_a_path_and_gives_the_old_one_back)
+{
+    static bench_publication_t publication;
+    rj_header_t headers[2];
+    rj_path_t *path = &bench.send.data_path;
+    engine_bench_tell(
+        &bench,
+        &(rj_engine_command_t){.type = RJ_ENGINE_SET_HEADER, .path = path, .header = &headers[0]});
+    bench_publication_open(&publication, &bench, STREAM_LOG_SESSION);
+    bench.port.holds = true;
+    engine_bench_turn(&bench);
+    cr_assert_eq(path->header, &headers[0]);
+    cr_assert_not(engine_bench_has_event(&bench), "there was none before");
+
+    engine_bench_tell(
+        &bench,
+        &(rj_engine_command_t){.type = RJ_ENGINE_SET_HEADER, .path = path, .header = &headers[1]});
+    engine_bench_turn(&bench);
+    cr_assert_eq(path->header, &headers[1]);
+    cr_assert_not(engine_bench_has_event(&bench), "the setup is still in flight");
+    bench.port.holds = false;
+    engine_bench_turn(&bench);
+    cr_assert_eq(engine_bench_event(&bench, RJ_ENGINE_HEADER_RELEASED)->header, &headers[0]);
+
+    engine_bench_tell(&bench, &(rj_engine_command_t){.type = RJ_ENGINE_SET_HEADER, .path = path});
+    engine_bench_turn(&bench);
+    cr_assert_null(path->header);
+    cr_assert_eq(engine_bench_event(&bench, RJ_ENGINE_HEADER_RELEASED)->header, &headers[1]);
+    rj_log_close(&publication.log);
 }

@@ -23,8 +23,10 @@
 #include "proto/address.h"
 #include "ramjet/wire.h"
 
+struct rj_header;
 struct rj_network_image;
 struct rj_network_publication;
+struct rj_path;
 struct rj_receive_destination;
 struct rj_receive_endpoint;
 struct rj_send_endpoint;
@@ -52,6 +54,11 @@ typedef enum rj_engine_command_type {
     RJ_ENGINE_END_COOL_DOWN,  /* receive_endpoint, stream_id, session_id */
     RJ_ENGINE_ADD_SUBSCRIBER, /* image, position -> SUBSCRIBER_ADDED or SUBSCRIBER_REFUSED */
     RJ_ENGINE_REMOVE_SUBSCRIBER, /* image, position -> SUBSCRIBER_REMOVED */
+    /* path, header (NULL: its datagrams are the socket's again) -> HEADER_RELEASED with the old
+     * header where there was one. Only while the engine holds what the path belongs to: a send
+     * endpoint, a receive endpoint, an image whose connection was there before ADD_IMAGE. A header
+     * that is set when that is released is the conductor's again. */
+    RJ_ENGINE_SET_HEADER,
 } rj_engine_command_type_t;
 
 typedef struct rj_engine_command {
@@ -64,6 +71,8 @@ typedef struct rj_engine_command {
     struct rj_network_publication *publication;
     struct rj_network_image *image;
     struct rj_subscriber_position *position;
+    struct rj_path *path;
+    struct rj_header *header;
 } rj_engine_command_t;
 
 typedef enum rj_engine_event_type {
@@ -79,6 +88,7 @@ typedef enum rj_engine_event_type {
     RJ_ENGINE_PUBLICATION_ERROR,  /* ERR frame from a live receiver */
     RJ_ENGINE_SESSION_LIMIT,      /* stream_id: a SETUP beyond the session limit */
     RJ_ENGINE_IO_ERROR,           /* errno in `value` on the endpoint's socket */
+    RJ_ENGINE_HEADER_RELEASED,    /* header: no path and no run names it any more */
 } rj_engine_event_type_t;
 
 typedef struct rj_engine_setup {
@@ -108,6 +118,7 @@ typedef struct rj_engine_event {
     struct rj_network_publication *publication;
     struct rj_network_image *image;
     struct rj_subscriber_position *position;
+    struct rj_header *header;
     union {
         rj_engine_setup_t setup;
         rj_engine_publication_error_t error;

@@ -326,6 +326,9 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
     case RJ_ENGINE_IO_ERROR:
         on_io_error(conductor, event);
         break;
+    case RJ_ENGINE_HEADER_RELEASED:
+        free(event->header);
+        break;
     }
 }
 

@@ -36,6 +36,7 @@ rj_engine_event_t *rj_engine_claim_event(rj_engine_t *engine, rj_engine_event_ty
     event->publication = NULL;
     event->image = NULL;
     event->position = NULL;
+    event->header = NULL;
     return event;
 }
 

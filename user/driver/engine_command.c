@@ -14,6 +14,7 @@ static void owe(rj_engine_t *engine, rj_engine_event_type_t type,
                                   .publication = command->publication,
                                   .image = command->image,
                                   .position = command->position,
+                                  .header = command->header,
                                   .until = engine->batch.sent_until};
     const bool has_room = rj_ring_spsc_push(&engine->owed, &owed);
     assert(has_room); /* run_commands looked */
@@ -37,6 +38,7 @@ int rj_engine_settle_debts(rj_engine_t *engine)
         event->publication = owed->publication;
         event->image = owed->image;
         event->position = owed->position;
+        event->header = owed->header;
         event->stream_id = 0;
         event->value = 0;
         rj_ring_spsc_publish(&engine->events);
@@ -146,6 +148,18 @@ static void remove_subscriber(rj_engine_t *engine, const rj_engine_command_t *co
     owe(engine, RJ_ENGINE_SUBSCRIBER_REMOVED, command);
 }
 
+/* --- headers --- */
+
+/* Whoever sends on the path from here on takes the new one; the old one may be in runs that the
+ * port has not let go of. */
+static void set_header(rj_engine_t *engine, const rj_engine_command_t *command)
+{
+    const rj_engine_command_t old = {.header = command->path->header};
+    command->path->header = command->header;
+    if (old.header != NULL)
+        owe(engine, RJ_ENGINE_HEADER_RELEASED, &old);
+}
+
 /* --- the switch --- */
 
 static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int64_t now_ns)
@@ -196,6 +210,9 @@ static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int
         break;
     case RJ_ENGINE_REMOVE_SUBSCRIBER:
         remove_subscriber(engine, command);
+        break;
+    case RJ_ENGINE_SET_HEADER:
+        set_header(engine, command);
         break;
     }
 }

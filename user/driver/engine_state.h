@@ -17,6 +17,7 @@
 #include "driver/send_batch.h"
 #include "endpoint/receive_endpoint.h"
 #include "endpoint/send_endpoint.h"
+#include "transport/header.h"
 
 enum {
     RJ_ENGINE_OWED_MAX = 8192,
@@ -61,6 +62,7 @@ typedef struct rj_owed_event {
     rj_network_publication_t *publication;
     rj_network_image_t *image;
     rj_subscriber_position_t *position;
+    rj_header_t *header;
     uint64_t until;
 } rj_owed_event_t;
 

@@ -49,9 +49,11 @@ int rj_received_image_connect(rj_received_image_t *received, rj_receive_destinat
     if (index >= RJ_NETWORK_IMAGE_CONNECTIONS_MAX)
         return -1;
     rj_path_t *path = &received->control_paths[index];
-    if (destination->has_control)
+    if (destination->has_control) {
         *path = destination->control_path;
-    else
+        path->header = NULL; /* each path has its own */
+    } else {
         rj_path_init(path, &destination->base, source, false);
+    }
     return rj_network_image_add_connection(&received->image, destination->id, path, now_ns);
 }

@@ -26,8 +26,8 @@ struct rj_header;
 typedef struct rj_path {
     struct rj_endpoint *endpoint;
     /* What a ring puts in front (transport/header.h); NULL: the kernel's socket sends. The path's
-     * engine swaps it. */
-    const struct rj_header *header;
+     * engine swaps it, ports only read it. */
+    struct rj_header *header;
     rj_address_t address;
     /* The address as sendmmsg wants it; a length of 0 means that the socket is connected to it. */
     struct sockaddr_storage sockaddr;
