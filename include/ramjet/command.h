@@ -283,18 +283,18 @@ enum {
 };
 
 /* The keys of counters; each lies in the first bytes of the 112, the rest is zero. */
-typedef struct __attribute__((packed)) rj_stream_key {
+typedef struct __attribute__((packed)) rj_counter_stream_key {
     int64_t registration_id;
     int32_t session_id;
     int32_t stream_id;
     int32_t channel_length;
     char channel[RJ_STREAM_KEY_CHANNEL_BYTES_MAX];
-} rj_stream_key_t;
+} rj_counter_stream_key_t;
 
-typedef struct __attribute__((packed)) rj_channel_key {
+typedef struct __attribute__((packed)) rj_counter_channel_key {
     int32_t channel_length;
     char channel[RJ_CHANNEL_KEY_CHANNEL_BYTES_MAX];
-} rj_channel_key_t;
+} rj_counter_channel_key_t;
 
 typedef struct __attribute__((packed)) rj_sockaddr_key {
     int32_t channel_status_id;
@@ -443,9 +443,9 @@ _Static_assert(sizeof(rj_event_publication_error_t) == 68, "event");
 _Static_assert(offsetof(rj_event_publication_error_t, address_type) == 40, "event");
 _Static_assert(offsetof(rj_event_publication_error_t, source_address) == 44, "event");
 _Static_assert(offsetof(rj_event_publication_error_t, error_code) == 60, "event");
-_Static_assert(sizeof(rj_stream_key_t) == 112, "key");
-_Static_assert(offsetof(rj_stream_key_t, channel) == 20, "key");
-_Static_assert(sizeof(rj_channel_key_t) == 112, "key");
+_Static_assert(sizeof(rj_counter_stream_key_t) == 112, "key");
+_Static_assert(offsetof(rj_counter_stream_key_t, channel) == 20, "key");
+_Static_assert(sizeof(rj_counter_channel_key_t) == 112, "key");
 _Static_assert(sizeof(rj_sockaddr_key_t) == 112, "key");
 
 #endif

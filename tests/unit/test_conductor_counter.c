@@ -94,7 +94,8 @@ Test(conductor_counter, names_every_counter_of_a_publication_after_its_uri_and_o
                  rows[i].name, id);
         expect_ids(rows[i].type_id, id, CLIENT, 0, label);
         rj_counter_view_t view = driver_rig_counter(&rig, rows[i].type_id, id);
-        const rj_stream_key_t *key = (const rj_stream_key_t *)(const void *)view.key;
+        const rj_counter_stream_key_t *key =
+            (const rj_counter_stream_key_t *)(const void *)view.key;
         cr_expect_eq(key->registration_id, id);
         cr_expect_eq(key->session_id, 77);
         cr_expect_eq(key->stream_id, 1001);
@@ -135,7 +136,7 @@ Test(conductor_counter, cuts_a_label_but_keeps_the_ids_before_it)
     rj_counter_view_t view = driver_rig_counter(&rig, RJ_COUNTER_TYPE_PUBLISHER_LIMIT, id);
     cr_expect_eq(strlen(view.label), RJ_COUNTER_LABEL_BYTES_MAX);
     cr_expect_eq(strncmp(view.label, "pub-lmt: ", 9), 0);
-    const rj_stream_key_t *key = (const rj_stream_key_t *)(const void *)view.key;
+    const rj_counter_stream_key_t *key = (const rj_counter_stream_key_t *)(const void *)view.key;
     cr_expect_eq(key->channel_length, RJ_STREAM_KEY_CHANNEL_BYTES_MAX);
 }
 

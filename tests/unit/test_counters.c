@@ -47,7 +47,7 @@ static int32_t allocate(int32_t type_id, const char *label, int64_t registration
 /* shm.md 19.4 */
 Test(counters, writes_the_records_of_the_specification)
 {
-    rj_stream_key_t key = {
+    rj_counter_stream_key_t key = {
         .registration_id = 17,
         .session_id = 0x4A3B2C1D,
         .stream_id = 1001,

@@ -22,10 +22,10 @@ static int allocate_of_stream(rj_conductor_t *conductor, const rj_counted_stream
                               const rj_stream_counter_row_t *row, int32_t *ret_id, rj_err_t *err)
 {
     size_t channel_length = strnlen(stream->channel, RJ_STREAM_KEY_CHANNEL_BYTES_MAX);
-    rj_stream_key_t key = {.registration_id = stream->registration_id,
-                           .session_id = stream->session_id,
-                           .stream_id = stream->stream_id,
-                           .channel_length = (int32_t)channel_length};
+    rj_counter_stream_key_t key = {.registration_id = stream->registration_id,
+                                   .session_id = stream->session_id,
+                                   .stream_id = stream->stream_id,
+                                   .channel_length = (int32_t)channel_length};
     memcpy(key.channel, stream->channel, channel_length);
     char label[RJ_COUNTER_LABEL_BYTES_MAX + 1];
     snprintf(label, sizeof(label), "%s: %" PRId64 " %" PRId32 " %" PRId32 " %s", row->name,
@@ -61,7 +61,7 @@ static int allocate_status(rj_conductor_t *conductor, bool is_send, int64_t regi
                            const char *channel, const char *local, int32_t *ret_id, rj_err_t *err)
 {
     size_t channel_length = strnlen(channel, RJ_CHANNEL_KEY_CHANNEL_BYTES_MAX);
-    rj_channel_key_t key = {.channel_length = (int32_t)channel_length};
+    rj_counter_channel_key_t key = {.channel_length = (int32_t)channel_length};
     memcpy(key.channel, channel, channel_length);
     char label[RJ_COUNTER_LABEL_BYTES_MAX + 1];
     snprintf(label, sizeof(label), "%s-channel: %s %s", is_send ? "snd" : "rcv", channel, local);
