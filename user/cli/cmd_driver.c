@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ramjet driver: the media driver in the foreground, also under the name aeronmd. */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/driver_options.h"
+#include "cli/driver_start.h"
 #include "cli/options.h"
 #include "driver/agent.h"
 #include "driver/config.h"
 #include "driver/driver.h"
-#include "driver/kernel_world.h"
 
 enum {
     RUNNERS_MAX = 4,
     HELPER_RUNNER = 1,
     ENGINE_RUNNER = 2, /* the first of them, where engines have threads */
-    DIRECTORY_POLL_NS = 1000000,
     ECHO_NS = 1000000000,
     OPTION_SETTINGS = 0x100,
 };
@@ -30,21 +28,18 @@ enum {
 
 static const struct argp_option option_rows[] = {
     {"dir", 'd', "DIR", 0, "driver directory (AERON_DIR)", 0},
-    {"define", 'D', "NAME=VALUE", 0, "a setting, as aeron.mtu.length=8k or AERON_MTU_LENGTH=8k", 0},
     {"settings", OPTION_SETTINGS, NULL, 0, "print every setting with its default and end", 0},
     {0}};
 
 static int parse_row(int key, char *arg, struct argp_state *state)
 {
-    rj_err_t err;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = state->input;
+        return 0;
     case 'd':
         if (setenv("AERON_DIR", arg, 1) != 0)
             rj_options_fail(state, "--dir %s: %s", arg, strerror(errno));
-        return 0;
-    case 'D':
-        if (rj_config_define(arg, &err) < 0)
-            rj_options_fail(state, "%s", err.text);
         return 0;
     case OPTION_SETTINGS:
         rj_config_print_help(stdout);
@@ -56,11 +51,14 @@ static int parse_row(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp_child children[] = {{&rj_driver_options_argp, 0, NULL, 0}, {0}};
+
 static const struct argp argp = {
     .options = option_rows,
     .parser = parse_row,
+    .children = children,
     .doc = "Runs the media driver in the foreground until SIGINT, SIGTERM or a terminate command. "
-           "Settings come from the environment (AERON_*), then -D.\v"
+           "Settings come from the environment (AERON_*, RAMJET_*), then from -D and options.\v"
            "Example:\n  ramjet driver --dir /dev/shm/aeron-demo -D aeron.threading.mode=SHARED\n"};
 
 /* --- agents in threads --- */
@@ -194,21 +192,6 @@ static int run_agents(daemon_t *daemon, rj_err_t *err)
 
 /* --- start and end --- */
 
-static int prepare_directory(const rj_driver_config_t *config, rj_err_t *err)
-{
-    int64_t give_up_ns = rj_clock_mono_ns() + config->driver_timeout_ms * 1000000;
-    for (;;) {
-        bool has_waited = rj_clock_mono_ns() >= give_up_ns;
-        int result = rj_driver_prepare_dir(config, rj_clock_epoch_ms(),
-                                           has_waited ? RJ_DIR_HAS_WAITED : RJ_DIR_MAY_WAIT, err);
-        if (result != -EAGAIN || has_waited)
-            return result;
-        if (stop_signal != 0)
-            return rj_fail(err, -EINTR, "interrupted");
-        rj_clock_sleep_ns(DIRECTORY_POLL_NS);
-    }
-}
-
 /* Whoever asks twice does not want to wait for an orderly end. The same signal within a second is
  * an echo: timeout(1), for one, signals its child and then the child's whole group. */
 static void on_signal(int number)
@@ -235,52 +218,32 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Clients are handed file names: they must mean the same wherever a client runs. */
-static int make_absolute(rj_driver_config_t *config, rj_err_t *err)
+static bool is_interrupted(void)
 {
-    size_t length = strlen(config->dir);
-    while (length > 1 && config->dir[length - 1] == '/')
-        config->dir[--length] = '\0';
-    if (config->dir[0] == '/')
-        return 0;
-    char cwd[RJ_CONFIG_PATH_MAX];
-    char joined[RJ_CONFIG_PATH_MAX];
-    if (getcwd(cwd, sizeof(cwd)) == NULL ||
-        snprintf(joined, sizeof(joined), "%s/%s", cwd, config->dir) >= (int)sizeof(joined))
-        return rj_fail(err, -ENAMETOOLONG, "driver directory %s: give a shorter, absolute path",
-                       config->dir);
-    memcpy(config->dir, joined, sizeof(joined));
-    return 0;
+    return stop_signal != 0;
 }
 
 static int start(daemon_t *daemon, rj_driver_config_t *config, rj_err_t *err)
 {
-    int result = make_absolute(config, err);
-    if (result == 0)
-        result = rj_config_check(config, err);
+    int result = rj_driver_settle(config, err);
     if (result == 0 && config->threading_mode == RJ_THREADING_INVOKER)
         result = rj_fail(err, -EINVAL,
                          "INVOKER threading mode requires manual_main_loop: it is for "
                          "programs that embed the driver");
     if (result == 0)
         result = arrange(daemon, config, err);
-    rj_driver_world_t world = {.sockets = NULL};
-    if (result == 0)
-        result = rj_driver_kernel_world(&world, "socket", err);
-    if (result == 0)
-        result = rj_driver_check(config, world.sockets, stderr, err);
-    if (result == 0)
-        result = prepare_directory(config, err);
-    world.wake_helper = config->threading_mode == RJ_THREADING_SHARED ? wake_helper : NULL;
-    world.wake_helper_state = daemon;
-    if (result == 0)
-        result = rj_driver_open(&daemon->driver, config, &world, rj_clock_epoch_ms(), err);
-    return result;
+    const rj_driver_start_t how = {
+        .is_interrupted = is_interrupted,
+        .wake_helper = config->threading_mode == RJ_THREADING_SHARED ? wake_helper : NULL,
+        .wake_helper_state = daemon,
+    };
+    return result == 0 ? rj_driver_start(&daemon->driver, config, &how, err) : result;
 }
 
 int rj_cmd_driver(int argc, char **argv)
 {
-    rj_options_parse(&argp, "ramjet driver", 0, argc, argv, NULL);
+    rj_driver_options_t options = {.first = NULL};
+    rj_options_parse(&argp, "ramjet driver", 0, argc, argv, &options);
     rj_driver_config_t config;
     rj_config_read(&config, rj_config_environment, NULL, stderr);
     catch_signals();

@@ -40,6 +40,16 @@ static const struct argp_option *find_row(const struct argp_option *rows, const 
     return NULL;
 }
 
+/* Looks in a parser's own rows, then in those of its children. */
+static const struct argp_option *find_in(const struct argp *argp, const char *name, size_t length)
+{
+    const struct argp_option *row = find_row(argp->options, name, length);
+    const struct argp_child *child = argp->children;
+    for (; row == NULL && child != NULL && child->argp != NULL; child++)
+        row = find_row(child->argp->options, name, length);
+    return row;
+}
+
 /* argp tells only that getopt was unhappy; what about is seen from the argument it stopped at. */
 static _Noreturn void fail_at_option(const struct argp_state *state)
 {
@@ -47,7 +57,7 @@ static _Noreturn void fail_at_option(const struct argp_state *state)
     if (strncmp(text, "--", 2) == 0) {
         size_t length = strcspn(text + 2, "=");
         const struct argp_option *row =
-            find_row(state->root_argp->children[0].argp->options, text + 2, length);
+            find_in(state->root_argp->children[0].argp, text + 2, length);
         if (row != NULL && row->arg != NULL)
             rj_options_fail(state, "%s needs a value: %s=%s", text, text, row->arg);
         if (row != NULL || strncmp(text, "--help=", 7) == 0)

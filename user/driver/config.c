@@ -13,6 +13,7 @@
 
 #include "base/bits.h"
 #include "base/quantity.h"
+#include "driver/ring_config.h"
 
 typedef enum option_type {
     OPTION_BOOL,
@@ -235,6 +236,21 @@ static const option_t options[] = {
      FIELD(receiver_threshold_ns), MILLIS(100), 0, FOREVER, "the same for the receiver", NULL, 0},
     {"AERON_DRIVER_NAME_RESOLVER_THRESHOLD", "name_resolver_threshold_ns", OPTION_DURATION,
      FIELD(resolver_threshold_ns), SECONDS(5), 0, FOREVER, "the same for a name look-up", NULL, 0},
+
+    {"RAMJET_INTERFACE", "interface", OPTION_TEXT, FIELD(interface_list), 0, 0, 0,
+     "interfaces where XDP is used, as eth0,eth1", "", 0},
+    {"RAMJET_TRANSPORT", "transport", OPTION_TEXT, FIELD(transport), 0, 0, 0,
+     "how datagrams are sent and received: socket, xdp", "", 0},
+    {"RAMJET_XDP_MODE", "xdp_mode", OPTION_TEXT, FIELD(xdp_mode_text), 0, 0, 0, RJ_XDP_MODE_NAMES,
+     "", 0},
+    {"RAMJET_QUEUES", "queues", OPTION_TEXT, FIELD(queue_range), 0, 0, 0,
+     "receive queues with an engine each, as 0-3", "", 0},
+    {"RAMJET_CONTROL", "control", OPTION_TEXT, FIELD(control_text), 0, 0, 0,
+     "where control frames come in: kernel (the socket) or ring", "", 0},
+    {"RAMJET_ENGINE_CPUS", "engine_cpus", OPTION_TEXT, FIELD(engine_cpu_list), 0, 0, 0,
+     "CPUs of the engines in their order, as 2,3 or 2-5", "", 0},
+    {"RAMJET_INSTANCE", "instance", OPTION_TEXT, FIELD(instance), 0, 0, 0,
+     "name of this driver among those that share pinned maps", "", 0},
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -439,6 +455,8 @@ void rj_config_read(rj_driver_config_t *config, rj_config_source_t source, const
     }
     if (config->dir[0] == '\0')
         default_dir(config->dir, source, state);
+    rj_err_t refused; /* told by rj_config_check */
+    rj_ring_config_read(config, &refused);
     if (warnings != NULL)
         warn_unsupported(source, state, warnings);
 }
@@ -584,7 +602,8 @@ int rj_config_check(const rj_driver_config_t *config, rj_err_t *err)
                          "AERON_DRIVER_TERMINATION_VALIDATOR=%s: only allow and deny are built in, "
                          "foreign symbols are not loaded",
                          config->termination_validator);
-    return result;
+    rj_driver_config_t scratch = *config;
+    return result == 0 ? rj_ring_config_read(&scratch, err) : result;
 }
 
 void rj_config_print(const rj_driver_config_t *config, FILE *out)

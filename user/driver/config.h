@@ -9,7 +9,8 @@
  * Ownership  plain values; the texts live inside the struct.
  * Thread     read and checked before any thread starts, constant afterwards.
  * Errors     a value that cannot be read becomes the default with a warning, one outside its bounds
- * is clamped, as the reference does; relations between settings make `check` fail.
+ *            is clamped, as the reference does; relations between settings make `check`
+ *            fail, and so do settings of our own (ring_config.h).
  */
 #ifndef RJ_DRIVER_CONFIG_H
 #define RJ_DRIVER_CONFIG_H
@@ -19,11 +20,15 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "xdp/mode.h"
 
 enum {
     RJ_CONFIG_PATH_MAX =
         384, /* leaves room for /publications/<id>.logbuffer in PATH_MAX and events */
     RJ_CONFIG_NAME_MAX = 128,
+    RJ_CONFIG_INTERFACES_MAX = 7, /* their names and commas fit RJ_CONFIG_NAME_MAX */
+    RJ_CONFIG_INTERFACE_NAME_MAX = 16,
+    RJ_CONFIG_ENGINES_MAX = 16,
 };
 
 /* A longer duration counts as this one, 36 years: so that sums with a time of now are none of
@@ -36,6 +41,12 @@ typedef enum rj_threading_mode {
     RJ_THREADING_SHARED,
     RJ_THREADING_INVOKER
 } rj_threading_mode_t;
+
+/* Where SMs, NAKs and other control frames are received. */
+typedef enum rj_control_way {
+    RJ_CONTROL_KERNEL, /* by the endpoint's socket */
+    RJ_CONTROL_RING    /* by AF_XDP, with the data */
+} rj_control_way_t;
 
 typedef enum rj_group_consideration {
     RJ_GROUP_INFER,
@@ -144,6 +155,25 @@ typedef struct rj_driver_config {
     int64_t sender_threshold_ns;
     int64_t receiver_threshold_ns;
     int64_t resolver_threshold_ns;
+
+    /* past the kernel, ours alone: the texts as given, "" for none (ring_config.h) */
+    char interface_list[RJ_CONFIG_NAME_MAX];
+    char transport[RJ_CONFIG_NAME_MAX];
+    char xdp_mode_text[RJ_CONFIG_NAME_MAX];
+    char queue_range[RJ_CONFIG_NAME_MAX];
+    char control_text[RJ_CONFIG_NAME_MAX];
+    char engine_cpu_list[RJ_CONFIG_NAME_MAX];
+    char instance[RJ_CONFIG_NAME_MAX];
+
+    /* what they say */
+    char interfaces[RJ_CONFIG_INTERFACES_MAX][RJ_CONFIG_INTERFACE_NAME_MAX]; /* each once */
+    int interface_count;
+    enum rj_xdp_mode xdp_mode;
+    int32_t queue_first; /* -1: not given */
+    int32_t queue_last;
+    rj_control_way_t control;
+    int32_t engine_cpus[RJ_CONFIG_ENGINES_MAX];
+    int engine_cpu_count;
 } rj_driver_config_t;
 
 /* Where values come from; returns NULL when `name` is not set. `state` is the caller's. */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/driver_options.h"
+
+#include "cli/options.h"
+#include "driver/ring_config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    KEY_INTERFACE = 0x300, /* out of the way of every command's own keys */
+    KEY_TRANSPORT,
+    KEY_XDP_MODE,
+    KEY_QUEUES,
+    KEY_CONTROL,
+    KEY_ENGINE_CPUS,
+    KEY_INSTANCE,
+    GROUP = 4
+};
+
+static const struct argp_option rows[] = {
+    {"interface", KEY_INTERFACE, "IF", 0, "use XDP on this interface; may be repeated", GROUP},
+    {"transport", KEY_TRANSPORT, "NAME", 0, "how datagrams travel: socket or xdp", GROUP},
+    {"xdp-mode", KEY_XDP_MODE, "MODE", 0, RJ_XDP_MODE_NAMES, GROUP},
+    {"queues", KEY_QUEUES, "A-B", 0, "receive queues of the interfaces, an engine for each", GROUP},
+    {"control", KEY_CONTROL, "WAY", 0, "where control frames come in: kernel or ring", GROUP},
+    {"engine-cpus", KEY_ENGINE_CPUS, "LIST", 0, "CPUs of the engines, as 2,3 or 2-5", GROUP},
+    {"instance", KEY_INSTANCE, "NAME", 0, "this driver's name beside pinned maps", GROUP},
+    {"define", 'D', "NAME=VALUE", 0, "a setting, as aeron.mtu.length=8k or AERON_MTU_LENGTH=8k",
+     GROUP},
+    {0}};
+
+/* Row i of the options, whose key is KEY_INTERFACE + i, sets variable i. */
+static const char *const variables[] = {
+    "RAMJET_INTERFACE", "RAMJET_TRANSPORT",   "RAMJET_XDP_MODE", "RAMJET_QUEUES",
+    "RAMJET_CONTROL",   "RAMJET_ENGINE_CPUS", "RAMJET_INSTANCE"};
+
+/* The command line replaces what the environment says, and then adds to itself. */
+static void add_interface(const rj_driver_options_t *options, char *arg, char *text, size_t size)
+{
+    const char *before = options->has_interface ? getenv("RAMJET_INTERFACE") : NULL;
+    snprintf(text, size, "%s%s%s", before != NULL ? before : "", before != NULL ? "," : "", arg);
+}
+
+static void take(rj_driver_options_t *options, int row, char *arg, const struct argp_state *state)
+{
+    char list[2 * RJ_CONFIG_NAME_MAX];
+    rj_err_t err;
+    const char *text = arg;
+    if (arg[0] == '\0')
+        rj_options_fail(state, "--%s: an empty value", rows[row].name);
+    if (row == 0) {
+        add_interface(options, arg, list, sizeof(list));
+        options->has_interface = true;
+        text = list;
+    }
+    if (rj_ring_config_check_value(variables[row], text, &err) < 0)
+        rj_options_fail(state, "--%s %s: %s", rows[row].name, arg, err.text);
+    if (setenv(variables[row], text, 1) != 0)
+        rj_options_fail(state, "--%s %s: %s", rows[row].name, arg, strerror(errno));
+}
+
+static void note(rj_driver_options_t *options, const char *name)
+{
+    if (options->first == NULL)
+        options->first = name;
+}
+
+static int parse_row(int key, char *arg, struct argp_state *state)
+{
+    rj_driver_options_t *options = state->input;
+    rj_err_t err;
+    if (key == 'D') {
+        note(options, "define");
+        if (rj_config_define(arg, &err) < 0)
+            rj_options_fail(state, "%s", err.text);
+        return 0;
+    }
+    if (key < KEY_INTERFACE || key > KEY_INSTANCE)
+        return ARGP_ERR_UNKNOWN;
+    note(options, rows[key - KEY_INTERFACE].name);
+    take(options, key - KEY_INTERFACE, arg, state);
+    return 0;
+}
+
+const struct argp rj_driver_options_argp = {.options = rows, .parser = parse_row};
