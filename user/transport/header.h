@@ -18,6 +18,7 @@
 #define RJ_TRANSPORT_HEADER_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "proto/address.h"
 
@@ -50,5 +51,18 @@ typedef struct rj_header_hop {
  * family, neither a wildcard. Do-not-fragment is set. RFC 791, 768, 8200. */
 void rj_header_init(rj_header_t *header, const rj_header_hop_t *hop, const rj_address_t *source,
                     const rj_address_t *destination);
+
+/* Writes the header to `frame`, of which RJ_HEADER_BYTES_MAX bytes are touched: the payload goes
+ * behind `length_bytes` afterwards. */
+static inline void rj_header_put(const rj_header_t *header, uint8_t *frame)
+{
+    memcpy(frame, header->bytes, RJ_HEADER_BYTES_MAX);
+}
+
+/* Fills in what differs from datagram to datagram: lengths, identification (IPv4) and checksums.
+ * `payload_sum` is that of base/checksum.h; `payload_bytes` at most payload_bytes_max. A UDP
+ * checksum of 0 becomes 0xffff, for 0 says that there is none. */
+void rj_header_finish(const rj_header_t *header, uint8_t *frame, uint32_t payload_bytes,
+                      uint64_t payload_sum, uint16_t identification);
 
 #endif
