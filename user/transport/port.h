@@ -51,7 +51,8 @@ typedef struct rj_endpoint {
     rj_endpoint_kind_t kind;
     int home;           /* the engine whose port reads the socket */
     int socket;         /* from rj_sockets_ops_t.open; -1 when it has none (yet) */
-    rj_address_t local; /* as bound: the real port */
+    rj_address_t local; /* what datagrams for it are addressed to: as bound, with the real port,
+                           or its multicast group, of which there may be several members */
     int slot;           /* book-keeping of the home engine's port; -1 while detached */
 } rj_endpoint_t;
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -52,6 +54,54 @@ static int bind_to(int fd, const rj_address_t *address, rj_err_t *err)
     return 0;
 }
 
+/* Several drivers of a machine, official ones too, hold the port of a group at a time. Only what the
+ * socket itself joined is for it: the system would give it every group of the port. */
+static int share_port(int fd, uint16_t family)
+{
+    static const int on = 1;
+    static const int off = 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
+        return -1;
+    const int result = family == AF_INET
+                           ? setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof(off))
+                           : setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof(off));
+    return result < 0 && errno != ENOPROTOOPT ? -1 : 0;
+}
+
+static int join_ipv4(int fd, const rj_socket_group_t *group)
+{
+    struct ip_mreqn member = {.imr_ifindex = (int)group->interface_index};
+    const int ttl = group->ttl;
+    memcpy(&member.imr_multiaddr, group->address.bytes, sizeof(member.imr_multiaddr));
+    memcpy(&member.imr_address, group->interface.bytes, sizeof(member.imr_address));
+    if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &member, sizeof(member)) < 0 ||
+        setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &member, sizeof(member)) < 0)
+        return -1;
+    return ttl > 0 ? setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl)) : 0;
+}
+
+static int join_ipv6(int fd, const rj_socket_group_t *group)
+{
+    struct ipv6_mreq member = {.ipv6mr_interface = group->interface_index};
+    const int index = (int)group->interface_index;
+    const int ttl = group->ttl;
+    memcpy(&member.ipv6mr_multiaddr, group->address.bytes, sizeof(member.ipv6mr_multiaddr));
+    if (setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &member, sizeof(member)) < 0 ||
+        setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof(index)) < 0)
+        return -1;
+    return ttl > 0 ? setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &ttl, sizeof(ttl)) : 0;
+}
+
+static int join(int fd, const rj_socket_group_t *group, rj_err_t *err)
+{
+    const int result =
+        group->address.family == AF_INET ? join_ipv4(fd, group) : join_ipv6(fd, group);
+    if (result < 0)
+        return fail_call(err, "join the multicast group", &group->address);
+    return 0;
+}
+
 static int connect_to(int fd, const rj_address_t *address, rj_err_t *err)
 {
     if (address->family == AF_UNSPEC)
@@ -73,7 +123,12 @@ static int set_up(int fd, const rj_socket_params_t *params, rj_socket_info_t *in
         get_buffer(fd, SO_SNDBUF, &info->sndbuf_bytes) < 0 ||
         get_buffer(fd, SO_RCVBUF, &info->rcvbuf_bytes) < 0)
         return fail_call(err, "buffers of", &params->bind);
+    const bool has_group = params->group.address.family != AF_UNSPEC;
+    if (has_group && share_port(fd, params->bind.family) < 0)
+        return fail_call(err, "sharing the port of", &params->bind);
     int result = bind_to(fd, &params->bind, err);
+    if (result == 0 && has_group)
+        result = join(fd, &params->group, err);
     if (result < 0)
         return result;
     result = connect_to(fd, &params->connect, err);

@@ -17,9 +17,18 @@
 #include "base/err.h"
 #include "proto/address.h"
 
+/* What a socket needs that hears one multicast group and sends to others (wire.md 8). */
+typedef struct rj_socket_group {
+    rj_address_t address;     /* of the group; family 0: the socket is an ordinary one */
+    rj_address_t interface;   /* an address of the interface: the source of what is sent */
+    uint32_t interface_index; /* where the group is joined, and by which it is sent */
+    uint8_t ttl;              /* of what is sent to groups; 0: leave the system's value */
+} rj_socket_group_t;
+
 typedef struct rj_socket_params {
     rj_address_t bind;    /* exact; wildcard address and port 0 are allowed */
     rj_address_t connect; /* family 0: do not connect */
+    rj_socket_group_t group;
     int32_t sndbuf_bytes; /* 0: leave the system's value. More than it grants is no error */
     int32_t rcvbuf_bytes;
 } rj_socket_params_t;
@@ -34,7 +43,10 @@ typedef struct rj_socket_info {
 typedef struct rj_sockets rj_sockets_t;
 
 typedef struct rj_sockets_ops {
-    /* Opens a non-blocking, close-on-exec UDP socket without any reuse of its port (wire.md 8). */
+    /* Opens a non-blocking, close-on-exec UDP socket (wire.md 8). Its port is its own, but for one
+     * with a group: that shares the port with everybody who says so too, each of whom hears
+     * everything sent to the groups which it joined, also what this machine sends. It stays a
+     * member until it is closed. */
     int (*open)(rj_sockets_t *sockets, const rj_socket_params_t *params, rj_socket_info_t *ret_info,
                 rj_err_t *err);
     void (*close)(rj_sockets_t *sockets, int socket);
