@@ -2,7 +2,8 @@
 /* flow_control.h - how far a sender may go, by what its receivers say.
  *
  * A table of functions for each strategy; the state of all of them lies in one union inside the
- * struct, so choosing one allocates nothing. `unicast` lets the furthest status message govern.
+ * struct, so choosing one allocates nothing. `unicast` and, for groups, `max` let the furthest
+ * status message govern: whoever is slower has to catch up by NAKs, or loses.
  *
  * Units      positions: stream bytes since the initial term began. Times: monotonic ns.
  * Ownership  a plain value inside its publication; nothing to close.
@@ -19,6 +20,7 @@
 
 enum {
     RJ_FLOW_CONTROL_RESEND_WINDOWS_UNICAST = 16, /* rrwm, where nobody says otherwise */
+    RJ_FLOW_CONTROL_RESEND_WINDOWS_GROUP = 4,
     RJ_FLOW_CONTROL_RESEND_WINDOW_BYTES = 128 * 1024,
 };
 
@@ -71,5 +73,6 @@ static inline int64_t rj_flow_control_resend_length(const rj_flow_control_t *flo
 }
 
 extern const rj_flow_control_ops_t rj_flow_control_unicast;
+extern const rj_flow_control_ops_t rj_flow_control_max;
 
 #endif

@@ -11,7 +11,8 @@ void rj_flow_control_init(rj_flow_control_t *flow_control, const rj_flow_control
     flow_control->resend_bytes_max = window * config->resend_window_multiple;
 }
 
-/* The one receiver governs; a window that shrinks does not take back what it granted. */
+/* Whoever is furthest governs, be it the only one or the fastest of a group; a window that shrinks
+ * does not take back what it granted. */
 static int64_t on_sm(rj_flow_control_t *flow_control, const rj_wire_sm_t *sm, int64_t sm_pos,
                      int64_t snd_lmt, int64_t now_ns)
 {
@@ -60,6 +61,16 @@ static bool is_ready(const rj_flow_control_t *flow_control)
 
 const rj_flow_control_ops_t rj_flow_control_unicast = {
     .name = "unicast",
+    .on_sm = on_sm,
+    .on_idle = on_idle,
+    .on_setup_elicited = on_setup_elicited,
+    .on_setup = on_setup,
+    .on_error = on_error,
+    .is_ready = is_ready,
+};
+
+const rj_flow_control_ops_t rj_flow_control_max = {
+    .name = "max",
     .on_sm = on_sm,
     .on_idle = on_idle,
     .on_setup_elicited = on_setup_elicited,

@@ -19,6 +19,7 @@ void rj_loss_init(rj_loss_t *loss, const rj_loss_config_t *config, int32_t term_
     loss->hwm_pos = position;
     loss->retry_ns = config->retry_ns;
     loss->due_ns = INT64_MAX;
+    rj_nak_back_off_init(&loss->back_off, &config->back_off);
 }
 
 static bool is_measured(const rj_loss_t *loss)
@@ -83,7 +84,8 @@ static int64_t interval_ns(const rj_loss_t *loss, const rj_loss_gap_t *gap)
 
 static int64_t due_ns(const rj_loss_t *loss, const rj_loss_gap_t *gap)
 {
-    return gap->since_ns + (gap->nak_count == 0 ? loss->config.delay_ns : interval_ns(loss, gap));
+    const int64_t wait_ns = gap->nak_count == 0 ? loss->config.delay_ns : interval_ns(loss, gap);
+    return gap->since_ns + rj_max_i64(wait_ns, gap->back_off_ns);
 }
 
 /* Adds a span that begins at known_pos, a piece for each term it touches, until there is no room.
@@ -99,7 +101,10 @@ static void append(rj_loss_t *loss, rj_span_t span, int64_t now_ns)
             last->span.end_pos = end;
         } else if (loss->gap_count < RJ_LOSS_GAPS_MAX) {
             rj_loss_gap_t *gap = &loss->gaps[loss->gap_count++];
-            *gap = (rj_loss_gap_t){.span = {begin, end}, .reported_pos = begin, .since_ns = now_ns};
+            *gap = (rj_loss_gap_t){.span = {begin, end},
+                                   .reported_pos = begin,
+                                   .since_ns = now_ns,
+                                   .back_off_ns = rj_nak_back_off_draw(&loss->back_off)};
             loss->due_ns =
                 last == NULL ? due_ns(loss, gap) : rj_min_i64(loss->due_ns, due_ns(loss, gap));
             loss->new_gap_count++;
@@ -196,7 +201,7 @@ static bool may_ask(const rj_loss_t *loss, int at)
 }
 
 /* What is newly missing, and the gap's timer from now on. */
-static int64_t on_nak(rj_loss_gap_t *gap, int64_t now_ns)
+static int64_t on_nak(rj_loss_t *loss, rj_loss_gap_t *gap, int64_t now_ns)
 {
     int64_t unreported_pos = rj_max_i64(gap->span.begin_pos, gap->reported_pos);
     gap->reported_pos = rj_max_i64(gap->reported_pos, gap->span.end_pos);
@@ -204,6 +209,7 @@ static int64_t on_nak(rj_loss_gap_t *gap, int64_t now_ns)
         gap->first_nak_ns = now_ns;
     gap->last_nak_ns = now_ns;
     gap->since_ns = now_ns;
+    gap->back_off_ns = rj_nak_back_off_draw(&loss->back_off);
     return gap->reported_pos - rj_min_i64(unreported_pos, gap->reported_pos);
 }
 
@@ -220,7 +226,7 @@ int rj_loss_poll(rj_loss_t *loss, rj_span_t *spans, int span_max, int64_t *lost_
             continue;
         if (due_ns(loss, gap) <= now_ns && count < span_max) {
             spans[count++] = gap->span;
-            *lost_bytes += on_nak(gap, now_ns);
+            *lost_bytes += on_nak(loss, gap, now_ns);
             if (!may_ask(loss, at))
                 continue;
         }

@@ -22,6 +22,9 @@
  *               long path must not be flooded by somebody who does not know it yet, and a sender
  *               with one slot for resends answers alternating NAKs every time.
  *
+ * One of a group draws a time for each gap and NAK (nak_back_off.h), and lets it pass at least:
+ * before the first NAK, and before the next ones where the above would come sooner.
+ *
  * A gap that shrinks, or is split by bytes that arrive in its middle, keeps its timer, and each
  * sign of progress moves that on by one interval. What is added at its end after it was NAKed is a
  * new gap. No gap crosses a term's end or the high-water mark.
@@ -36,6 +39,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "stream/nak_back_off.h"
 
 enum {
     RJ_LOSS_GAPS_MAX = 64,
@@ -53,6 +58,7 @@ typedef struct rj_loss_config {
     int64_t delay_ns; /* before the first NAK of a gap; 0 for unreliable streams */
     int64_t retry_ns; /* between the first and the second, until something is measured */
     bool is_explicit; /* somebody set them: they hold exactly */
+    rj_nak_back_off_config_t back_off; /* all zero: no group */
 } rj_loss_config_t;
 
 typedef struct rj_loss_gap {
@@ -61,6 +67,7 @@ typedef struct rj_loss_gap {
     int64_t since_ns; /* first seen, last asked for, or last progress: the timer runs from here */
     int64_t first_nak_ns;
     int64_t last_nak_ns;
+    int64_t back_off_ns; /* drawn: the next NAK is no earlier */
     int32_t nak_count;
     bool is_answered; /* some of it came after a NAK */
 } rj_loss_gap_t;
@@ -76,6 +83,7 @@ typedef struct rj_loss {
     int64_t rtt_variation_ns;
     int64_t new_gap_count; /* ever */
     rj_loss_config_t config;
+    rj_nak_back_off_t back_off;
     rj_loss_gap_t gaps[RJ_LOSS_GAPS_MAX]; /* in order, apart or at a term's end */
 } rj_loss_t;
 

@@ -186,7 +186,9 @@ void rj_network_publication_on_nak(rj_network_publication_t *publication, const 
         rj_retransmit_on_nak(&publication->retransmit, begin_pos, end_pos, now_ns);
     if (answer == RJ_RETRANSMIT_OVERFLOW)
         publication->stats.retransmit_overflows++;
-    publication->rttm_is_wanted = !publication->config.retransmit.linger_is_explicit;
+    /* Of a group all would answer, and the nearest would set how long a resend lingers. */
+    publication->rttm_is_wanted =
+        !publication->config.retransmit.linger_is_explicit && !publication->config.is_group;
 }
 
 /* A NAK may name any offset; only where a frame of this very place begins may bytes be taken. */
