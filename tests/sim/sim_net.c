@@ -14,6 +14,7 @@ enum {
     BUFFER_MAX_BYTES = 4 << 20,
     DATAGRAM_MAX_BYTES = 65507,
     LOOPBACK_DELAY_NS = 5000,
+    NO_HOST = -1,
 };
 
 typedef struct datagram {
@@ -22,6 +23,7 @@ typedef struct datagram {
     uint64_t order; /* of sending: what is due at the same time keeps it */
     rj_address_t source;
     rj_address_t destination;
+    int host; /* where it lands when it is for a group */
     uint32_t length;
     uint8_t bytes[];
 } datagram_t;
@@ -30,7 +32,8 @@ typedef struct sim_socket {
     bool is_open;
     int host;
     rj_address_t local;
-    rj_address_t peer; /* family 0: not connected */
+    rj_address_t peer;  /* family 0: not connected */
+    rj_address_t group; /* family 0: a member of none */
     int32_t rcvbuf_bytes;
     int32_t queued_bytes;
     datagram_t *first, *last;
@@ -133,7 +136,13 @@ static bool chance(sim_net_t *net, uint32_t ppm)
     return ppm != 0 && rj_prng_below(&net->prng, PPM) < ppm;
 }
 
-static void launch(sim_net_t *net, const sim_socket_t *socket, const rj_address_t *destination,
+/* Where one datagram goes: `host` matters for groups only. */
+typedef struct target {
+    const rj_address_t *address;
+    int host;
+} target_t;
+
+static void launch(sim_net_t *net, const sim_socket_t *socket, target_t target,
                    const uint8_t *bytes, uint32_t length, int64_t delay_ns)
 {
     datagram_t *datagram = malloc(sizeof(*datagram) + length);
@@ -147,7 +156,8 @@ static void launch(sim_net_t *net, const sim_socket_t *socket, const rj_address_
         datagram->source = net->hosts[socket->host].address;
         datagram->source.port = socket->local.port;
     }
-    datagram->destination = *destination;
+    datagram->destination = *target.address;
+    datagram->host = target.host;
     datagram->length = length;
     memcpy(datagram->bytes, bytes, length);
     heap_push(net, datagram);
@@ -167,14 +177,14 @@ static int64_t draw_delay(sim_net_t *net)
 }
 
 /* What a datagram meets on its way; the order of the draws is part of what a seed means. */
-static void submit(sim_net_t *net, const sim_socket_t *socket, const rj_address_t *destination,
-                   const uint8_t *bytes, uint32_t length)
+static void submit_to(sim_net_t *net, const sim_socket_t *socket, target_t target,
+                      const uint8_t *bytes, uint32_t length)
 {
     const sim_host_t *host = &net->hosts[socket->host];
     net->stats.sent++;
     sim_net_trace_add(net, ((uint64_t)net->now_ns << 16) ^ length);
-    if (rj_address_same_host(destination, &host->address)) {
-        launch(net, socket, destination, bytes, length, LOOPBACK_DELAY_NS);
+    if (target.host == host->index || rj_address_same_host(target.address, &host->address)) {
+        launch(net, socket, target, bytes, length, LOOPBACK_DELAY_NS);
         return;
     }
     if (net->faults.is_partitioned || host->is_crashed) {
@@ -184,12 +194,37 @@ static void submit(sim_net_t *net, const sim_socket_t *socket, const rj_address_
     } else if (chance(net, net->faults.corrupt_ppm)) {
         net->stats.corrupted++;
     } else {
-        launch(net, socket, destination, bytes, length, draw_delay(net));
+        launch(net, socket, target, bytes, length, draw_delay(net));
         if (chance(net, net->faults.duplicate_ppm)) {
             net->stats.duplicated++;
-            launch(net, socket, destination, bytes, length, draw_delay(net));
+            launch(net, socket, target, bytes, length, draw_delay(net));
         }
     }
+}
+
+static bool is_member(const sim_net_t *net, const sim_socket_t *socket, int host,
+                      const rj_address_t *group)
+{
+    return socket->is_open && socket->host == host && !net->hosts[host].is_crashed &&
+           rj_address_equal(&socket->group, group);
+}
+
+/* To every host with a member; a group without any gets one datagram that nobody takes. */
+static void submit(sim_net_t *net, const sim_socket_t *socket, const rj_address_t *address,
+                   const uint8_t *bytes, uint32_t length)
+{
+    bool has_members = false;
+    for (int host = 0; rj_address_is_multicast(address) && host < SIM_HOSTS_MAX; host++) {
+        int i = 0;
+        while (i < SIM_SOCKETS_MAX && !is_member(net, &net->sockets[i], host, address))
+            i++;
+        if (i == SIM_SOCKETS_MAX)
+            continue;
+        has_members = true;
+        submit_to(net, socket, (target_t){address, host}, bytes, length);
+    }
+    if (!has_members)
+        submit_to(net, socket, (target_t){address, NO_HOST}, bytes, length);
 }
 
 /* --- delivery --- */
@@ -198,7 +233,8 @@ static sim_socket_t *find_socket(sim_net_t *net, const datagram_t *datagram)
 {
     for (int i = 0; i < SIM_SOCKETS_MAX; i++) {
         sim_socket_t *socket = &net->sockets[i];
-        if (!socket->is_open || socket->local.port != datagram->destination.port ||
+        if (!socket->is_open || socket->group.family != 0 ||
+            socket->local.port != datagram->destination.port ||
             net->hosts[socket->host].is_crashed ||
             !rj_address_same_host(&net->hosts[socket->host].address, &datagram->destination))
             continue;
@@ -208,9 +244,8 @@ static sim_socket_t *find_socket(sim_net_t *net, const datagram_t *datagram)
     return NULL;
 }
 
-static void deliver(sim_net_t *net, datagram_t *datagram)
+static void deliver_to(sim_net_t *net, sim_socket_t *socket, datagram_t *datagram)
 {
-    sim_socket_t *socket = find_socket(net, datagram);
     if (socket == NULL) {
         net->stats.unbound++;
         free(datagram);
@@ -226,6 +261,40 @@ static void deliver(sim_net_t *net, datagram_t *datagram)
             socket->last->next = datagram;
         socket->last = datagram;
     }
+}
+
+static datagram_t *copy_of(const datagram_t *datagram)
+{
+    datagram_t *copy = malloc(sizeof(*copy) + datagram->length);
+    if (copy == NULL)
+        abort();
+    memcpy(copy, datagram, sizeof(*copy) + datagram->length);
+    return copy;
+}
+
+/* All members on a host have one each. */
+static void deliver_to_group(sim_net_t *net, datagram_t *datagram)
+{
+    sim_socket_t *last = NULL;
+    for (int i = 0; i < SIM_SOCKETS_MAX && datagram->host != NO_HOST; i++) {
+        sim_socket_t *socket = &net->sockets[i];
+        if (!is_member(net, socket, datagram->host, &datagram->destination))
+            continue;
+        if (last != NULL) {
+            net->stats.duplicated++;
+            deliver_to(net, last, copy_of(datagram));
+        }
+        last = socket;
+    }
+    deliver_to(net, last, datagram);
+}
+
+static void deliver(sim_net_t *net, datagram_t *datagram)
+{
+    if (rj_address_is_multicast(&datagram->destination))
+        deliver_to_group(net, datagram);
+    else
+        deliver_to(net, find_socket(net, datagram), datagram);
 }
 
 void sim_net_advance(sim_net_t *net, int64_t now_ns)
@@ -254,7 +323,8 @@ static int socket_open(rj_sockets_t *sockets, const rj_socket_params_t *params,
         const sim_socket_t *socket = &net->sockets[i];
         if (!socket->is_open) {
             chosen = chosen < 0 ? i : chosen;
-        } else if (socket->host == host->index && socket->local.port == local.port) {
+        } else if (socket->host == host->index && socket->local.port == local.port &&
+                   (socket->group.family == 0 || params->group.address.family == 0)) {
             return rj_fail(err, -EADDRINUSE, "failed to bind to address %s: Address already in use",
                            text);
         }
@@ -267,6 +337,7 @@ static int socket_open(rj_sockets_t *sockets, const rj_socket_params_t *params,
                                           .host = host->index,
                                           .local = local,
                                           .peer = params->connect,
+                                          .group = params->group.address,
                                           .rcvbuf_bytes = rcvbuf};
     *ret_info = (rj_socket_info_t){
         .socket = chosen, .local = local, .sndbuf_bytes = sndbuf, .rcvbuf_bytes = rcvbuf};
@@ -523,6 +594,15 @@ void sim_host_print_address(const sim_host_t *host, int port, char *text, size_t
     address.port = (uint16_t)port;
     rj_address_print(&address, printed);
     snprintf(text, size, "%s", printed);
+}
+
+rj_interface_t sim_host_interface(const sim_host_t *host)
+{
+    return (rj_interface_t){.name = "sim0",
+                            .index = 1,
+                            .flags = RJ_INTERFACE_UP | RJ_INTERFACE_MULTICAST,
+                            .address = host->address,
+                            .prefix_bits = 24};
 }
 
 int sim_host_socket_count(const sim_host_t *host)

@@ -4,8 +4,9 @@
  *
  * A datagram that a driver sends is judged once, by the seed: lost, corrupted (the checksum finds
  * it, so it is lost too), doubled, held back; then it waits for its time in a heap and lands in
- * the queue of the socket that is bound to where it goes. Nothing else happens between two calls
- * of step.
+ * the queue of the socket that is bound to where it goes. One to a multicast group is judged for
+ * each host that has a member, and lands with all members there; as with the kernel's sockets, the
+ * sender's own host is one of them. Nothing else happens between two calls of step.
  *
  * Units      virtual ns; shares in parts per million; bytes.
  * Ownership  the network owns datagrams and sockets; hosts are indices.
@@ -20,6 +21,7 @@
 
 #include "base/prng.h"
 #include "driver/driver.h"
+#include "proto/interface.h"
 
 enum {
     SIM_HOSTS_MAX = 4,
@@ -41,8 +43,8 @@ typedef struct sim_faults {
 /* sent + duplicated = delivered + lost + corrupted + partitioned + unbound + overflowed + under
  * way */
 typedef struct sim_net_stats {
-    int64_t sent;
-    int64_t duplicated;
+    int64_t sent;       /* to a group: for each host with members; without any, once */
+    int64_t duplicated; /* also: to a second member on a host */
     int64_t delivered;
     int64_t lost;
     int64_t corrupted;
@@ -80,6 +82,8 @@ sim_host_t *sim_net_host(sim_net_t *net, int index);
 rj_sockets_t *sim_host_sockets(sim_host_t *host);
 int sim_host_open_port(void *host, int index, const rj_port_params_t *params, rj_port_t **ret_port,
                        rj_err_t *err);
+/* The host's one interface. */
+rj_interface_t sim_host_interface(const sim_host_t *host);
 void sim_host_print_address(const sim_host_t *host, int port, char *text, size_t size);
 int sim_host_socket_count(const sim_host_t *host);
 

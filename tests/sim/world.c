@@ -61,6 +61,7 @@ struct world {
     sim_net_t *net;
     rj_prng_t prng;
     host_t hosts[SIM_HOSTS_MAX];
+    const host_t *stepped; /* whose driver is at work */
     world_client_t clients[WORLD_CLIENTS_MAX];
     int client_count;
     task_t tasks[WORLD_TASKS_MAX];
@@ -86,12 +87,13 @@ static int64_t virtual_mono_ns(void)
     return sim_net_now_ns(current->net);
 }
 
+/* Asked for by the helper of the driver that is being stepped. */
 static int read_interfaces(rj_interface_t *interfaces, size_t count_max, rj_err_t *err)
 {
     (void)err;
-    (void)interfaces;
     (void)count_max;
-    return 0; /* no channel of the simulation names an interface */
+    interfaces[0] = sim_host_interface(current->stepped->net);
+    return 1;
 }
 
 static int resolve_nothing(rj_resolver_t *resolver, const char *host, uint16_t family,
@@ -279,6 +281,7 @@ static int step_driver(world_t *world, host_t *host, int which, int64_t now_ns)
 {
     if (host->is_crashed || host->paused_until_ns > now_ns)
         return 0;
+    world->stepped = host;
     if (which == 0)
         return rj_driver_conductor_work(host->driver, now_ns, epoch_ms(world));
     if (which == 1)

@@ -64,8 +64,25 @@ static int check_count(const rj_conductor_t *conductor, const rj_channel_t *chan
                    channel->uri.text);
 }
 
+/* Who hears a group binds its port on any address; what it answers, or sends, goes to groups too
+ * (wire.md 7.2, 8). */
+static void bind_group(const rj_conductor_t *conductor, const rj_channel_t *channel,
+                       const rj_address_t *group, rj_socket_params_t *params)
+{
+    const uint8_t ttl =
+        channel->ttl != 0 ? channel->ttl : (uint8_t)conductor->config->multicast_ttl;
+    params->bind = rj_address_wildcard(group->family);
+    params->bind.port = group->port;
+    params->group = (rj_socket_group_t){.address = *group,
+                                        .interface = channel->local_data,
+                                        .interface_index = channel->interface_index,
+                                        .ttl = ttl};
+}
+
+/* `*ret_bound` is what the counters tell: as Aeron, of a group the address bound, not the group. */
 static int open_socket(rj_conductor_t *conductor, const rj_channel_t *channel,
-                       const rj_socket_params_t *params, rj_endpoint_t *base, rj_err_t *err)
+                       const rj_socket_params_t *params, rj_endpoint_t *base,
+                       rj_address_t *ret_bound, rj_err_t *err)
 {
     rj_socket_info_t info;
     int result =
@@ -76,6 +93,11 @@ static int open_socket(rj_conductor_t *conductor, const rj_channel_t *channel,
     }
     base->socket = info.socket;
     base->local = info.local;
+    if (params->group.address.family != AF_UNSPEC) {
+        base->local = params->group.address;
+        base->local.port = info.local.port;
+    }
+    *ret_bound = info.local;
     return 0;
 }
 
@@ -134,16 +156,21 @@ static void free_send(rj_conductor_t *conductor, rj_send_entry_t *send)
     free(send);
 }
 
-static int open_send_socket(rj_conductor_t *conductor, rj_send_entry_t *send, rj_err_t *err)
+/* A group's one socket both sends and listens, so it is not connected, which would silence it. */
+static int open_send_socket(rj_conductor_t *conductor, rj_send_entry_t *send,
+                            rj_address_t *ret_bound, rj_err_t *err)
 {
     const rj_channel_t *channel = &send->endpoint.channel;
-    bool connects = channel->has_endpoint && conductor->config->connect_sockets;
+    bool connects =
+        channel->has_endpoint && !channel->is_multicast && conductor->config->connect_sockets;
     rj_socket_params_t params = {.bind = channel->local_data,
                                  .sndbuf_bytes = send->sndbuf_bytes,
                                  .rcvbuf_bytes = send->rcvbuf_bytes};
     if (connects)
         params.connect = channel->remote_data;
-    int result = open_socket(conductor, channel, &params, &send->endpoint.base, err);
+    if (channel->is_multicast)
+        bind_group(conductor, channel, &channel->remote_control, &params);
+    int result = open_socket(conductor, channel, &params, &send->endpoint.base, ret_bound, err);
     if (result == 0)
         rj_path_init(&send->endpoint.data_path, &send->endpoint.base, &channel->remote_data,
                      connects);
@@ -164,12 +191,12 @@ rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err
     send->endpoint.channel = command->channel;
     send->sndbuf_bytes = effective_sndbuf(conductor, &command->channel);
     send->rcvbuf_bytes = effective_rcvbuf(conductor, &command->channel);
+    rj_address_t bound;
     if (rj_send_endpoint_open(&send->endpoint, err) < 0 ||
-        open_send_socket(conductor, send, err) < 0 ||
+        open_send_socket(conductor, send, &bound, err) < 0 ||
         rj_conductor_channel_counters(conductor, true, command->correlation_id,
-                                      command->channel.uri.text, &send->endpoint.base.local,
-                                      &send->status_counter_id, &send->address_counter_id,
-                                      err) < 0) {
+                                      command->channel.uri.text, &bound, &send->status_counter_id,
+                                      &send->address_counter_id, err) < 0) {
         free_send(conductor, send);
         return NULL;
     }
@@ -277,7 +304,7 @@ static void free_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive)
 }
 
 static int open_receive_socket(rj_conductor_t *conductor, rj_receive_entry_t *receive,
-                               rj_err_t *err)
+                               rj_address_t *ret_bound, rj_err_t *err)
 {
     const rj_channel_t *channel = &receive->endpoint.channel;
     rj_socket_params_t params = {.bind = channel->remote_data,
@@ -287,9 +314,17 @@ static int open_receive_socket(rj_conductor_t *conductor, rj_receive_entry_t *re
     *destination =
         (rj_receive_destination_t){.base = {.kind = RJ_ENDPOINT_RECEIVE, .socket = -1, .slot = -1},
                                    .endpoint = &receive->endpoint,
+                                   .is_multicast = channel->is_multicast,
+                                   .ttl = channel->ttl,
                                    .last_activity_ns = conductor->now_ns};
     receive->endpoint.destination_count = 1;
-    return open_socket(conductor, channel, &params, &destination->base, err);
+    if (channel->is_multicast) {
+        bind_group(conductor, channel, &channel->remote_data, &params);
+        destination->has_control = true;
+        rj_path_init(&destination->control_path, &destination->base, &channel->remote_control,
+                     false);
+    }
+    return open_socket(conductor, channel, &params, &destination->base, ret_bound, err);
 }
 
 rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_t *err)
@@ -309,18 +344,18 @@ rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_
     receive->sndbuf_bytes = effective_sndbuf(conductor, &command->channel);
     receive->rcvbuf_bytes = effective_rcvbuf(conductor, &command->channel);
     receive->params = command->subscription_params;
+    rj_address_t bound;
     int result = rj_dispatcher_open(&receive->endpoint.dispatcher, RJ_DISPATCHER_STREAMS_MAX,
                                     RJ_DISPATCHER_SESSIONS_MAX,
                                     (int32_t)conductor->config->stream_session_limit);
     if (result < 0)
         rj_fail(err, result, "out of memory for a channel");
     if (result == 0)
-        result = open_receive_socket(conductor, receive, err);
+        result = open_receive_socket(conductor, receive, &bound, err);
     if (result == 0)
         result = rj_conductor_channel_counters(
-            conductor, false, command->correlation_id, command->channel.uri.text,
-            &receive->endpoint.destinations[0].base.local, &receive->status_counter_id,
-            &receive->address_counter_id, err);
+            conductor, false, command->correlation_id, command->channel.uri.text, &bound,
+            &receive->status_counter_id, &receive->address_counter_id, err);
     if (result < 0) {
         free_receive(conductor, receive);
         return NULL;

@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "base/bits.h"
+#include "proto/flow_option.h"
 
 enum { DATAGRAMS_PER_SEND_DEFAULT = RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX };
 
@@ -106,8 +107,7 @@ static void configure(rj_conductor_t *conductor, const rj_network_entry_t *netwo
         .linger_ns = rj_min_i64(params->linger_ns, RJ_CONFIG_DURATION_NS_MAX),
         .connection_timeout_ns = driver->publication_connection_timeout_ns,
         .unblock_timeout_ns = driver->publication_unblock_timeout_ns,
-        .flow_control = {.ops = &rj_flow_control_unicast,
-                         .resend_window_multiple = RJ_FLOW_CONTROL_RESEND_WINDOWS_UNICAST},
+        .flow_control = command->flow_control,
         .retransmit = {.slot_count = is_group ? params->max_resend : RJ_RETRANSMIT_SLOTS_UNICAST,
                        .delay_ns = driver->retransmit_delay_ns,
                        .linger_ns = driver->retransmit_linger_ns,
@@ -201,14 +201,40 @@ static int check_count(const rj_conductor_t *conductor, const rj_send_entry_t *s
     return 0;
 }
 
+/* Whether there are several receivers is for the endpoint to say; how to serve them for the
+ * publication, and for the endpoint where that is silent (driver.md 15.1). */
+static int choose_flow_control(rj_client_command_t *command, const rj_send_entry_t *send,
+                               rj_err_t *err)
+{
+    const rj_channel_t *channel = send != NULL ? &send->endpoint.channel : &command->channel;
+    command->flow_control = (rj_flow_control_config_t){.ops = &rj_flow_control_unicast,
+                                                       .resend_window_multiple =
+                                                           RJ_FLOW_CONTROL_RESEND_WINDOWS_UNICAST};
+    if (!rj_channel_is_group(channel))
+        return 0;
+    rj_flow_option_t option = {.strategy = RJ_FLOW_MAX,
+                               .resend_window_multiple = RJ_FLOW_CONTROL_RESEND_WINDOWS_GROUP};
+    rj_uri_value_t fc = rj_uri_find(&command->channel.uri, "fc");
+    if (fc.text == NULL)
+        fc = rj_uri_find(&channel->uri, "fc");
+    if (fc.text != NULL) {
+        int result = rj_flow_option_parse(&option, fc.text, fc.length, err);
+        if (result < 0)
+            return result;
+    }
+    if (option.strategy != RJ_FLOW_MAX)
+        return rj_fail_aeron(
+            err, -ENOTSUP, RJ_ERROR_GENERIC, "fc=%s is not supported by this driver yet: %s",
+            option.strategy == RJ_FLOW_MIN ? "min" : "tagged", command->channel.uri.text);
+    command->flow_control = (rj_flow_control_config_t){
+        .ops = &rj_flow_control_max, .resend_window_multiple = option.resend_window_multiple};
+    return 0;
+}
+
 static int after_resolve(rj_conductor_t *conductor, rj_err_t *err)
 {
     rj_client_command_t *command = &conductor->command;
     rj_publication_params_t *params = &command->publication_params;
-    if (command->channel.is_multicast)
-        return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
-                             "a multicast endpoint is not supported by this driver yet: %s",
-                             command->channel.uri.text);
     int result = rj_publication_params_parse(params, &command->channel.uri, command->stream_id,
                                              &conductor->defaults, err);
     if (result == 0 && params->has_session_tag)
@@ -232,6 +258,8 @@ static int after_resolve(rj_conductor_t *conductor, rj_err_t *err)
                                              params->session_id))
         return rj_conductor_fail_clash(command, err);
     result = check_count(conductor, send, err);
+    if (result == 0)
+        result = choose_flow_control(command, send, err);
     return result < 0 ? result : rj_conductor_start_publication_log(conductor, send, false, err);
 }
 

@@ -226,6 +226,7 @@ typedef struct rj_client_command {
     rj_subscription_params_t subscription_params;
     int32_t session_id; /* chosen before the log is made */
     int32_t initial_term_id;
+    rj_flow_control_config_t flow_control; /* of a network publication */
     rj_task_t *task;
 } rj_client_command_t;
 

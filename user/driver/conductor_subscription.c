@@ -254,7 +254,7 @@ static int add_ipc(rj_conductor_t *conductor, rj_err_t *err)
     return 0;
 }
 
-static int add_network(rj_conductor_t *conductor, rj_err_t *err)
+int rj_conductor_step_subscription(rj_conductor_t *conductor, rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
     int result = parse_params(conductor, err);
@@ -306,16 +306,6 @@ void rj_conductor_on_add_subscription(rj_conductor_t *conductor,
                      : rj_conductor_await_resolve(conductor, &err);
     if (result < 0)
         rj_conductor_fail_command(conductor, &err);
-}
-
-int rj_conductor_step_subscription(rj_conductor_t *conductor, rj_err_t *err)
-{
-    const rj_channel_t *channel = &conductor->command.channel;
-    if (channel->is_multicast)
-        return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
-                             "a multicast endpoint is not supported by this driver yet: %s",
-                             channel->uri.text);
-    return add_network(conductor, err);
 }
 
 /* --- removing --- */

@@ -271,6 +271,8 @@ static const struct {
     {"AERON_DRIVER_CPUSET_AFFINITY", {NULL}},
     {"AERON_DRIVER_DYNAMIC_LIBRARIES", {NULL}},
     {"AERON_DRIVER_RESOLVER_NAME", {NULL}},
+    {"AERON_MULTICAST_FLOWCONTROL_SUPPLIER",
+     {"multicast_max", "aeron_max_multicast_flow_control_strategy_supplier"}},
     {"AERON_NAME_RESOLVER_SUPPLIER", {"default"}},
     {"AERON_RECEIVER_WILDCARD_PORT_RANGE", {"0 0"}},
     {"AERON_SENDER_WILDCARD_PORT_RANGE", {"0 0"}},

@@ -45,10 +45,15 @@ static bool add_frame(rj_engine_t *engine, const rj_path_t *path, const void *fr
     return false;
 }
 
-/* To where the packet came from. */
+/* To where the packet came from; what comes by a group is answered to its control address. */
 static void add_answer(rj_engine_t *engine, const rj_packet_t *packet, const void *frame,
                        uint32_t length_bytes, int64_t now_ns)
 {
+    const rj_receive_destination_t *destination = destination_of(packet);
+    if (destination->is_multicast) {
+        (void)add_frame(engine, &destination->control_path, frame, length_bytes, now_ns);
+        return;
+    }
     if (rj_send_batch_room(&engine->batch) == 0)
         rj_receiver_flush(engine, now_ns);
     if (!rj_send_batch_add_answer(&engine->batch, packet->endpoint, &packet->source, frame,
@@ -122,6 +127,15 @@ static void track_setup(rj_engine_t *engine, const rj_packet_t *packet, rj_netwo
     rj_receiver_touch_image(engine, received);
 }
 
+/* A group whose sender reaches further than our answers do may never hear them. As Aeron: noted for
+ * a setup that was asked for, and by what the two URIs say. */
+static void count_ttl(rj_engine_t *engine, const rj_receive_destination_t *destination,
+                      const rj_wire_setup_t *setup)
+{
+    if (destination->ttl < setup->ttl)
+        rj_engine_count(engine, RJ_SYSTEM_POSSIBLE_TTL_ASYMMETRY, 1);
+}
+
 static void on_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     const rj_wire_setup_t *setup = (const rj_wire_setup_t *)packet->data;
@@ -132,6 +146,9 @@ static void on_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now
     rj_receive_destination_t *destination = destination_of(packet);
     rj_receive_endpoint_t *endpoint = destination->endpoint;
     destination->last_activity_ns = now_ns;
+    const bool was_elicited =
+        destination->is_multicast &&
+        rj_dispatcher_awaits_setup(endpoint->dispatcher, setup->stream_id, setup->session_id);
     rj_network_image_t *image;
     switch (
         rj_dispatcher_on_setup(endpoint->dispatcher, setup->stream_id, setup->session_id, &image)) {
@@ -139,6 +156,8 @@ static void on_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now
         track_setup(engine, packet, image, now_ns);
         break;
     case RJ_DISPATCH_CREATE_IMAGE:
+        if (was_elicited) /* by a group */
+            count_ttl(engine, destination, setup);
         ask_for_image(engine, packet, setup);
         break;
     case RJ_DISPATCH_SESSION_LIMIT:

@@ -294,6 +294,13 @@ rj_dispatch_t rj_dispatcher_on_setup(rj_dispatcher_t *dispatcher, int32_t stream
     return RJ_DISPATCH_CREATE_IMAGE;
 }
 
+bool rj_dispatcher_awaits_setup(const rj_dispatcher_t *dispatcher, int32_t stream_id,
+                                int32_t session_id)
+{
+    const session_t *session = find_session(dispatcher, stream_id, session_id);
+    return session != NULL && session->state == RJ_SESSION_PENDING_SETUP;
+}
+
 rj_network_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, int32_t stream_id,
                                              int32_t session_id)
 {

@@ -76,6 +76,10 @@ rj_dispatch_t rj_dispatcher_on_data(rj_dispatcher_t *dispatcher, int32_t stream_
 rj_dispatch_t rj_dispatcher_on_setup(rj_dispatcher_t *dispatcher, int32_t stream_id,
                                      int32_t session_id, rj_network_image_t **ret_image);
 
+/* Whether the state is PENDING_SETUP. */
+bool rj_dispatcher_awaits_setup(const rj_dispatcher_t *dispatcher, int32_t stream_id,
+                                int32_t session_id);
+
 /* NULL when there is none. */
 rj_network_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, int32_t stream_id,
                                              int32_t session_id);

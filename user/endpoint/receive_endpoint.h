@@ -31,7 +31,9 @@ typedef struct rj_receive_destination {
     rj_endpoint_t base; /* first member: a packet's endpoint is cast by its kind */
     struct rj_receive_endpoint *endpoint;
     int32_t id;             /* unique within the endpoint */
-    bool has_control;       /* explicit `control=`: SMs go there */
+    bool has_control;       /* SMs go there: a group's control address, or explicit `control=` */
+    bool is_multicast;      /* then all answers go there */
+    uint8_t ttl;            /* of the URI; 0: not given */
     rj_path_t control_path; /* only if has_control */
     int64_t last_activity_ns;
 } rj_receive_destination_t;
