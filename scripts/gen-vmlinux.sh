@@ -8,7 +8,7 @@
 # preserve_access_index, and the programs load where there is no BTF.
 set -eu
 
-wanted="__sk_buff ethhdr iphdr ipv6hdr udphdr frag_hdr bpf_map_type
+wanted="__sk_buff xdp_md xdp_action ethhdr iphdr ipv6hdr udphdr frag_hdr bpf_map_type
     BPF_F_INGRESS BPF_F_INVALIDATE_HASH
     __u8 __u16 __u32 __u64 __s8 __s16 __s32 __s64 __be16 __be32 __be64 __wsum"
 

@@ -123,12 +123,17 @@ enum rj_xdp_mode {
     RJ_XDP_MODE_ZERO_COPY = 3, /* native; sockets that would copy are refused */
 };
 
+enum rj_xdp_config_flags {
+    RJ_XDP_GENERIC = 1, /* attached in generic mode, where the kernel remembers an unfinished sum */
+};
+
 /* One entry, index 0. */
 struct rj_xdp_config {
     __u32 abi_version;
     __u8 mac[6];       /* of the interface */
     __u8 wanted_mode;  /* enum rj_xdp_mode, as asked for when it was attached */
     __u8 native_errno; /* why native was refused; 0 when it was not, or not tried */
+    __u32 flags;       /* of rj_xdp_config_flags */
 };
 
 struct rj_count {
@@ -163,6 +168,7 @@ enum rj_xdp_reason {
     RJ_XDP_PASS_OVERSIZE,    /* longer than the UMEM's room, as super-frames are */
     RJ_XDP_PASS_NO_QUEUE,    /* the queue has no socket */
     RJ_XDP_PASS_OTHER_OWNER, /* the queue is another driver's */
+    RJ_XDP_PASS_NO_ECHO,     /* ECHO, but it came to a group or has no hop left */
     RJ_XDP_REDIRECTED_DATA,
     RJ_XDP_REDIRECTED_CONTROL,
     RJ_XDP_REDIRECTED_DEFAULT, /* no stream entry: the channel's default is user space */
@@ -178,7 +184,7 @@ _Static_assert(sizeof(struct rj_stream_value) == 12, "rj_stream_value");
 _Static_assert(sizeof(struct rj_queue_value) == 8, "rj_queue_value");
 _Static_assert(sizeof(struct rj_owner_value) == 24, "rj_owner_value");
 _Static_assert(sizeof(struct rj_claim_key) == 8, "rj_claim_key");
-_Static_assert(sizeof(struct rj_xdp_config) == 12, "rj_xdp_config");
+_Static_assert(sizeof(struct rj_xdp_config) == 16, "rj_xdp_config");
 _Static_assert(sizeof(struct rj_stream_count) == 64, "rj_stream_count");
 
 #endif
