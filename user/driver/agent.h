@@ -24,7 +24,7 @@
 #include "driver/config.h"
 
 enum {
-    RJ_RUNNER_AGENTS_MAX = 4,
+    RJ_RUNNER_AGENTS_MAX = RJ_ENGINES_MAX + 3, /* and conductor, helper, whoever looks for an end */
     RJ_BACKOFF_SPINS = 10,
     RJ_BACKOFF_YIELDS =
         0, /* ours: a thread that yields to a busy one starves (spec measuring.md 3) */

@@ -88,11 +88,9 @@ void rj_conductor_tell(rj_conductor_t *conductor, int engine, const rj_engine_co
     if (conductor->kept[engine] == NULL && rj_ring_spsc_push(ring, command))
         return;
     if (conductor->kept[engine] == NULL)
-        rj_system_counter_add(conductor->system,
-                              engine == conductor->params.send_engine
-                                  ? RJ_SYSTEM_SENDER_PROXY_FAILS
-                                  : RJ_SYSTEM_RECEIVER_PROXY_FAILS,
-                              1);
+        rj_system_counter_add(
+            conductor->system,
+            engine == 0 ? RJ_SYSTEM_SENDER_PROXY_FAILS : RJ_SYSTEM_RECEIVER_PROXY_FAILS, 1);
     keep_back(conductor, engine, command);
 }
 

@@ -26,8 +26,6 @@
 #include "shm/counters.h"
 #include "transport/udp_socket.h"
 
-enum { RJ_ENGINES_MAX = 2 };
-
 typedef struct rj_conductor rj_conductor_t;
 
 typedef struct rj_conductor_params {
@@ -41,9 +39,11 @@ typedef struct rj_conductor_params {
     rj_helper_t *helper;
     rj_engine_t *engines[RJ_ENGINES_MAX];
     int engine_count;
-    int send_engine;    /* home of send endpoints and publications */
-    int receive_engine; /* home of receive endpoints and images */
-    uint64_t seed;      /* of session ids, initial term ids and the receiver id */
+    /* With rings endpoints are spread over all engines, and each is known to all of them. Without,
+     * send endpoints live in the first engine and receive endpoints in the last, unknown to the
+     * other. */
+    bool has_rings;
+    uint64_t seed; /* of session ids, initial term ids and the receiver id */
     /* A validated terminate command arrived (driver.md 19). */
     void (*on_terminate)(void *state);
     void *on_terminate_state;

@@ -108,6 +108,65 @@ static void close_socket(rj_conductor_t *conductor, rj_endpoint_t *base)
     base->socket = -1;
 }
 
+/* --- homes --- */
+
+/* How many endpoints live in each engine: of `kind`, and of both kinds. */
+static void count_homes(const rj_conductor_t *conductor, rj_endpoint_kind_t kind, int *ret_of_kind,
+                        int *ret_of_both)
+{
+    const rj_send_entry_t *send;
+    DL_FOREACH(conductor->send_endpoints, send)
+    {
+        ret_of_both[send->endpoint.base.home]++;
+        ret_of_kind[send->endpoint.base.home] += kind == RJ_ENDPOINT_SEND;
+    }
+    const rj_receive_entry_t *receive;
+    DL_FOREACH(conductor->receive_endpoints, receive)
+    {
+        ret_of_both[rj_conductor_home(receive)]++;
+        ret_of_kind[rj_conductor_home(receive)] += kind == RJ_ENDPOINT_RECEIVE;
+    }
+}
+
+/* Where the next endpoint of a kind lives: spread evenly, each kind by itself first. */
+static int choose_home(const rj_conductor_t *conductor, rj_endpoint_kind_t kind)
+{
+    if (!conductor->params.has_rings)
+        return kind == RJ_ENDPOINT_SEND ? 0 : conductor->params.engine_count - 1;
+    int of_kind[RJ_ENGINES_MAX] = {0};
+    int of_both[RJ_ENGINES_MAX] = {0};
+    count_homes(conductor, kind, of_kind, of_both);
+    int best = 0;
+    for (int i = 1; i < conductor->params.engine_count; i++) {
+        if (of_kind[i] < of_kind[best] ||
+            (of_kind[i] == of_kind[best] && of_both[i] < of_both[best]))
+            best = i;
+    }
+    return best;
+}
+
+static void init_base(rj_conductor_t *conductor, rj_endpoint_t *base, rj_endpoint_kind_t kind)
+{
+    *base = (rj_endpoint_t){.kind = kind,
+                            .id = ++conductor->next_endpoint_id,
+                            .home = choose_home(conductor, kind),
+                            .socket = -1,
+                            .slot = -1};
+}
+
+/* Tells all engines that know an endpoint, its home first; returns how many. */
+static int tell_all(rj_conductor_t *conductor, int home, const rj_engine_command_t *command)
+{
+    rj_conductor_tell(conductor, home, command);
+    if (!conductor->params.has_rings)
+        return 1;
+    for (int i = 0; i < conductor->params.engine_count; i++) {
+        if (i != home)
+            rj_conductor_tell(conductor, i, command);
+    }
+    return conductor->params.engine_count;
+}
+
 /* --- send endpoints --- */
 
 rj_send_entry_t *rj_conductor_find_send(rj_conductor_t *conductor, const rj_channel_t *channel)
@@ -187,7 +246,7 @@ rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err
         rj_fail(err, -ENOMEM, "out of memory for a channel");
         return NULL;
     }
-    send->endpoint.base = (rj_endpoint_t){.kind = RJ_ENDPOINT_SEND, .socket = -1, .slot = -1};
+    init_base(conductor, &send->endpoint.base, RJ_ENDPOINT_SEND);
     send->endpoint.channel = command->channel;
     send->sndbuf_bytes = effective_sndbuf(conductor, &command->channel);
     send->rcvbuf_bytes = effective_rcvbuf(conductor, &command->channel);
@@ -204,7 +263,7 @@ rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err
     conductor->endpoint_count++;
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_SEND_ENDPOINT,
                                .send_endpoint = &send->endpoint};
-    rj_conductor_tell(conductor, conductor->params.send_engine, &add);
+    send->knowing_count = tell_all(conductor, send->endpoint.base.home, &add);
     return send;
 }
 
@@ -215,12 +274,14 @@ void rj_conductor_try_close_send(rj_conductor_t *conductor, rj_send_entry_t *sen
     send->state = RJ_ENDPOINT_CLOSING;
     rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_SEND_ENDPOINT,
                                   .send_endpoint = &send->endpoint};
-    rj_conductor_tell(conductor, conductor->params.send_engine, &remove);
+    tell_all(conductor, send->endpoint.base.home, &remove);
 }
 
 /* The port is free from here on; the counters that tell so follow with the timer. */
 void rj_conductor_on_send_released(rj_conductor_t *conductor, rj_send_entry_t *send)
 {
+    if (--send->knowing_count > 0)
+        return;
     send->state = RJ_ENDPOINT_RELEASED;
     close_socket(conductor, &send->endpoint.base);
 }
@@ -311,12 +372,11 @@ static int open_receive_socket(rj_conductor_t *conductor, rj_receive_entry_t *re
                                  .sndbuf_bytes = receive->sndbuf_bytes,
                                  .rcvbuf_bytes = receive->rcvbuf_bytes};
     rj_receive_destination_t *destination = &receive->endpoint.destinations[0];
-    *destination =
-        (rj_receive_destination_t){.base = {.kind = RJ_ENDPOINT_RECEIVE, .socket = -1, .slot = -1},
-                                   .endpoint = &receive->endpoint,
-                                   .is_multicast = channel->is_multicast,
-                                   .ttl = channel->ttl,
-                                   .last_activity_ns = conductor->now_ns};
+    *destination = (rj_receive_destination_t){.endpoint = &receive->endpoint,
+                                              .is_multicast = channel->is_multicast,
+                                              .ttl = channel->ttl,
+                                              .last_activity_ns = conductor->now_ns};
+    init_base(conductor, &destination->base, RJ_ENDPOINT_RECEIVE);
     receive->endpoint.destination_count = 1;
     if (channel->is_multicast) {
         bind_group(conductor, channel, &channel->remote_data, &params);
@@ -364,7 +424,7 @@ rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_
     conductor->endpoint_count++;
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_RECEIVE_ENDPOINT,
                                .receive_endpoint = &receive->endpoint};
-    rj_conductor_tell(conductor, conductor->params.receive_engine, &add);
+    receive->knowing_count = tell_all(conductor, rj_conductor_home(receive), &add);
     return receive;
 }
 
@@ -376,11 +436,13 @@ void rj_conductor_try_close_receive(rj_conductor_t *conductor, rj_receive_entry_
     receive->state = RJ_ENDPOINT_CLOSING;
     rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT,
                                   .receive_endpoint = &receive->endpoint};
-    rj_conductor_tell(conductor, conductor->params.receive_engine, &remove);
+    tell_all(conductor, rj_conductor_home(receive), &remove);
 }
 
 void rj_conductor_on_receive_released(rj_conductor_t *conductor, rj_receive_entry_t *receive)
 {
+    if (--receive->knowing_count > 0)
+        return;
     receive->state = RJ_ENDPOINT_RELEASED;
     for (int i = 0; i < receive->endpoint.destination_count; i++)
         close_socket(conductor, &receive->endpoint.destinations[i].base);

@@ -19,11 +19,6 @@ enum {
     COUNTER_NAKS = 2,
 };
 
-static void tell(rj_conductor_t *conductor, const rj_engine_command_t *command)
-{
-    rj_conductor_tell(conductor, conductor->params.receive_engine, command);
-}
-
 /* --- making one --- */
 
 static int allocate_counters(rj_conductor_t *conductor, rj_image_entry_t *entry,
@@ -178,6 +173,7 @@ static rj_image_entry_t *make_entry(rj_conductor_t *conductor, const rj_image_cr
         return NULL;
     }
     entry->receive = creation->receive;
+    entry->engine = rj_conductor_home(creation->receive);
     entry->log = creation->task->log;
     entry->log_file = log_file;
     entry->loss_offset = LOSS_ENTRY_NONE;
@@ -207,7 +203,7 @@ int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_IMAGE,
                                .receive_endpoint = &creation->receive->endpoint,
                                .image = &entry->received.image};
-    tell(conductor, &add);
+    rj_conductor_tell(conductor, entry->engine, &add);
     return 0;
 }
 
@@ -219,7 +215,7 @@ static void tell_subscriber(rj_conductor_t *conductor, rj_image_entry_t *entry,
     rj_engine_command_t command = {
         .type = type, .image = &entry->received.image, .position = &link->position};
     entry->in_flight++;
-    tell(conductor, &command);
+    rj_conductor_tell(conductor, entry->engine, &command);
 }
 
 static void drop_link(rj_conductor_t *conductor, rj_image_entry_t *entry,
@@ -373,7 +369,7 @@ static void enter_linger(rj_conductor_t *conductor, rj_image_entry_t *entry)
                                    .image = &entry->received.image,
                                    .stream_id = config->stream_id,
                                    .session_id = config->session_id};
-    tell(conductor, &command);
+    rj_conductor_tell(conductor, entry->engine, &command);
     const rj_subscriber_link_t *link;
     DL_FOREACH2(entry->links, link, next_link)
     {
@@ -384,7 +380,7 @@ static void enter_linger(rj_conductor_t *conductor, rj_image_entry_t *entry)
     }
     if (may_rejoin(entry)) {
         command.type = RJ_ENGINE_END_COOL_DOWN;
-        tell(conductor, &command);
+        rj_conductor_tell(conductor, entry->engine, &command);
     }
     entry->receive->image_count--;
     rj_conductor_try_close_receive(conductor, entry->receive);

@@ -161,7 +161,7 @@ static void add_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_PUBLICATION,
                                .send_endpoint = &send->endpoint,
                                .publication = &network->publication};
-    rj_conductor_tell(conductor, conductor->params.send_engine, &add);
+    rj_conductor_tell(conductor, send->endpoint.base.home, &add);
 }
 
 /* The log is there: everything else of a new publication. On failure nothing of it stays. */
@@ -330,7 +330,7 @@ static void time_publication(rj_conductor_t *conductor, rj_network_entry_t *netw
         rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_PUBLICATION,
                                       .send_endpoint = &network->send->endpoint,
                                       .publication = &network->publication};
-        rj_conductor_tell(conductor, conductor->params.send_engine, &remove);
+        rj_conductor_tell(conductor, network->send->endpoint.base.home, &remove);
     }
 }
 

@@ -76,7 +76,8 @@ typedef struct rj_send_entry {
     rj_send_endpoint_t endpoint; /* first: the engine knows it by this address */
     struct rj_send_entry *prev, *next;
     rj_endpoint_state_t state;
-    int refcount; /* publications */
+    int knowing_count; /* engines that have not let go of it */
+    int refcount;      /* publications */
     int32_t status_counter_id;
     int32_t address_counter_id;
     int32_t sndbuf_bytes; /* asked for: by the URI or the configuration; 0: the system's */
@@ -96,6 +97,7 @@ typedef struct rj_receive_entry {
     rj_receive_endpoint_t endpoint; /* first: the engine knows it by this address */
     struct rj_receive_entry *prev, *next;
     rj_endpoint_state_t state;
+    int knowing_count; /* engines that have not let go of it */
     rj_interest_t *interests;
     int image_count;
     int creation_count; /* images being made */
@@ -187,6 +189,7 @@ struct rj_image_entry {
     rj_received_image_t received; /* first: the engine knows it by this address */
     struct rj_image_entry *prev, *next;
     rj_receive_entry_t *receive; /* NULL once its endpoint is gone */
+    int engine;                  /* that owns it */
     rj_log_t *log;
     char *log_file;
     char source[RJ_SOURCE_TEXT_MAX];
@@ -265,6 +268,7 @@ struct rj_conductor {
     int32_t rcvbuf_max_bytes;
 
     rj_client_entry_t *clients;
+    int64_t next_endpoint_id;
     int endpoint_count; /* of both kinds */
     int network_publication_count;
     int image_count;
@@ -382,12 +386,18 @@ int rj_conductor_check_receive(rj_conductor_t *conductor, const rj_receive_entry
 rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err);
 rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_t *err);
 
-/* Asks the engine to let go of an endpoint that nothing needs any more: no publication; no
+/* The engine that reads the endpoint's sockets and decides for its sessions. */
+static inline int rj_conductor_home(const rj_receive_entry_t *receive)
+{
+    return receive->endpoint.destinations[0].base.home;
+}
+
+/* Asks its engines to let go of an endpoint that nothing needs any more: no publication; no
  * interest, image, or image in the making. */
 void rj_conductor_try_close_send(rj_conductor_t *conductor, rj_send_entry_t *send);
 void rj_conductor_try_close_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive);
 
-/* The engine has let go of it. */
+/* An engine has let go of it; it is over when all have. */
 void rj_conductor_on_send_released(rj_conductor_t *conductor, rj_send_entry_t *send);
 void rj_conductor_on_receive_released(rj_conductor_t *conductor, rj_receive_entry_t *receive);
 

@@ -96,7 +96,7 @@ static void tell_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive
                                    .stream_id = interest->stream_id,
                                    .session_id = interest->session_id,
                                    .has_session = interest->has_session};
-    rj_conductor_tell(conductor, conductor->params.receive_engine, &command);
+    rj_conductor_tell(conductor, rj_conductor_home(receive), &command);
 }
 
 static int add_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,

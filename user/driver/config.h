@@ -28,7 +28,7 @@ enum {
     RJ_CONFIG_NAME_MAX = 128,
     RJ_CONFIG_INTERFACES_MAX = 7, /* their names and commas fit RJ_CONFIG_NAME_MAX */
     RJ_CONFIG_INTERFACE_NAME_MAX = 16,
-    RJ_CONFIG_ENGINES_MAX = 16,
+    RJ_ENGINES_MAX = 16,
 };
 
 /* A longer duration counts as this one, 36 years: so that sums with a time of now are none of
@@ -172,7 +172,7 @@ typedef struct rj_driver_config {
     int32_t queue_first; /* -1: not given */
     int32_t queue_last;
     rj_control_way_t control;
-    int32_t engine_cpus[RJ_CONFIG_ENGINES_MAX];
+    int32_t engine_cpus[RJ_ENGINES_MAX];
     int engine_cpu_count;
 } rj_driver_config_t;
 

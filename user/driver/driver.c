@@ -161,6 +161,7 @@ static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves
                                  .system_counters = &driver->system,
                                  .receive_batch = batch,
                                  .halves = halves,
+                                 .index = index,
                                  .sender_threshold_ns = config->sender_threshold_ns,
                                  .receiver_threshold_ns = config->receiver_threshold_ns,
                                  .mono_ns = driver->world.mono_ns};
@@ -204,8 +205,7 @@ static int open_conductor(rj_driver_t *driver, rj_err_t *err)
                                     .sockets = driver->world.sockets,
                                     .helper = &driver->helper,
                                     .engine_count = driver->engine_count,
-                                    .send_engine = 0,
-                                    .receive_engine = driver->engine_count - 1,
+                                    .has_rings = driver->world.ring_engine_count > 0,
                                     .seed = driver->world.seed,
                                     .on_terminate = on_terminate,
                                     .on_terminate_state = driver};
@@ -213,16 +213,28 @@ static int open_conductor(rj_driver_t *driver, rj_err_t *err)
     return rj_conductor_open(&driver->conductor, &params, err);
 }
 
+static int open_engines(rj_driver_t *driver, rj_err_t *err)
+{
+    const int ring_count = driver->world.ring_engine_count;
+    if (ring_count < 0 || ring_count > RJ_ENGINES_MAX)
+        return rj_fail(err, -EINVAL, "a driver of %d queues: at most %d are possible", ring_count,
+                       RJ_ENGINES_MAX);
+    int result = 0;
+    if (ring_count == 0 && driver->config.threading_mode == RJ_THREADING_DEDICATED) {
+        result = open_engine(driver, 0, RJ_ENGINE_SENDER, err);
+        return result < 0 ? result : open_engine(driver, 1, RJ_ENGINE_RECEIVER, err);
+    }
+    const int count = ring_count == 0 ? 1 : ring_count;
+    for (int i = 0; result == 0 && i < count; i++)
+        result = open_engine(driver, i, RJ_ENGINE_BOTH, err);
+    return result;
+}
+
 static int open_agents(rj_driver_t *driver, rj_err_t *err)
 {
     int result = open_helper(driver, err);
-    if (result == 0 && driver->config.threading_mode == RJ_THREADING_DEDICATED) {
-        result = open_engine(driver, 0, RJ_ENGINE_SENDER, err);
-        if (result == 0)
-            result = open_engine(driver, 1, RJ_ENGINE_RECEIVER, err);
-    } else if (result == 0) {
-        result = open_engine(driver, 0, RJ_ENGINE_BOTH, err);
-    }
+    if (result == 0)
+        result = open_engines(driver, err);
     return result == 0 ? open_conductor(driver, err) : result;
 }
 

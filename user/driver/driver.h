@@ -6,7 +6,8 @@
  * (docs/architecture.md):
  *
  *      conductor    always one
- *      engine 0..N  two in DEDICATED (sender, receiver), else one with both halves
+ *      engine 0..N  sockets only: two in DEDICATED (sender, receiver), else one with both halves;
+ *                   rings: as many as were asked for, both halves each
  *      helper       a thread of its own, or one more agent of the shared thread
  *
  * Units      monotonic ns; epoch ms.
@@ -39,6 +40,7 @@ typedef struct rj_driver_world {
     int (*open_port)(void *state, int index, const rj_port_params_t *params, rj_port_t **ret_port,
                      rj_err_t *err);
     void *open_port_state;
+    int ring_engine_count;            /* 0: sockets only; else up to RJ_ENGINES_MAX engines */
     void (*wake_helper)(void *state); /* there is work for the helper; NULL: it looks by itself */
     void *wake_helper_state;
     int64_t pid;

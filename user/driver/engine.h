@@ -50,6 +50,7 @@ typedef struct rj_engine_params {
     rj_system_counters_t *system_counters;
     int32_t receive_batch; /* packets per poll */
     rj_engine_halves_t halves;
+    int index;                   /* endpoints whose `home` it is live here */
     int64_t sender_threshold_ns; /* a longer cycle is counted */
     int64_t receiver_threshold_ns;
     /* A fresh reading of the clock for round trips. NULL: the time of the turn will do. */

@@ -51,12 +51,17 @@ int rj_engine_settle_debts(rj_engine_t *engine)
 
 /* --- endpoints --- */
 
+static rj_attach_role_t role_of(const rj_engine_t *engine, const rj_endpoint_t *endpoint)
+{
+    return endpoint->home == engine->params.index ? RJ_ATTACH_HOME : RJ_ATTACH_GUEST;
+}
+
 /* One that cannot be attached still sends; that it hears nothing is told as a socket's error. */
 static void attach(rj_engine_t *engine, rj_endpoint_t *endpoint, int64_t now_ns)
 {
     for (int i = 0; i < engine->params.port_count; i++) {
         rj_port_t *port = engine->params.ports[i];
-        const int result = port->ops->attach(port, endpoint, RJ_ATTACH_HOME);
+        const int result = port->ops->attach(port, endpoint, role_of(engine, endpoint));
         if (result < 0)
             rj_engine_note_io_error(engine, endpoint, result, now_ns);
     }
@@ -65,8 +70,10 @@ static void attach(rj_engine_t *engine, rj_endpoint_t *endpoint, int64_t now_ns)
 /* Its memory may soon be another's: what was told of it must not silence that one. */
 static void detach(rj_engine_t *engine, rj_endpoint_t *endpoint)
 {
-    for (int i = 0; i < engine->params.port_count; i++)
-        engine->params.ports[i]->ops->detach(engine->params.ports[i], endpoint, RJ_ATTACH_HOME);
+    for (int i = 0; i < engine->params.port_count; i++) {
+        rj_port_t *port = engine->params.ports[i];
+        port->ops->detach(port, endpoint, role_of(engine, endpoint));
+    }
     for (int i = 0; i < RJ_ENGINE_IO_ERRORS_MAX; i++) {
         if (engine->io_errors[i].endpoint == endpoint)
             engine->io_errors[i] = (rj_io_error_t){0};

@@ -106,9 +106,9 @@ static int read_queues(rj_driver_config_t *config, const char *text, rj_err_t *e
     if (rest == NULL || *rest != '\0')
         return rj_fail(err, -EINVAL, "give a queue or a range of queues from 0 to %d, such as 0-3",
                        RJ_XDP_QUEUES_MAX - 1);
-    if (last - first >= RJ_CONFIG_ENGINES_MAX)
+    if (last - first >= RJ_ENGINES_MAX)
         return rj_fail(err, -EINVAL, "%d queues: there is an engine for each, and at most %d",
-                       last - first + 1, RJ_CONFIG_ENGINES_MAX);
+                       last - first + 1, RJ_ENGINES_MAX);
     config->queue_first = first;
     config->queue_last = last;
     return 0;
@@ -133,9 +133,9 @@ static int read_engine_cpus(rj_driver_config_t *config, const char *text, rj_err
         if (at == NULL || (*at != ',' && *at != '\0'))
             return rj_fail(err, -EINVAL, "give CPUs from 0 to %d, such as 2,3 or 2-5", CPU_MAX);
         for (; first <= last; first++) {
-            if (config->engine_cpu_count == RJ_CONFIG_ENGINES_MAX)
+            if (config->engine_cpu_count == RJ_ENGINES_MAX)
                 return rj_fail(err, -EINVAL, "at most %d CPUs, one for each engine",
-                               RJ_CONFIG_ENGINES_MAX);
+                               RJ_ENGINES_MAX);
             config->engine_cpus[config->engine_cpu_count++] = first;
         }
         if (*at == '\0')

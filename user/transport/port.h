@@ -49,6 +49,7 @@ typedef enum rj_attach_role {
 
 typedef struct rj_endpoint {
     rj_endpoint_kind_t kind;
+    int64_t id;         /* never another endpoint's in this driver */
     int home;           /* the engine whose port reads the socket */
     int socket;         /* from rj_sockets_ops_t.open; -1 when it has none (yet) */
     rj_address_t local; /* what datagrams for it are addressed to: as bound, with the real port,
