@@ -7,7 +7,8 @@
  *              to user space:   rj_queues[queue] has the same owner and room? -> rj_xsks[queue]
  *
  * Several drivers on one host share the maps of an interface. Each entry says whose it is; who may
- * use a channel id or a counter index is settled by rj_claims, insert-if-absent.
+ * use a channel id, a counter index or an owner's number is settled by rj_claims,
+ * insert-if-absent.
  *
  * Units      addresses in network order, everything else in host order, so that `bpftool map dump`
  *            reads well; times are CLOCK_MONOTONIC ns.
@@ -29,7 +30,7 @@ enum {
     RJ_XDP_QUEUES_MAX = 64,
     RJ_XDP_OWNERS_MAX = 64,
     RJ_XDP_COUNTERS_MAX = 16384, /* 0 is "not counted" */
-    RJ_XDP_CLAIMS_MAX = RJ_XDP_CHANNELS_MAX + RJ_XDP_COUNTERS_MAX,
+    RJ_XDP_CLAIMS_MAX = RJ_XDP_CHANNELS_MAX + RJ_XDP_COUNTERS_MAX + RJ_XDP_OWNERS_MAX,
     RJ_XDP_OWNER_NONE = 0,
     RJ_XDP_OWNER_OPERATOR = 1, /* the command line; never swept. Drivers draw a number above it */
     RJ_XDP_COUNTER_NONE = 0,
@@ -105,6 +106,7 @@ struct rj_owner_value {
 enum rj_xdp_claim {
     RJ_XDP_CLAIM_CHANNEL = 1, /* number: channel id */
     RJ_XDP_CLAIM_COUNTER = 2, /* number: counter index */
+    RJ_XDP_CLAIM_OWNER = 3,   /* number: owner, so that no two drivers draw the same */
 };
 
 struct rj_claim_key {
