@@ -10,12 +10,12 @@
  * Units      bytes.
  * Ownership  none.
  * Thread     any.
- * Errors     rj_echo_rewrite below.
+ * Errors     -1 from rj_echo_rewrite: the frame is as it was, and should pass.
  */
 #ifndef RJ_BPF_ECHO_REWRITE_H
 #define RJ_BPF_ECHO_REWRITE_H
 
-#include "bpf/steer_decide.h"
+#include "bpf/parse.h"
 
 enum {
     RJ_ECHO_PIECE_BYTES = 256,
