@@ -7,7 +7,7 @@
  * Units      bytes; addresses in network order; prefix lengths in bits.
  * Ownership  a snapshot is one allocation with its arrays behind it, constant once published.
  * Thread     any.
- * Errors     an answer, not an errno: why there is no way.
+ * Errors     build: negative errno; the questions: an answer that says why there is no way.
  */
 #ifndef RJ_NETLINK_SNAPSHOT_H
 #define RJ_NETLINK_SNAPSHOT_H
@@ -72,14 +72,28 @@ typedef struct rj_net_neighbour {
 } rj_net_neighbour_t;
 
 /* A multicast group that sockets of this host have joined, from /proc/net/igmp and igmp6. Kept only
- * for groups that somebody wants watched. */
+ * for groups that somebody wants watched. One with link 0 says no more than that somebody looked,
+ * so that a group without members can be told from one that nobody looked for. */
 typedef struct rj_net_membership {
     uint32_t link_index;
     uint32_t user_count; /* sockets */
     rj_address_t group;  /* port 0 */
 } rj_net_membership_t;
 
-/* Arrays are sorted as their look-ups need it; snapshot.c says how. */
+/* Neighbouring routes of one table, family and prefix length: where a look-up of the longest prefix
+ * goes from one binary search to the next. Made by rj_net_snapshot_build. */
+typedef struct rj_net_route_group {
+    uint32_t table;
+    uint16_t family;
+    uint8_t prefix_bits;
+    uint32_t first_route; /* in snapshot->routes */
+    uint32_t route_count;
+} rj_net_route_group_t;
+
+/* Sorted by rj_net_snapshot_build as the look-ups need it: links by index, addresses by link (and
+ * within it in the order given, which is the order of the kernel's choice), routes by table (255,
+ * 254, 253, others), family, prefix length (longest first), destination and priority, neighbours by
+ * link and address, memberships by group and link. */
 typedef struct rj_net_snapshot {
     uint64_t generation; /* counts on with every change */
     bool has_rules; /* policy rules beside the default three: routes cannot be told from here */
@@ -89,6 +103,8 @@ typedef struct rj_net_snapshot {
     size_t address_count;
     const rj_net_route_t *routes;
     size_t route_count;
+    const rj_net_route_group_t *groups;
+    size_t group_count;
     const rj_net_hop_t *hops;
     size_t hop_count;
     const rj_net_neighbour_t *neighbours;
@@ -96,6 +112,22 @@ typedef struct rj_net_snapshot {
     const rj_net_membership_t *memberships;
     size_t membership_count;
 } rj_net_snapshot_t;
+
+enum { RJ_NET_TABLE_DEFAULT = 253, RJ_NET_TABLE_MAIN = 254, RJ_NET_TABLE_LOCAL = 255 };
+
+/* Copies what `parts` points at, in any order, into one sorted allocation; `groups` is not read.
+ * Routes of one prefix and priority keep their order. -EINVAL for a route whose hops or prefix are
+ * out of range, -ENOMEM. */
+int rj_net_snapshot_build(const rj_net_snapshot_t *parts, rj_net_snapshot_t **ret, rj_err_t *err);
+
+/* The same, where the routes and their hops are those of `last`: they are copied, not sorted. */
+int rj_net_snapshot_rebuild(const rj_net_snapshot_t *parts, const rj_net_snapshot_t *last,
+                            rj_net_snapshot_t **ret, rj_err_t *err);
+
+void rj_net_snapshot_free(rj_net_snapshot_t *snapshot);
+
+/* Equal but for the generation. */
+bool rj_net_snapshot_equal(const rj_net_snapshot_t *a, const rj_net_snapshot_t *b);
 
 typedef enum rj_net_answer {
     RJ_NET_REACHED, /* `ret_way` is complete */
@@ -118,8 +150,10 @@ typedef struct rj_net_way {
 } rj_net_way_t;
 
 /* `source` AF_UNSPEC or wildcard: any. Multicast: the group's MAC, over `link_index` (0: as the
- * routes say). Several next hops: the one that is alive when it is the only one, else NOT_SIMPLE,
- * for the kernel's choice of the moment is not known here. */
+ * routes say; IPv4 from a source of ours: over its link, as the kernel does). Unicast over
+ * `link_index`: only hops there. Several next hops: the one that is alive when it is the only one,
+ * else NOT_SIMPLE, for the kernel's choice of the moment is not known here. Broadcast addresses are
+ * NOT_SIMPLE: whether a socket may, and who hears it on this host, is the kernel's to say. */
 rj_net_answer_t rj_net_snapshot_find_way(const rj_net_snapshot_t *snapshot,
                                          const rj_address_t *source,
                                          const rj_address_t *destination, uint32_t link_index,
