@@ -35,7 +35,7 @@ static void teardown(void)
 
 TestSuite(network_publication, .fini = teardown);
 
-static bool on_sm(int64_t position, int32_t window, uint8_t flags)
+static bool on_sm_of(int64_t receiver, int64_t position, int32_t window, uint8_t flags)
 {
     rj_wire_sm_t sm = {
         .frame_length = RJ_SM_BYTES,
@@ -47,9 +47,14 @@ static bool on_sm(int64_t position, int32_t window, uint8_t flags)
             rj_position_term_id(position, bench.log.position_shift, bench.log.initial_term_id),
         .consumption_term_offset = rj_position_term_offset(position, bench.log.term_mask),
         .receiver_window = window,
-        .receiver_id = receiver_id,
+        .receiver_id = receiver,
     };
     return rj_network_publication_on_sm(&bench.publication, &sm, bench.now_ns);
+}
+
+static bool on_sm(int64_t position, int32_t window, uint8_t flags)
+{
+    return on_sm_of(receiver_id, position, window, flags);
 }
 
 static void on_nak(int64_t position, int32_t length)
@@ -560,4 +565,45 @@ Test(network_publication, measures_the_round_trip_while_naks_come)
     cr_assert_eq(bench.publication.retransmit.linger_ns, 12 * ms);
     rj_network_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 80 * ms);
     cr_assert_eq(bench.publication.rtt_ns, 8 * ms, "one answer for each question");
+}
+
+static void open_group(void)
+{
+    rj_network_publication_config_t config = publication_bench_config(0);
+    config.is_group = true;
+    config.retransmit.slot_count = 2;
+    config.flow_control =
+        (rj_flow_control_config_t){.ops = &rj_flow_control_max,
+                                   .resend_window_multiple = RJ_FLOW_CONTROL_RESEND_WINDOWS_GROUP};
+    publication_bench_open(&bench, &config);
+}
+
+Test(network_publication, follows_the_furthest_of_a_group_until_the_last_has_left)
+{
+    open_group();
+    cr_assert(on_sm_of(1, 0, 4096, 0));
+    cr_assert(on_sm_of(2, 1024, 8192, 0));
+    cr_assert(on_sm_of(1, 2048, 4096, 0));
+    cr_assert_eq(bench.words.snd_lmt, 1024 + 8192);
+    cr_assert(on_sm_of(2, 1024, 8192, RJ_SM_FLAG_EOS));
+    cr_assert_eq(bench.publication.receiver_count, 1);
+    cr_assert_eq(bench.publication.has_unicast_eos, 0, "one that leaves ends no linger of a group");
+}
+
+Test(network_publication, resends_to_a_group_what_it_has_slots_for_and_measures_nobody)
+{
+    open_group();
+    int64_t end = 0;
+    for (int i = 0; i < 8; i++)
+        end = append(end, PAYLOAD);
+    on_sm(0, 8 * MTU, 0);
+    for (int64_t sent = 0; sent < end;)
+        sent += send();
+    on_nak(0, MTU);
+    on_nak(2 * MTU, MTU);
+    on_nak(2 * MTU, MTU);
+    cr_assert_eq(bench.publication.stats.retransmit_overflows, 0, "twice is once");
+    on_nak(4 * MTU, MTU);
+    cr_assert_eq(bench.publication.stats.retransmit_overflows, 1);
+    cr_assert_not(bench.publication.rttm_is_wanted);
 }

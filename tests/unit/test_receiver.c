@@ -453,3 +453,70 @@ Test(receiver, tells_of_an_error_that_a_poll_met)
     cr_assert_null(event->send_endpoint);
     cr_assert_eq(event->value, -EIO);
 }
+
+static const uint8_t control_host[4] = {224, 20, 30, 40};
+
+/* The endpoint's one destination hears a group. */
+static rj_address_t join_group(uint8_t ttl)
+{
+    const rj_address_t control = rj_address_ipv4(control_host, 40456);
+    rj_receive_destination_t *destination = &bench.receive.destinations[0];
+    destination->has_control = true;
+    destination->is_multicast = true;
+    destination->ttl = ttl;
+    rj_path_init(&destination->control_path, &destination->base, &control, false);
+    return control;
+}
+
+Test(receiver, speaks_of_a_group_to_its_control_address)
+{
+    const rj_address_t control = join_group(0);
+    receive_vector(V7);
+    engine_bench_turn(&bench);
+    const memory_datagram_t *sm = memory_port_find(&bench.port, RJ_FRAME_TYPE_SM);
+    cr_assert(rj_address_equal(&sm->address, &control), "asks for a setup");
+    memory_port_clear(&bench.port);
+
+    open_image(true);
+    const int64_t gap = bench_image_receive(&image, &bench, 0, PAYLOAD);
+    bench_image_receive(&image, &bench, gap + STREAM_LOG_MTU, PAYLOAD);
+    engine_bench_turn(&bench);
+    bench.now_ns += 300 * bench_ms;
+    engine_bench_turn(&bench);
+    cr_assert_geq(memory_port_count(&bench.port, RJ_FRAME_TYPE_NAK), 1);
+    cr_assert_geq(memory_port_count(&bench.port, RJ_FRAME_TYPE_SM), 1);
+    for (int i = 0; i < bench.port.sent_count; i++)
+        cr_assert(rj_address_equal(&bench.port.sent[i].address, &control));
+    memory_port_clear(&bench.port);
+
+    const rj_frame_rttm_t question = {.session_id = SESSION,
+                                      .stream_id = STREAM_LOG_STREAM,
+                                      .echo_timestamp = 1,
+                                      .wants_reply = true};
+    rj_wire_rttm_t frame;
+    receive((const uint8_t *)&frame, rj_frame_write_rttm(&frame, &question));
+    engine_bench_turn(&bench);
+    const memory_datagram_t *answer = memory_port_find(&bench.port, RJ_FRAME_TYPE_RTTM);
+    cr_assert(rj_address_equal(&answer->address, &control), "answers what a sender measures");
+}
+
+Test(receiver, notes_a_sender_that_reaches_further_than_its_answers)
+{
+    static const struct {
+        uint8_t ttl;
+        bool is_elicited;
+        int64_t count;
+    } rows[] = {{3, true, 1}, {4, true, 0}, {3, false, 0}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        join_group(rows[i].ttl);
+        bench.counters[RJ_SYSTEM_POSSIBLE_TTL_ASYMMETRY] = 0;
+        if (rows[i].is_elicited)
+            receive_vector(V7);
+        receive_vector(V2);
+        engine_bench_turn(&bench);
+        cr_assert_eq(bench.counters[RJ_SYSTEM_POSSIBLE_TTL_ASYMMETRY], rows[i].count, "row %zu", i);
+        engine_bench_event(&bench, RJ_ENGINE_SETUP);
+        tell_image(RJ_ENGINE_IMAGE_FAILED);
+        engine_bench_turn(&bench);
+    }
+}
