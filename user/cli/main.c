@@ -18,6 +18,7 @@ static const rj_command_t commands[] = {
     {"stat", rj_cmd_stat, "the counters of a driver"},
     {"errors", rj_cmd_errors, "the errors a driver has met"},
     {"loss", rj_cmd_loss, "which streams lost how much"},
+    {"echo", rj_cmd_echo, "answer UDP datagrams in the kernel, for latency floors"},
     {"lab", rj_cmd_lab, "hosts and a wire made of namespaces, with loss on request"},
 };
 
