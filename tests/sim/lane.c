@@ -171,10 +171,21 @@ static int poll_publication(lane_t *lane)
     return result != 0;
 }
 
+static bool is_awaiting(const lane_t *lane)
+{
+    for (int i = 0; i < lane->subscriber_count && lane->config.awaits_all; i++) {
+        if (!lane->subscribers[i].is_late && lane->subscribers[i].image_count == 0)
+            return true;
+    }
+    return false;
+}
+
 static int offer_some(lane_t *lane)
 {
     uint8_t bytes[LANE_MESSAGE_MAX];
     int work = 0;
+    if (is_awaiting(lane))
+        return 0;
     for (int i = 0; i < OFFERS_PER_TURN && lane->next_number < lane->config.message_count; i++) {
         size_t length = message_of(&lane->config, lane->next_number, bytes);
         int64_t position = rj_publication_offer(lane->publication, bytes, length);

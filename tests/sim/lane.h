@@ -16,7 +16,7 @@
 #include "world.h"
 
 enum {
-    LANE_SUBSCRIBERS_MAX = 3,
+    LANE_SUBSCRIBERS_MAX = 4,
     LANE_MESSAGE_MAX = 16384,
 };
 
@@ -30,6 +30,7 @@ typedef struct lane_config {
     rj_publication_kind_t kind;
     int32_t message_count;
     int32_t length_min, length_max;
+    bool awaits_all;      /* nothing is offered before everybody who is not late has an image */
     bool may_lose_images; /* a fault longer than the liveness time-outs is part of the scenario */
 } lane_config_t;
 

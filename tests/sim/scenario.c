@@ -340,11 +340,42 @@ static void run_many(uint64_t seed, const char *directory)
     run.world = NULL;
 }
 
+/* Two senders in one group, with readers on every host, the senders' own included: somebody is
+ * always ahead and opens the window for all, and the others repair what they lose. As nobody may
+ * fall further behind than a resend reaches, which is half a term, all of it fits there. */
+static void run_groups(uint64_t seed, const char *directory)
+{
+    enum { HOSTS = 3 };
+    open_world(seed, directory, HOSTS);
+    draw_faults();
+    for (int from = 0; from < 2; from++) {
+        lane_t *lane = &run.lanes[run.lane_count];
+        lane_config_t config = {.seed = rj_prng_next(prng()),
+                                .stream_id = 1000 + from,
+                                .kind = RJ_PUBLICATION_EXCLUSIVE,
+                                .awaits_all = true};
+        draw_lengths(&config);
+        world_group_channel(run.world, PORT_FIRST, "term-length=2m", config.publication_channel,
+                            sizeof(config.publication_channel));
+        world_group_channel(run.world, PORT_FIRST, "", config.subscription_channel,
+                            sizeof(config.subscription_channel));
+        lane_open(lane, run.world, &config, world_connect(run.world, from));
+        run.lane_count++;
+        for (int host = 0; host < HOSTS; host++)
+            lane_subscribe(lane, world_connect(run.world, host), 0);
+        if (rj_prng_chance(prng(), 0.5))
+            lane_subscribe(lane, world_connect(run.world, (int)between(0, HOSTS - 1)),
+                           MILLIS(between(1, 400)));
+    }
+    world_run_until(run.world, all_complete, NULL, SECONDS(300), "the streams of the group");
+    end_world(HOSTS);
+}
+
 const scenario_t scenarios[] = {
     {"streams", run_streams}, {"joiners", run_joiners},
     {"kills", run_kills},     {"partitions", run_partitions},
     {"crashes", run_crashes}, {"pauses", run_pauses},
-    {"many", run_many},
+    {"many", run_many},       {"groups", run_groups},
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -269,6 +269,14 @@ void world_channel(world_t *world, int host, int port, const char *params, char 
              params);
 }
 
+void world_group_channel(const world_t *world, int port, const char *params, char *text,
+                         size_t size)
+{
+    snprintf(text, size, "aeron:udp?endpoint=%s:%d%s%s",
+             world->params.is_ipv6 ? "[ff15::31]" : "239.20.30.39", port,
+             params[0] != '\0' ? "|" : "", params);
+}
+
 /* --- stepping --- */
 
 /* Agents of the world, as numbers: four for each host, then clients, then tasks. */

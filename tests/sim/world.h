@@ -65,6 +65,10 @@ void world_pause_host(world_t *world, int host, int64_t until_ns);
 void world_add_task(world_t *world, world_task_t task, void *state);
 void world_channel(world_t *world, int host, int port, const char *params, char *text, size_t size);
 
+/* A channel of the one multicast group that the simulation uses. */
+void world_group_channel(const world_t *world, int port, const char *params, char *text,
+                         size_t size);
+
 /* Steps until `is_done` says so; fails after `limit_ns` of virtual time. `what` names the wait. */
 void world_run_until(world_t *world, bool (*is_done)(void *state), void *state, int64_t limit_ns,
                      const char *what);

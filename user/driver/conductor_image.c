@@ -46,7 +46,7 @@ static rj_loss_config_t group_loss_config(rj_conductor_t *conductor)
 {
     const rj_driver_config_t *config = conductor->config;
     return (rj_loss_config_t){
-        .retry_ns = RJ_LOSS_RETRY_NS_MIN,
+        .retry_ns = RJ_LOSS_GROUP_RETRY_NS,
         .back_off = {
             .max_ns = rj_min_i64(config->nak_multicast_max_backoff_ns, RJ_CONFIG_DURATION_NS_MAX),
             .group_size = config->nak_multicast_group_size,

@@ -27,6 +27,11 @@ static bool is_measured(const rj_loss_t *loss)
     return loss->rtt_ns != 0;
 }
 
+static bool is_of_group(const rj_loss_t *loss)
+{
+    return loss->config.back_off.max_ns > 0;
+}
+
 /* RFC 6298, with a margin of half a round trip for the sender's own turn. */
 static void on_sample(rj_loss_t *loss, int64_t rtt_ns)
 {
@@ -60,7 +65,7 @@ static void on_progress(rj_loss_t *loss, rj_loss_gap_t *gap, int64_t now_ns)
     if (loss->config.is_explicit || gap->nak_count == 0)
         return;
     gap->since_ns = now_ns;
-    if (gap->is_answered)
+    if (gap->is_answered || is_of_group(loss))
         return;
     gap->is_answered = true;
     if (gap->nak_count == 1)
@@ -84,8 +89,8 @@ static int64_t interval_ns(const rj_loss_t *loss, const rj_loss_gap_t *gap)
 
 static int64_t due_ns(const rj_loss_t *loss, const rj_loss_gap_t *gap)
 {
-    const int64_t wait_ns = gap->nak_count == 0 ? loss->config.delay_ns : interval_ns(loss, gap);
-    return gap->since_ns + rj_max_i64(wait_ns, gap->back_off_ns);
+    return gap->since_ns + gap->back_off_ns +
+           (gap->nak_count == 0 ? loss->config.delay_ns : interval_ns(loss, gap));
 }
 
 /* Adds a span that begins at known_pos, a piece for each term it touches, until there is no room.
@@ -196,7 +201,7 @@ void rj_loss_on_scanned(rj_loss_t *loss, rj_span_t gap, int64_t now_ns)
 
 static bool may_ask(const rj_loss_t *loss, int at)
 {
-    return at == 0 || loss->gaps[at].nak_count == 0 ||
+    return at == 0 || loss->gaps[at].nak_count == 0 || is_of_group(loss) ||
            (is_measured(loss) && !loss->config.is_explicit);
 }
 

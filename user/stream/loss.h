@@ -22,8 +22,9 @@
  *               long path must not be flooded by somebody who does not know it yet, and a sender
  *               with one slot for resends answers alternating NAKs every time.
  *
- * One of a group draws a time for each gap and NAK (nak_back_off.h), and lets it pass at least:
- * before the first NAK, and before the next ones where the above would come sooner.
+ *   of a group  before each NAK a time passes that is drawn for it (nak_back_off.h), and before a
+ *               repeated one the interval besides, which doubles each time. All gaps are asked for
+ *               again. Nothing is measured: what answers a NAK may answer somebody else's.
  *
  * A gap that shrinks, or is split by bytes that arrive in its middle, keeps its timer, and each
  * sign of progress moves that on by one interval. What is added at its end after it was NAKed is a
@@ -45,6 +46,7 @@
 enum {
     RJ_LOSS_GAPS_MAX = 64,
     RJ_LOSS_RETRY_NS_MIN = 100 * 1000,
+    RJ_LOSS_GROUP_RETRY_NS = 2 * 1000 * 1000,
     RJ_LOSS_BACK_OFF_NS_MAX = 20 * 1000 * 1000,
     RJ_LOSS_RETRY_NS_MAX = 1000 * 1000 * 1000,
 };
@@ -67,7 +69,7 @@ typedef struct rj_loss_gap {
     int64_t since_ns; /* first seen, last asked for, or last progress: the timer runs from here */
     int64_t first_nak_ns;
     int64_t last_nak_ns;
-    int64_t back_off_ns; /* drawn: the next NAK is no earlier */
+    int64_t back_off_ns; /* drawn: so much later than it would be otherwise */
     int32_t nak_count;
     bool is_answered; /* some of it came after a NAK */
 } rj_loss_gap_t;
