@@ -40,7 +40,8 @@ enum {
 };
 
 typedef enum rj_engine_command_type {
-    RJ_ENGINE_ADD_SEND_ENDPOINT,       /* send_endpoint; it lives in this engine until released */
+    /* Endpoints: the home engine reads them, any other learns them as a guest. Each owes RELEASED. */
+    RJ_ENGINE_ADD_SEND_ENDPOINT,       /* send_endpoint */
     RJ_ENGINE_REMOVE_SEND_ENDPOINT,    /* -> SEND_ENDPOINT_RELEASED */
     RJ_ENGINE_ADD_PUBLICATION,         /* send_endpoint, publication */
     RJ_ENGINE_REMOVE_PUBLICATION,      /* publication -> PUBLICATION_RELEASED */
@@ -48,11 +49,16 @@ typedef enum rj_engine_command_type {
     RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT, /* -> RECEIVE_ENDPOINT_RELEASED; its images are detached */
     RJ_ENGINE_ADD_INTEREST,            /* receive_endpoint, stream_id, session_id if has_session */
     RJ_ENGINE_REMOVE_INTEREST,
-    RJ_ENGINE_ADD_IMAGE,      /* receive_endpoint, image, its subscribers are linked already */
-    RJ_ENGINE_REMOVE_IMAGE,   /* image -> IMAGE_RELEASED */
-    RJ_ENGINE_IMAGE_FAILED,   /* receive_endpoint, stream_id, session_id: INIT_IN_PROGRESS ends */
-    RJ_ENGINE_END_COOL_DOWN,  /* receive_endpoint, stream_id, session_id */
-    RJ_ENGINE_ADD_SUBSCRIBER, /* image, position -> SUBSCRIBER_ADDED or SUBSCRIBER_REFUSED */
+    RJ_ENGINE_ADD_IMAGE,     /* receive_endpoint, image, its subscribers are linked already */
+    RJ_ENGINE_REMOVE_IMAGE,  /* image -> IMAGE_RELEASED */
+    RJ_ENGINE_IMAGE_FAILED,  /* receive_endpoint, stream_id, session_id: INIT_IN_PROGRESS ends */
+    RJ_ENGINE_END_COOL_DOWN, /* receive_endpoint, stream_id, session_id */
+    /* To the home of receive_endpoint about an image of another engine, which it only compares:
+     * stream_id, session_id, image; and the engine, or whether the stream had ended. */
+    RJ_ENGINE_ADD_SESSION,       /* after ADD_IMAGE was pushed to that engine */
+    RJ_ENGINE_REMOVE_SESSION,    /* after that engine has released the image */
+    RJ_ENGINE_STARVE_IMAGE,      /* image: nobody wants its session, it gets no more frames */
+    RJ_ENGINE_ADD_SUBSCRIBER,    /* image, position -> SUBSCRIBER_ADDED or SUBSCRIBER_REFUSED */
     RJ_ENGINE_REMOVE_SUBSCRIBER, /* image, position -> SUBSCRIBER_REMOVED */
     /* path, header (NULL: its datagrams are the socket's again) -> HEADER_RELEASED with the old
      * header where there was one. Only while the engine holds what the path belongs to: a send
@@ -66,6 +72,8 @@ typedef struct rj_engine_command {
     int32_t stream_id;
     int32_t session_id;
     int32_t has_session; /* 0: all sessions of the stream */
+    int32_t engine;      /* ADD_SESSION: that owns the image */
+    int32_t has_ended;   /* REMOVE_SESSION */
     struct rj_send_endpoint *send_endpoint;
     struct rj_receive_endpoint *receive_endpoint;
     struct rj_network_publication *publication;
@@ -95,6 +103,7 @@ typedef struct rj_engine_setup {
     rj_wire_setup_t frame; /* checked: wire.md 4.3 */
     rj_address_t source;
     int32_t destination_id;
+    int32_t engine; /* whose port it came by */
 } rj_engine_setup_t;
 
 enum { RJ_ENGINE_ERROR_TEXT_MAX = 1023 };

@@ -301,7 +301,7 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
         rj_conductor_on_receive_released(conductor, (rj_receive_entry_t *)event->receive_endpoint);
         break;
     case RJ_ENGINE_IMAGE_RELEASED:
-        ((rj_image_entry_t *)event->image)->is_released = true;
+        rj_conductor_on_image_released(conductor, (rj_image_entry_t *)event->image);
         break;
     case RJ_ENGINE_SUBSCRIBER_ADDED:
     case RJ_ENGINE_SUBSCRIBER_REFUSED:

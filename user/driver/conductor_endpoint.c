@@ -123,8 +123,8 @@ static void count_homes(const rj_conductor_t *conductor, rj_endpoint_kind_t kind
     const rj_receive_entry_t *receive;
     DL_FOREACH(conductor->receive_endpoints, receive)
     {
-        ret_of_both[rj_conductor_home(receive)]++;
-        ret_of_kind[rj_conductor_home(receive)] += kind == RJ_ENDPOINT_RECEIVE;
+        ret_of_both[receive->endpoint.home]++;
+        ret_of_kind[receive->endpoint.home] += kind == RJ_ENDPOINT_RECEIVE;
     }
 }
 
@@ -145,13 +145,11 @@ static int choose_home(const rj_conductor_t *conductor, rj_endpoint_kind_t kind)
     return best;
 }
 
-static void init_base(rj_conductor_t *conductor, rj_endpoint_t *base, rj_endpoint_kind_t kind)
+static void init_base(rj_conductor_t *conductor, rj_endpoint_t *base, rj_endpoint_kind_t kind,
+                      int home)
 {
-    *base = (rj_endpoint_t){.kind = kind,
-                            .id = ++conductor->next_endpoint_id,
-                            .home = choose_home(conductor, kind),
-                            .socket = -1,
-                            .slot = -1};
+    *base = (rj_endpoint_t){
+        .kind = kind, .id = ++conductor->next_endpoint_id, .home = home, .socket = -1, .slot = -1};
 }
 
 /* Tells all engines that know an endpoint, its home first; returns how many. */
@@ -246,7 +244,8 @@ rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err
         rj_fail(err, -ENOMEM, "out of memory for a channel");
         return NULL;
     }
-    init_base(conductor, &send->endpoint.base, RJ_ENDPOINT_SEND);
+    init_base(conductor, &send->endpoint.base, RJ_ENDPOINT_SEND,
+              choose_home(conductor, RJ_ENDPOINT_SEND));
     send->endpoint.channel = command->channel;
     send->sndbuf_bytes = effective_sndbuf(conductor, &command->channel);
     send->rcvbuf_bytes = effective_rcvbuf(conductor, &command->channel);
@@ -376,7 +375,7 @@ static int open_receive_socket(rj_conductor_t *conductor, rj_receive_entry_t *re
                                               .is_multicast = channel->is_multicast,
                                               .ttl = channel->ttl,
                                               .last_activity_ns = conductor->now_ns};
-    init_base(conductor, &destination->base, RJ_ENDPOINT_RECEIVE);
+    init_base(conductor, &destination->base, RJ_ENDPOINT_RECEIVE, receive->endpoint.home);
     receive->endpoint.destination_count = 1;
     if (channel->is_multicast) {
         bind_group(conductor, channel, &channel->remote_data, &params);
@@ -398,6 +397,7 @@ rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_
         return NULL;
     }
     receive->endpoint.channel = command->channel;
+    receive->endpoint.home = choose_home(conductor, RJ_ENDPOINT_RECEIVE);
     receive->endpoint.receiver_id = conductor->next_receiver_id++;
     receive->endpoint.has_group_tag = command->subscription_params.has_group_tag;
     receive->endpoint.group_tag = command->subscription_params.group_tag;
@@ -424,7 +424,7 @@ rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_
     conductor->endpoint_count++;
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_RECEIVE_ENDPOINT,
                                .receive_endpoint = &receive->endpoint};
-    receive->knowing_count = tell_all(conductor, rj_conductor_home(receive), &add);
+    receive->knowing_count = tell_all(conductor, receive->endpoint.home, &add);
     return receive;
 }
 
@@ -436,7 +436,7 @@ void rj_conductor_try_close_receive(rj_conductor_t *conductor, rj_receive_entry_
     receive->state = RJ_ENDPOINT_CLOSING;
     rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT,
                                   .receive_endpoint = &receive->endpoint};
-    tell_all(conductor, rj_conductor_home(receive), &remove);
+    tell_all(conductor, receive->endpoint.home, &remove);
 }
 
 void rj_conductor_on_receive_released(rj_conductor_t *conductor, rj_receive_entry_t *receive)

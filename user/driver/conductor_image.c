@@ -155,6 +155,23 @@ static void open_connection(rj_conductor_t *conductor, rj_image_entry_t *entry,
     }
 }
 
+/* The engine that the session's setup came to, unless an older image of the session still lives in
+ * another: two engines must not speak for one receiver. */
+static int choose_engine(const rj_conductor_t *conductor, const rj_image_creation_t *creation)
+{
+    int engine = creation->setup.engine;
+    const rj_image_entry_t *entry;
+    DL_FOREACH(conductor->images, entry)
+    {
+        const rj_network_image_config_t *config = &entry->received.image.config;
+        if (!entry->is_released && entry->receive == creation->receive &&
+            config->stream_id == creation->setup.frame.stream_id &&
+            config->session_id == creation->setup.frame.session_id)
+            engine = entry->engine;
+    }
+    return engine;
+}
+
 static rj_image_entry_t *make_entry(rj_conductor_t *conductor, const rj_image_creation_t *creation,
                                     const rj_subscription_entry_t *subscription, rj_err_t *err)
 {
@@ -173,7 +190,7 @@ static rj_image_entry_t *make_entry(rj_conductor_t *conductor, const rj_image_cr
         return NULL;
     }
     entry->receive = creation->receive;
-    entry->engine = rj_conductor_home(creation->receive);
+    entry->engine = choose_engine(conductor, creation);
     entry->log = creation->task->log;
     entry->log_file = log_file;
     entry->loss_offset = LOSS_ENTRY_NONE;
@@ -187,6 +204,27 @@ static rj_image_entry_t *make_entry(rj_conductor_t *conductor, const rj_image_cr
     rj_network_image_init(&entry->received.image, &config, &counters, entry->log,
                           conductor->now_ns);
     return entry;
+}
+
+static bool is_at_home(const rj_image_entry_t *entry)
+{
+    return entry->receive != NULL && entry->engine == entry->receive->endpoint.home;
+}
+
+/* Tells the home of the endpoint about an image of another engine. */
+static void tell_session(rj_conductor_t *conductor, rj_image_entry_t *entry,
+                         rj_engine_command_type_t type)
+{
+    rj_network_image_t *image = &entry->received.image;
+    const rj_engine_command_t command = {.type = type,
+                                         .receive_endpoint = &entry->receive->endpoint,
+                                         .stream_id = image->config.stream_id,
+                                         .session_id = image->config.session_id,
+                                         .image = image,
+                                         .engine = entry->engine,
+                                         .has_ended =
+                                             rj_load_acquire_i32(&image->is_end_of_stream)};
+    rj_conductor_tell(conductor, entry->receive->endpoint.home, &command);
 }
 
 int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t *creation,
@@ -204,6 +242,8 @@ int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t
                                .receive_endpoint = &creation->receive->endpoint,
                                .image = &entry->received.image};
     rj_conductor_tell(conductor, entry->engine, &add);
+    if (!is_at_home(entry))
+        tell_session(conductor, entry, RJ_ENGINE_ADD_SESSION);
     return 0;
 }
 
@@ -378,12 +418,51 @@ static void enter_linger(rj_conductor_t *conductor, rj_image_entry_t *entry)
                                        link->position.subscription_id, config->stream_id,
                                        link->subscription->channel);
     }
-    if (may_rejoin(entry)) {
-        command.type = RJ_ENGINE_END_COOL_DOWN;
-        rj_conductor_tell(conductor, entry->engine, &command);
-    }
+    entry->may_rejoin = may_rejoin(entry);
+    if (is_at_home(entry) && entry->may_rejoin)
+        tell_session(conductor, entry, RJ_ENGINE_END_COOL_DOWN);
     entry->receive->image_count--;
     rj_conductor_try_close_receive(conductor, entry->receive);
+}
+
+/* Only now may the home forget an image that lived elsewhere, and let its session come back. One
+ * that lived there it has forgotten. */
+void rj_conductor_on_image_released(rj_conductor_t *conductor, rj_image_entry_t *entry)
+{
+    entry->is_released = true;
+    if (entry->receive == NULL || entry->receive->state != RJ_ENDPOINT_ACTIVE || is_at_home(entry))
+        return;
+    tell_session(conductor, entry, RJ_ENGINE_REMOVE_SESSION);
+    if (entry->may_rejoin)
+        tell_session(conductor, entry, RJ_ENGINE_END_COOL_DOWN);
+}
+
+/* Whoever wants the session may be another than those who read the image. */
+static bool is_wanted(const rj_receive_entry_t *receive, const rj_network_image_config_t *config)
+{
+    const rj_interest_t *interest;
+    DL_FOREACH(receive->interests, interest)
+    {
+        if (interest->stream_id == config->stream_id &&
+            (!interest->has_session || interest->session_id == config->session_id))
+            return true;
+    }
+    return false;
+}
+
+void rj_conductor_starve_images(rj_conductor_t *conductor, const rj_receive_entry_t *receive)
+{
+    rj_image_entry_t *entry;
+    DL_FOREACH(conductor->images, entry)
+    {
+        /* A lingering one is on its way back and must not be named again. */
+        if (entry->receive != receive || entry->state >= RJ_IMAGE_LINGER || is_at_home(entry) ||
+            is_wanted(receive, &entry->received.image.config))
+            continue;
+        const rj_engine_command_t starve = {.type = RJ_ENGINE_STARVE_IMAGE,
+                                            .image = &entry->received.image};
+        rj_conductor_tell(conductor, entry->engine, &starve);
+    }
 }
 
 static void time_draining(rj_conductor_t *conductor, rj_image_entry_t *entry)

@@ -31,7 +31,7 @@ static void fail_setup(rj_conductor_t *conductor, rj_receive_entry_t *receive,
                                   .receive_endpoint = &receive->endpoint,
                                   .stream_id = setup->stream_id,
                                   .session_id = setup->session_id};
-    rj_conductor_tell(conductor, rj_conductor_home(receive), &failed);
+    rj_conductor_tell(conductor, receive->endpoint.home, &failed);
 }
 
 static int32_t socket_rcvbuf(const rj_conductor_t *conductor, const rj_receive_entry_t *receive)

@@ -196,6 +196,7 @@ struct rj_image_entry {
     rj_image_state_t state;
     int64_t state_changed_ns;
     bool is_released; /* by the engine */
+    bool may_rejoin;  /* decided when it lingers: whether its session may come back */
     int in_flight;    /* messages to the engine that name it and are not answered */
     int32_t counter_ids[3];
     int64_t loss_offset; /* entry in the loss report; -1: none yet, -2: the report is full */
@@ -386,12 +387,6 @@ int rj_conductor_check_receive(rj_conductor_t *conductor, const rj_receive_entry
 rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err);
 rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_t *err);
 
-/* The engine that reads the endpoint's sockets and decides for its sessions. */
-static inline int rj_conductor_home(const rj_receive_entry_t *receive)
-{
-    return receive->endpoint.destinations[0].base.home;
-}
-
 /* Asks its engines to let go of an endpoint that nothing needs any more: no publication; no
  * interest, image, or image in the making. */
 void rj_conductor_try_close_send(rj_conductor_t *conductor, rj_send_entry_t *send);
@@ -521,6 +516,10 @@ int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t
 void rj_conductor_link_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription);
 void rj_conductor_unlink_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription);
 void rj_conductor_on_subscriber_event(rj_conductor_t *conductor, const rj_engine_event_t *event);
+void rj_conductor_on_image_released(rj_conductor_t *conductor, rj_image_entry_t *entry);
+/* Some interest in the endpoint's sessions is gone: images in other engines than its home, of
+ * sessions that nobody wants any more, get no more frames. At home the dispatcher sees to it. */
+void rj_conductor_starve_images(rj_conductor_t *conductor, const rj_receive_entry_t *receive);
 void rj_conductor_on_loss(rj_conductor_t *conductor, const rj_engine_event_t *event);
 void rj_conductor_time_images(rj_conductor_t *conductor);
 void rj_conductor_forget_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive);

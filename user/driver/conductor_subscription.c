@@ -96,7 +96,7 @@ static void tell_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive
                                    .stream_id = interest->stream_id,
                                    .session_id = interest->session_id,
                                    .has_session = interest->has_session};
-    rj_conductor_tell(conductor, rj_conductor_home(receive), &command);
+    rj_conductor_tell(conductor, receive->endpoint.home, &command);
 }
 
 static int add_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
@@ -135,6 +135,7 @@ static void remove_interest(rj_conductor_t *conductor, rj_receive_entry_t *recei
     tell_interest(conductor, receive, interest, RJ_ENGINE_REMOVE_INTEREST);
     DL_DELETE(receive->interests, interest);
     free(interest);
+    rj_conductor_starve_images(conductor, receive);
 }
 
 /* --- adding --- */

@@ -235,6 +235,8 @@ static int open_agents(rj_driver_t *driver, rj_err_t *err)
     int result = open_helper(driver, err);
     if (result == 0)
         result = open_engines(driver, err);
+    if (result == 0 && driver->world.ring_engine_count > 0)
+        result = rj_engine_join(driver->engines, driver->engine_count, err);
     return result == 0 ? open_conductor(driver, err) : result;
 }
 

@@ -88,6 +88,8 @@ static void on_packet(rj_engine_t *engine, const rj_packet_t *packet, int64_t no
     const int type = rj_frame_check(packet->data, packet->length_bytes);
     if (type < 0)
         rj_engine_count(engine, RJ_SYSTEM_INVALID_PACKETS, 1);
+    else if (packet->endpoint->home != engine->params.index)
+        rj_engine_on_guest_frame(engine, packet, type, now_ns);
     else if (is_receiver)
         rj_receiver_on_frame(engine, packet, type, now_ns);
     else
@@ -155,6 +157,8 @@ int rj_engine_do_work(rj_engine_t *engine, int64_t now_ns)
     int work = rj_engine_run_commands(engine, now_ns);
     work += rj_sender_do_work(engine, now_ns);
     work += poll_ports(engine, now_ns);
+    if (engine->is_joined)
+        work += rj_engine_take_forwarded(engine, now_ns);
     rj_engine_flush_counts(engine);
     work += rj_receiver_track(engine, now_ns);
     rj_receiver_flush(engine, now_ns);
@@ -165,6 +169,8 @@ int rj_engine_do_work(rj_engine_t *engine, int64_t now_ns)
 
 int64_t rj_engine_deadline_ns(const rj_engine_t *engine)
 {
+    if (rj_engine_has_forwarded(engine))
+        return engine->last_turn_ns;
     const int64_t sender_ns = rj_sender_deadline_ns(engine);
     const int64_t receiver_ns = rj_receiver_deadline_ns(engine);
     return sender_ns < receiver_ns ? sender_ns : receiver_ns;
@@ -215,6 +221,7 @@ static void give_memory(rj_engine_t *engine)
     rj_ring_spsc_close(&engine->commands);
     rj_ring_spsc_close(&engine->events);
     rj_ring_spsc_close(&engine->owed);
+    rj_engine_close_rings(engine);
     rj_send_batch_close(&engine->batch);
     free(engine->packets);
     free(engine->publications);
@@ -232,11 +239,15 @@ int rj_engine_open(rj_engine_t **ret_engine, const rj_engine_params_t *params, r
     if (params->receive_batch < 1 || params->receive_batch > RJ_PORT_RECEIVE_BATCH_MAX)
         return rj_fail(err, -EINVAL, "an engine that reads %d packets at a time: 1 to %d",
                        params->receive_batch, RJ_PORT_RECEIVE_BATCH_MAX);
+    if (params->index < 0 || params->index >= RJ_ENGINES_MAX)
+        return rj_fail(err, -EINVAL, "engine %d: 0 to %d are possible", params->index,
+                       RJ_ENGINES_MAX - 1);
     /* The rings inside want whole pairs of cache lines. */
     rj_engine_t *engine = aligned_alloc(_Alignof(rj_engine_t), sizeof(*engine));
     if (engine == NULL)
         return rj_fail(err, -ENOMEM, "no memory for an engine");
-    *engine = (rj_engine_t){.params = *params, .pending_due_ns = INT64_MAX};
+    *engine =
+        (rj_engine_t){.params = *params, .pending_due_ns = INT64_MAX, .arrival = params->index};
     const int result = take_memory(engine, err);
     if (result < 0) {
         give_memory(engine);

@@ -7,6 +7,9 @@
  * NAKs, status messages) as another batch; answers to the conductor. System counters are added
  * before the positions that they belong to are published.
  *
+ * Where engines have rings, a frame may come to another than the endpoint's home or the image's
+ * engine: it is forwarded, at most twice: to the home, and from there to the image's engine.
+ *
  * Units      monotonic ns, bytes.
  * Ownership  the driver owns the engine; the engine owns its scratch and its two rings.
  * Thread     `do_work` and `deadline_ns` from the engine's thread; `open` and `close` while it does
@@ -67,12 +70,20 @@ typedef struct rj_engine_stats {
     int64_t retransmit_throttles;
     int64_t receiver_overflows;
     int64_t log_corruptions;
+    int64_t frames_forwarded; /* to another engine */
+    int64_t forward_drops;    /* its ring was full */
+    int64_t forward_strays;   /* came from another engine when endpoint or image were gone, or not
+                                 there yet */
 } rj_engine_stats_t;
 
 /* Takes all memory it will ever need. -EINVAL, -ENOMEM; the ports are then still the caller's. */
 int rj_engine_open(rj_engine_t **ret_engine, const rj_engine_params_t *params, rj_err_t *err);
 
-/* NULL is allowed. */
+/* Makes a ring from each engine to each other, for frames that come to the wrong one; before they
+ * work, and in the order of their `index`. One engine alone needs nothing. -ENOMEM: close all. */
+int rj_engine_join(rj_engine_t *const *engines, int count, rj_err_t *err);
+
+/* None of those it was joined with works any more. NULL is allowed. */
 void rj_engine_close(rj_engine_t *engine);
 
 /* One turn. Returns the work done; 0 means idle. */

@@ -59,6 +59,7 @@ static rj_attach_role_t role_of(const rj_engine_t *engine, const rj_endpoint_t *
 /* One that cannot be attached still sends; that it hears nothing is told as a socket's error. */
 static void attach(rj_engine_t *engine, rj_endpoint_t *endpoint, int64_t now_ns)
 {
+    rj_engine_learn_endpoint(engine, endpoint);
     for (int i = 0; i < engine->params.port_count; i++) {
         rj_port_t *port = engine->params.ports[i];
         const int result = port->ops->attach(port, endpoint, role_of(engine, endpoint));
@@ -70,6 +71,7 @@ static void attach(rj_engine_t *engine, rj_endpoint_t *endpoint, int64_t now_ns)
 /* Its memory may soon be another's: what was told of it must not silence that one. */
 static void detach(rj_engine_t *engine, rj_endpoint_t *endpoint)
 {
+    rj_engine_forget_endpoint(engine, endpoint);
     for (int i = 0; i < engine->params.port_count; i++) {
         rj_port_t *port = engine->params.ports[i];
         port->ops->detach(port, endpoint, role_of(engine, endpoint));
@@ -87,7 +89,9 @@ static void add_receive_endpoint(rj_engine_t *engine, rj_receive_endpoint_t *end
         engine->stats.streams_dropped++;
         return;
     }
-    engine->receive_endpoints[engine->receive_endpoint_count++] = endpoint;
+    /* Pending setups are the home's to give up. */
+    if (endpoint->home == engine->params.index)
+        engine->receive_endpoints[engine->receive_endpoint_count++] = endpoint;
     for (int32_t i = 0; i < endpoint->destination_count; i++)
         attach(engine, &endpoint->destinations[i].base, now_ns);
 }
@@ -131,6 +135,22 @@ static void clear_state(const rj_engine_command_t *command, rj_session_state_t s
 {
     rj_dispatcher_clear_state(command->receive_endpoint->dispatcher, command->stream_id,
                               command->session_id, state);
+}
+
+/* --- sessions whose image is another engine's --- */
+
+static void add_session(rj_engine_t *engine, const rj_engine_command_t *command)
+{
+    if (!rj_dispatcher_add_elsewhere(command->receive_endpoint->dispatcher, command->image,
+                                     command->stream_id, command->session_id, command->engine))
+        engine->stats.sessions_dropped++;
+}
+
+static void remove_session(const rj_engine_command_t *command)
+{
+    rj_dispatcher_remove_elsewhere(command->receive_endpoint->dispatcher, command->image,
+                                   command->stream_id, command->session_id,
+                                   command->has_ended != 0);
 }
 
 /* --- subscribers --- */
@@ -211,6 +231,15 @@ static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int
         break;
     case RJ_ENGINE_END_COOL_DOWN:
         clear_state(command, RJ_SESSION_COOL_DOWN);
+        break;
+    case RJ_ENGINE_ADD_SESSION:
+        add_session(engine, command);
+        break;
+    case RJ_ENGINE_REMOVE_SESSION:
+        remove_session(command);
+        break;
+    case RJ_ENGINE_STARVE_IMAGE:
+        rj_receiver_starve_image(engine, received_of(command));
         break;
     case RJ_ENGINE_ADD_SUBSCRIBER:
         add_subscriber(engine, command);

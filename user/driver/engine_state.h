@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_state.h - what the sources of an engine share: engine.c, engine_command.c, sender.c,
- * receiver.c.
+/* engine_state.h - what the sources of an engine share: engine.c, engine_command.c,
+ * engine_forward.c, sender.c, receiver.c.
  *
  * Each stream has a slot in a dense array, which says when the stream must be looked at again, so
  * that a turn passes over a thousand quiet streams without touching them.
@@ -13,8 +13,11 @@
 #ifndef RJ_DRIVER_ENGINE_STATE_H
 #define RJ_DRIVER_ENGINE_STATE_H
 
+#include "driver/config.h"
 #include "driver/engine.h"
+#include "driver/forward.h"
 #include "driver/send_batch.h"
+#include "endpoint/image_table.h"
 #include "endpoint/receive_endpoint.h"
 #include "endpoint/send_endpoint.h"
 #include "transport/header.h"
@@ -96,6 +99,14 @@ struct rj_engine {
     int32_t receive_endpoint_count;
     int64_t pending_due_ns; /* no pending setup is given up earlier */
 
+    /* frames at the wrong engine; all of it empty in an engine alone */
+    rj_forward_ring_t *incoming[RJ_ENGINES_MAX]; /* [i]: from engine i; ours */
+    rj_forward_ring_t *outgoing[RJ_ENGINES_MAX]; /* [i]: to engine i; its */
+    rj_map64_t endpoints;                        /* all that are attached, by id */
+    rj_image_table_t guest_images;               /* of endpoints that live in other engines */
+    int arrival;                                 /* whose port brought the frame at work */
+    bool is_joined;
+
     rj_ring_spsc_t commands;
     rj_ring_spsc_t events;
     rj_ring_spsc_t owed; /* both ends are ours */
@@ -137,6 +148,26 @@ int rj_engine_run_commands(rj_engine_t *engine, int64_t now_ns);
 /* Gives owed answers for which nothing is in flight any more; returns how many. */
 int rj_engine_settle_debts(rj_engine_t *engine);
 
+/* --- engine_forward.c --- */
+
+/* A frame for an endpoint that does not live here: it goes to an image of ours, or to the home. */
+void rj_engine_on_guest_frame(rj_engine_t *engine, const rj_packet_t *packet, int type,
+                              int64_t now_ns);
+
+/* Copies a frame to another engine. */
+void rj_engine_forward(rj_engine_t *engine, int to, const rj_packet_t *packet, int type);
+
+/* Takes the frames that other engines forwarded; returns how many. */
+int rj_engine_take_forwarded(rj_engine_t *engine, int64_t now_ns);
+bool rj_engine_has_forwarded(const rj_engine_t *engine);
+
+/* Notes which endpoints frames from other engines may be for. */
+void rj_engine_learn_endpoint(rj_engine_t *engine, rj_endpoint_t *endpoint);
+void rj_engine_forget_endpoint(rj_engine_t *engine, const rj_endpoint_t *endpoint);
+
+/* Safe on an engine that was not joined. */
+void rj_engine_close_rings(rj_engine_t *engine);
+
 /* --- sender.c --- */
 
 /* Sends what publications have to send; returns datagrams and frames sent. */
@@ -156,6 +187,11 @@ int64_t rj_sender_deadline_ns(const rj_engine_t *engine);
 /* A frame that came to a receive endpoint; likewise. */
 void rj_receiver_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int type, int64_t now_ns);
 
+/* A frame for an image of ours whose endpoint lives in another engine. False when there is no such
+ * image. */
+bool rj_receiver_on_guest_frame(rj_engine_t *engine, const rj_packet_t *packet, int type,
+                                int64_t now_ns);
+
 /* Tracks images and gives up pending setups; frames go into the batch, which is sent whenever it is
  * full. Returns the frames put there. */
 int rj_receiver_track(rj_engine_t *engine, int64_t now_ns);
@@ -166,6 +202,9 @@ void rj_receiver_flush(rj_engine_t *engine, int64_t now_ns);
 void rj_receiver_add_image(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
                            rj_received_image_t *received);
 void rj_receiver_remove_image(rj_engine_t *engine, rj_received_image_t *received);
+
+/* The image of a session that its endpoint's home no longer knows. */
+void rj_receiver_starve_image(rj_engine_t *engine, rj_received_image_t *received);
 
 /* The image's subscribers changed: it must be looked at. */
 void rj_receiver_touch_image(rj_engine_t *engine, const rj_received_image_t *received);

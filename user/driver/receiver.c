@@ -50,15 +50,26 @@ static void add_answer(rj_engine_t *engine, const rj_packet_t *packet, const voi
                        uint32_t length_bytes, int64_t now_ns)
 {
     const rj_receive_destination_t *destination = destination_of(packet);
-    if (destination->is_multicast) {
+    /* The header of a control path is the home engine's to swap: others leave it alone. */
+    if (destination->is_multicast && packet->endpoint->home == engine->params.index) {
         (void)add_frame(engine, &destination->control_path, frame, length_bytes, now_ns);
         return;
     }
+    const rj_address_t *to =
+        destination->is_multicast ? &destination->control_path.address : &packet->source;
     if (rj_send_batch_room(&engine->batch) == 0)
         rj_receiver_flush(engine, now_ns);
-    if (!rj_send_batch_add_answer(&engine->batch, packet->endpoint, &packet->source, frame,
-                                  length_bytes))
+    if (!rj_send_batch_add_answer(&engine->batch, packet->endpoint, to, frame, length_bytes))
         engine->stats.frames_dropped++;
+}
+
+/* --- frames for images of other engines --- */
+
+static void forward_to_owner(rj_engine_t *engine, const rj_packet_t *packet, int type,
+                             int32_t stream_id, int32_t session_id)
+{
+    const rj_dispatcher_t *dispatcher = destination_of(packet)->endpoint->dispatcher;
+    rj_engine_forward(engine, rj_dispatcher_owner(dispatcher, stream_id, session_id), packet, type);
 }
 
 /* --- setups --- */
@@ -103,6 +114,7 @@ static void ask_for_image(rj_engine_t *engine, const rj_packet_t *packet,
     event->setup.frame = *setup;
     event->setup.source = packet->source;
     event->setup.destination_id = destination->id;
+    event->setup.engine = engine->arrival;
     rj_engine_publish_event(engine);
 }
 
@@ -154,6 +166,9 @@ static void on_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now
         rj_dispatcher_on_setup(endpoint->dispatcher, setup->stream_id, setup->session_id, &image)) {
     case RJ_DISPATCH_IMAGE:
         track_setup(engine, packet, image, now_ns);
+        break;
+    case RJ_DISPATCH_ELSEWHERE:
+        forward_to_owner(engine, packet, RJ_FRAME_TYPE_SETUP, setup->stream_id, setup->session_id);
         break;
     case RJ_DISPATCH_CREATE_IMAGE:
         if (was_elicited) /* by a group */
@@ -209,7 +224,7 @@ static void insert(rj_engine_t *engine, const rj_packet_t *packet, rj_network_im
     rj_receiver_touch_image(engine, received);
 }
 
-static void on_data(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+static void on_data(rj_engine_t *engine, const rj_packet_t *packet, int type, int64_t now_ns)
 {
     const rj_wire_data_t *data = (const rj_wire_data_t *)packet->data;
     rj_receive_destination_t *destination = destination_of(packet);
@@ -219,6 +234,9 @@ static void on_data(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_
                                   data->session_id, data->flags, &image)) {
     case RJ_DISPATCH_IMAGE:
         insert(engine, packet, image, now_ns);
+        break;
+    case RJ_DISPATCH_ELSEWHERE:
+        forward_to_owner(engine, packet, type, data->stream_id, data->session_id);
         break;
     case RJ_DISPATCH_ELICIT_SETUP:
         elicit_setup(engine, packet, data->stream_id, data->session_id, now_ns);
@@ -233,18 +251,11 @@ static void on_data(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_
     }
 }
 
-static void on_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+/* An answer of the sender, or a question that gets one. */
+static void rttm_to_image(rj_engine_t *engine, const rj_packet_t *packet, rj_network_image_t *image,
+                          int64_t now_ns)
 {
     const rj_wire_rttm_t *rttm = (const rj_wire_rttm_t *)packet->data;
-    rj_receive_destination_t *destination = destination_of(packet);
-    const rj_receive_endpoint_t *endpoint = destination->endpoint;
-    destination->last_activity_ns = now_ns;
-    if (!rj_frame_rttm_is_for(rttm, endpoint->receiver_id))
-        return;
-    rj_network_image_t *image =
-        rj_dispatcher_find_image(endpoint->dispatcher, rttm->stream_id, rttm->session_id);
-    if (image == NULL)
-        return;
     if ((rttm->flags & RJ_RTTM_FLAG_REPLY) == 0) {
         rj_network_image_on_rttm(image, rttm, rj_engine_fresh_ns(engine, now_ns));
         rj_receiver_touch_image(engine, received_of(image));
@@ -255,12 +266,27 @@ static void on_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_
     add_answer(engine, packet, &frame, length, now_ns);
 }
 
+static void on_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+{
+    const rj_wire_rttm_t *rttm = (const rj_wire_rttm_t *)packet->data;
+    rj_receive_destination_t *destination = destination_of(packet);
+    const rj_receive_endpoint_t *endpoint = destination->endpoint;
+    destination->last_activity_ns = now_ns;
+    if (!rj_frame_rttm_is_for(rttm, endpoint->receiver_id))
+        return;
+    rj_network_image_t *image =
+        rj_dispatcher_find_image(endpoint->dispatcher, rttm->stream_id, rttm->session_id);
+    if (image != NULL)
+        rttm_to_image(engine, packet, image, now_ns);
+    else if (rj_dispatcher_owner(endpoint->dispatcher, rttm->stream_id, rttm->session_id) >= 0)
+        forward_to_owner(engine, packet, RJ_FRAME_TYPE_RTTM, rttm->stream_id, rttm->session_id);
+}
 void rj_receiver_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int type, int64_t now_ns)
 {
     switch (type) {
     case RJ_FRAME_TYPE_PAD:
     case RJ_FRAME_TYPE_DATA:
-        on_data(engine, packet, now_ns);
+        on_data(engine, packet, type, now_ns);
         break;
     case RJ_FRAME_TYPE_SETUP:
         on_setup(engine, packet, now_ns);
@@ -270,6 +296,68 @@ void rj_receiver_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int ty
         break;
     default:
         break; /* what senders hear, resolvers: not for this side, and no error (wire.md 4.2) */
+    }
+}
+
+/* --- images whose endpoint lives in another engine --- */
+
+static rj_received_image_t *find_guest_image(const rj_engine_t *engine, const rj_packet_t *packet,
+                                             int32_t stream_id, int32_t session_id)
+{
+    return rj_image_table_find(&engine->guest_images, destination_of(packet)->endpoint, stream_id,
+                               session_id);
+}
+
+static bool on_guest_data(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+{
+    const rj_wire_data_t *data = (const rj_wire_data_t *)packet->data;
+    rj_received_image_t *received =
+        find_guest_image(engine, packet, data->stream_id, data->session_id);
+    if (received == NULL)
+        return false;
+    insert(engine, packet, &received->image, now_ns);
+    return true;
+}
+
+static bool on_guest_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+{
+    const rj_wire_setup_t *setup = (const rj_wire_setup_t *)packet->data;
+    rj_received_image_t *received =
+        find_guest_image(engine, packet, setup->stream_id, setup->session_id);
+    if (received == NULL)
+        return false;
+    if (rj_frame_setup_is_valid(setup))
+        track_setup(engine, packet, &received->image, now_ns);
+    else
+        rj_engine_count(engine, RJ_SYSTEM_INVALID_PACKETS, 1);
+    return true;
+}
+
+static bool on_guest_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+{
+    const rj_wire_rttm_t *rttm = (const rj_wire_rttm_t *)packet->data;
+    rj_received_image_t *received =
+        find_guest_image(engine, packet, rttm->stream_id, rttm->session_id);
+    if (received == NULL)
+        return false;
+    if (rj_frame_rttm_is_for(rttm, received->endpoint->receiver_id))
+        rttm_to_image(engine, packet, &received->image, now_ns);
+    return true;
+}
+
+bool rj_receiver_on_guest_frame(rj_engine_t *engine, const rj_packet_t *packet, int type,
+                                int64_t now_ns)
+{
+    switch (type) {
+    case RJ_FRAME_TYPE_PAD:
+    case RJ_FRAME_TYPE_DATA:
+        return on_guest_data(engine, packet, now_ns);
+    case RJ_FRAME_TYPE_SETUP:
+        return on_guest_setup(engine, packet, now_ns);
+    case RJ_FRAME_TYPE_RTTM:
+        return on_guest_rttm(engine, packet, now_ns);
+    default:
+        return false;
     }
 }
 
@@ -406,14 +494,20 @@ void rj_receiver_add_image(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
 {
     received->endpoint = endpoint;
     received->slot = -1;
+    const bool is_at_home = endpoint->home == engine->params.index;
     if (engine->image_count == RJ_ENGINE_IMAGES_MAX) {
         engine->stats.streams_dropped++;
-        rj_dispatcher_clear_state(endpoint->dispatcher, received->image.config.stream_id,
-                                  received->image.config.session_id, RJ_SESSION_INIT_IN_PROGRESS);
+        if (is_at_home)
+            rj_dispatcher_clear_state(endpoint->dispatcher, received->image.config.stream_id,
+                                      received->image.config.session_id,
+                                      RJ_SESSION_INIT_IN_PROGRESS);
         return;
     }
     silence_older(engine, received);
-    rj_dispatcher_add_image(endpoint->dispatcher, &received->image);
+    if (is_at_home)
+        rj_dispatcher_add_image(endpoint->dispatcher, &received->image);
+    else
+        rj_image_table_add(&engine->guest_images, received);
     received->slot = engine->image_count;
     engine->images[engine->image_count++] =
         (rj_image_slot_t){.received = received, .due_ns = RJ_ENGINE_DUE_NOW};
@@ -422,8 +516,10 @@ void rj_receiver_add_image(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
 void rj_receiver_remove_image(rj_engine_t *engine, rj_received_image_t *received)
 {
     const int32_t at = received->slot;
-    if (received->endpoint != NULL)
+    if (received->endpoint != NULL && received->endpoint->home == engine->params.index)
         rj_dispatcher_remove_image(received->endpoint->dispatcher, &received->image);
+    else if (received->endpoint != NULL)
+        rj_image_table_remove(&engine->guest_images, received);
     received->endpoint = NULL;
     if (at < 0)
         return;
@@ -443,7 +539,16 @@ void rj_receiver_touch_image(rj_engine_t *engine, const rj_received_image_t *rec
 void rj_receiver_detach_images(rj_engine_t *engine, const rj_receive_endpoint_t *endpoint)
 {
     for (int32_t i = 0; i < engine->image_count; i++) {
-        if (engine->images[i].received->endpoint == endpoint)
-            engine->images[i].received->endpoint = NULL;
+        rj_received_image_t *received = engine->images[i].received;
+        if (received->endpoint != endpoint)
+            continue;
+        rj_receiver_starve_image(engine, received);
+        received->endpoint = NULL;
     }
+}
+
+void rj_receiver_starve_image(rj_engine_t *engine, rj_received_image_t *received)
+{
+    if (received->endpoint != NULL && received->endpoint->home != engine->params.index)
+        rj_image_table_remove(&engine->guest_images, received);
 }

@@ -20,8 +20,10 @@ typedef struct stream {
 /* Known for a reason: it is wanted by name, or it has a state. */
 struct session {
     stream_t *stream;
-    rj_network_image_t *image; /* ACTIVE only */
-    session_t *next;           /* of the stream, or of the free list */
+    rj_network_image_t *image;           /* ACTIVE only */
+    const rj_network_image_t *elsewhere; /* ELSEWHERE only: which one, and whose */
+    int owner;
+    session_t *next; /* of the stream, or of the free list */
     session_t *prev;
     int32_t session_id;
     bool is_wanted; /* by name */
@@ -116,7 +118,8 @@ static void drop_stream_if_idle(rj_dispatcher_t *dispatcher, stream_t *stream)
 
 static bool counts_as_image(rj_session_state_t state)
 {
-    return state == RJ_SESSION_ACTIVE || state == RJ_SESSION_INIT_IN_PROGRESS;
+    return state == RJ_SESSION_ACTIVE || state == RJ_SESSION_INIT_IN_PROGRESS ||
+           state == RJ_SESSION_ELSEWHERE;
 }
 
 static void set_state(session_t *session, rj_session_state_t state, rj_network_image_t *image)
@@ -124,6 +127,7 @@ static void set_state(session_t *session, rj_session_state_t state, rj_network_i
     session->stream->image_count += counts_as_image(state) - counts_as_image(session->state);
     session->state = state;
     session->image = image;
+    session->elsewhere = NULL;
 }
 
 static void drop_session(rj_dispatcher_t *dispatcher, session_t *session)
@@ -258,6 +262,8 @@ rj_dispatch_t rj_dispatcher_on_data(rj_dispatcher_t *dispatcher, int32_t stream_
         *ret_image = session->image;
         return RJ_DISPATCH_IMAGE;
     }
+    if (session != NULL && session->state == RJ_SESSION_ELSEWHERE)
+        return RJ_DISPATCH_ELSEWHERE;
     if ((flags & RJ_DATA_FLAG_EOS) != 0 ||
         (session != NULL && session->state != RJ_SESSION_UNKNOWN))
         return RJ_DISPATCH_IGNORE;
@@ -279,6 +285,8 @@ rj_dispatch_t rj_dispatcher_on_setup(rj_dispatcher_t *dispatcher, int32_t stream
         *ret_image = session->image;
         return RJ_DISPATCH_IMAGE;
     }
+    if (session != NULL && session->state == RJ_SESSION_ELSEWHERE)
+        return RJ_DISPATCH_ELSEWHERE;
     if (session != NULL && session->state != RJ_SESSION_UNKNOWN &&
         session->state != RJ_SESSION_PENDING_SETUP)
         return RJ_DISPATCH_IGNORE;
@@ -310,18 +318,62 @@ rj_network_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, 
 
 /* --- images --- */
 
-bool rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_network_image_t *image)
+/* The record of a session that is wanted; NULL when it is not, or when there is no room. */
+static session_t *make_wanted_session(rj_dispatcher_t *dispatcher, int32_t stream_id,
+                                      int32_t session_id)
 {
-    const int32_t stream_id = image->config.stream_id;
-    const int32_t session_id = image->config.session_id;
     stream_t *stream = find_stream(dispatcher, stream_id);
     if (stream == NULL || !is_wanted(stream, find_session(dispatcher, stream_id, session_id)))
-        return false;
-    session_t *session = make_session(dispatcher, stream, session_id);
+        return NULL;
+    return make_session(dispatcher, stream, session_id);
+}
+
+bool rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_network_image_t *image)
+{
+    session_t *session =
+        make_wanted_session(dispatcher, image->config.stream_id, image->config.session_id);
     if (session == NULL)
         return false;
     set_state(session, RJ_SESSION_ACTIVE, image);
     return true;
+}
+
+/* --- images of other engines --- */
+
+bool rj_dispatcher_add_elsewhere(rj_dispatcher_t *dispatcher, const rj_network_image_t *image,
+                                 int32_t stream_id, int32_t session_id, int owner)
+{
+    session_t *session = make_wanted_session(dispatcher, stream_id, session_id);
+    if (session == NULL)
+        return false;
+    set_state(session, RJ_SESSION_ELSEWHERE, NULL);
+    session->elsewhere = image;
+    session->owner = owner;
+    return true;
+}
+
+int rj_dispatcher_owner(const rj_dispatcher_t *dispatcher, int32_t stream_id, int32_t session_id)
+{
+    const session_t *session = find_session(dispatcher, stream_id, session_id);
+    return session != NULL && session->state == RJ_SESSION_ELSEWHERE ? session->owner : -1;
+}
+
+/* What follows the image of a session: nothing, or a time in which its late frames make no new
+ * one. */
+static void end_image(rj_dispatcher_t *dispatcher, session_t *session, bool has_ended)
+{
+    if (has_ended)
+        forget_state(dispatcher, session);
+    else
+        set_state(session, RJ_SESSION_COOL_DOWN, NULL);
+}
+
+void rj_dispatcher_remove_elsewhere(rj_dispatcher_t *dispatcher, const rj_network_image_t *image,
+                                    int32_t stream_id, int32_t session_id, bool has_ended)
+{
+    session_t *session = find_session(dispatcher, stream_id, session_id);
+    if (session != NULL && session->elsewhere == image)
+        end_image(dispatcher, session, has_ended);
 }
 
 void rj_dispatcher_remove_image(rj_dispatcher_t *dispatcher, rj_network_image_t *image)
@@ -330,10 +382,7 @@ void rj_dispatcher_remove_image(rj_dispatcher_t *dispatcher, rj_network_image_t 
         find_session(dispatcher, image->config.stream_id, image->config.session_id);
     if (session == NULL || session->image != image)
         return;
-    if (image->is_end_of_stream)
-        forget_state(dispatcher, session);
-    else
-        set_state(session, RJ_SESSION_COOL_DOWN, NULL);
+    end_image(dispatcher, session, image->is_end_of_stream != 0);
 }
 
 void rj_dispatcher_clear_state(rj_dispatcher_t *dispatcher, int32_t stream_id, int32_t session_id,

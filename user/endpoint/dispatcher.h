@@ -10,6 +10,8 @@
  *                                                                                 v
  *                                                                             COOL_DOWN
  *
+ * An image that another engine owns makes the session ELSEWHERE instead of ACTIVE.
+ *
  * A session that nobody wants is not remembered: asking again costs what a mark would, and nobody
  * outside can fill the table with marks.
  *
@@ -37,12 +39,14 @@ typedef enum rj_session_state {
     RJ_SESSION_PENDING_SETUP,
     RJ_SESSION_INIT_IN_PROGRESS,
     RJ_SESSION_COOL_DOWN,
+    RJ_SESSION_ELSEWHERE, /* there is an image, another engine's */
 } rj_session_state_t;
 
 /* What is to be done with a frame. */
 typedef enum rj_dispatch {
     RJ_DISPATCH_IGNORE,
     RJ_DISPATCH_IMAGE,         /* there is an image: insert, or track its connection */
+    RJ_DISPATCH_ELSEWHERE,     /* there is one in another engine: rj_dispatcher_owner says which */
     RJ_DISPATCH_ELICIT_SETUP,  /* send an SM with the setup flag; the state is PENDING_SETUP now */
     RJ_DISPATCH_CREATE_IMAGE,  /* ask the conductor; the state is INIT_IN_PROGRESS now */
     RJ_DISPATCH_SESSION_LIMIT, /* too many images of this stream: report */
@@ -87,6 +91,19 @@ rj_network_image_t *rj_dispatcher_find_image(const rj_dispatcher_t *dispatcher, 
 /* Installs an image in place of any older one of its session; false when the session is no longer
  * wanted, or there is no room: it will not be fed then, and drains by itself. */
 bool rj_dispatcher_add_image(rj_dispatcher_t *dispatcher, rj_network_image_t *image);
+
+/* The engine that owns the session's image; -1 unless it is ELSEWHERE. */
+int rj_dispatcher_owner(const rj_dispatcher_t *dispatcher, int32_t stream_id, int32_t session_id);
+
+/* Notes that the session's image is that of engine `owner`, in place of any older one; false as for
+ * add_image. The image stands for itself: it is not looked at, and may be gone. */
+bool rj_dispatcher_add_elsewhere(rj_dispatcher_t *dispatcher, const rj_network_image_t *image,
+                                 int32_t stream_id, int32_t session_id, int owner);
+
+/* Only if the session leads to that very image, likewise; COOL_DOWN follows unless it had ended by
+ * itself. */
+void rj_dispatcher_remove_elsewhere(rj_dispatcher_t *dispatcher, const rj_network_image_t *image,
+                                    int32_t stream_id, int32_t session_id, bool has_ended);
 
 /* Only if the session leads to this very image; COOL_DOWN follows unless it had ended by itself. */
 void rj_dispatcher_remove_image(rj_dispatcher_t *dispatcher, rj_network_image_t *image);

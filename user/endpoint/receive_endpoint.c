@@ -49,11 +49,8 @@ int rj_received_image_connect(rj_received_image_t *received, rj_receive_destinat
     if (index >= RJ_NETWORK_IMAGE_CONNECTIONS_MAX)
         return -1;
     rj_path_t *path = &received->control_paths[index];
-    if (destination->has_control) {
-        *path = destination->control_path;
-        path->header = NULL; /* each path has its own */
-    } else {
-        rj_path_init(path, &destination->base, source, false);
-    }
+    /* A path of its own, with a header of its own: it may be another engine than the home's. */
+    rj_path_init(path, &destination->base,
+                 destination->has_control ? &destination->control_path.address : source, false);
     return rj_network_image_add_connection(&received->image, destination->id, path, now_ns);
 }

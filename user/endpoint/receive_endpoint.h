@@ -6,8 +6,8 @@
  * Units      as named.
  * Ownership  allocated, opened and closed by the conductor; the engine holds it between ADD and
  *            RELEASED. It does not own its images.
- * Thread     constant while the engine has it, but for the dispatcher, the pending setups and the
- *            activity times, which are the engine's.
+ * Thread     constant while engines have it, but for the dispatcher, the pending setups, the
+ *            activity times and the header of a control path, which are the home engine's.
  * Errors     as said per function.
  */
 #ifndef RJ_ENDPOINT_RECEIVE_ENDPOINT_H
@@ -47,6 +47,7 @@ typedef struct rj_pending_setup {
 
 typedef struct rj_receive_endpoint {
     rj_channel_t channel;
+    int home; /* engine: of its sockets, its dispatcher and its pending setups */
     int64_t receiver_id;
     int64_t group_tag;
     bool has_group_tag;
@@ -79,6 +80,7 @@ typedef struct rj_received_image {
     rj_path_t control_paths[RJ_NETWORK_IMAGE_CONNECTIONS_MAX]; /* [i] serves connections[i] */
     rj_address_t source;                                       /* of the SETUP that made it */
     int32_t slot;                                              /* the engine's own book-keeping */
+    struct rj_received_image *next_same;                       /* image_table.h */
 } rj_received_image_t;
 
 /* The connection through `destination`; a new one answers to the destination's control address, or
