@@ -3,7 +3,7 @@
 # One interop test: a publisher, a subscriber, one or two drivers, each ours or an official one.
 #
 #   tests/interop/stream.sh [pub=java|ours|none] [sub=java|ours] [from=DRIVER] [to=DRIVER]
-#       [lab=NAME] [channel=ipc|udp4|udp6] [count=N] [seed=N] [kind=shared|exclusive]
+#       [lab=NAME] [channel=ipc|udp4|udp6|group4|group6] [count=N] [seed=N] [kind=shared|exclusive]
 #       [poll=subscription|image] [rate=N] [limit=SECONDS] [note=TEXT] [during=PROGRAM]
 #
 # DRIVER is ramjet, java or c. Without `to` both clients use one driver; with a lab the driver
@@ -141,6 +141,8 @@ choose_channel() {
     udp6) uri="aeron:udp?endpoint=[::1]:$port" ;;
     udp4-lab) uri="aeron:udp?endpoint=10.0.0.2:$port" ;;
     udp6-lab) uri="aeron:udp?endpoint=[fd00::2]:$port" ;;
+    group4-lab) uri="aeron:udp?endpoint=239.20.30.41:$port|interface=10.0.0.0/24" ;;
+    group6-lab) uri="aeron:udp?endpoint=[ff15::41]:$port|interface=[fd00::]/64" ;;
     *) fail "no such channel: $channel" ;;
     esac
 }
