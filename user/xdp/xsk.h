@@ -25,6 +25,10 @@
 #include "xdp/umem.h"
 #include "xdp/xsk_ring.h"
 
+/* The greatest MTU whose frames, tag included, lie in one buffer. */
+#define RJ_XSK_MTU_MAX                                                                             \
+    (RJ_UMEM_FRAME_BYTES_MAX - RJ_UMEM_XDP_HEADROOM_BYTES - RJ_UMEM_HEADROOM_BYTES - 18)
+
 typedef enum rj_xsk_mode {
     RJ_XSK_AUTO, /* zero-copy where the driver can, else copy */
     RJ_XSK_ZERO_COPY,
@@ -50,6 +54,7 @@ struct rj_xsk {
     int fd; /* -1 when closed */
     bool is_zero_copy;
     bool uses_segments;
+    bool owns_registration;   /* others of its mode may share it */
     rj_xsk_ring_t rx;         /* struct xdp_desc */
     rj_xsk_ring_t tx;         /* struct xdp_desc */
     rj_xsk_ring_t fill;       /* addresses */
@@ -70,7 +75,7 @@ typedef struct rj_xsk_losses {
  * same mode shares its registration. A queue that was released a moment ago is tried again for a
  * second. -EPERM, -EBUSY (taken), -EINVAL (no such queue), -EOPNOTSUPP (zero-copy, or a kernel
  * without the feature), -ENOBUFS (memory cannot be locked), -EMSGSIZE (MTU), ... */
-int rj_xsk_open(rj_xsk_t *xsk, const rj_xsk_params_t *params, rj_umem_t *umem,
+int rj_xsk_open(rj_xsk_t *xsk, const rj_xsk_params_t *params, const rj_umem_t *umem,
                 const rj_xsk_t *peers, uint32_t peer_count, rj_err_t *err);
 
 /* Safe on a closed socket. The kernel lets go of the queue some milliseconds later. */

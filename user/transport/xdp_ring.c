@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/xdp_ring.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checksum.h"
+
+/* --- open, close --- */
+
+int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
+                     const rj_af_xdp_ring_params_t *params, uint32_t tx_frames_max, rj_err_t *err)
+{
+    const uint32_t segments = xsk->uses_segments ? RJ_UMEM_SEGMENTS_MAX : 1;
+    *ring = (rj_xdp_ring_t){
+        .xsk = xsk,
+        .umem = umem,
+        .interface_index = params->interface_index,
+        .queue = params->queue,
+        .receive_room_bytes = rj_umem_receive_room(umem->frame_bytes, segments),
+        .send_room_bytes = umem->frame_bytes * segments - RJ_UMEM_HEADROOM_BYTES,
+        .tx_frames_max = tx_frames_max,
+    };
+    const uint32_t fill_size = xsk->fill.size;
+    ring->held = calloc(fill_size, sizeof(ring->held[0]));
+    if (ring->held == NULL)
+        return rj_fail(err, -ENOMEM, "no memory for a ring of %u frames", fill_size);
+    for (uint32_t i = 0; i < fill_size; i++)
+        *rj_xsk_ring_address(&xsk->fill, xsk->fill.mine++) = rj_umem_take(umem, RJ_FRAME_FILL);
+    rj_xsk_ring_submit(&xsk->fill);
+    return 0;
+}
+
+void rj_xdp_ring_close(rj_xdp_ring_t *ring)
+{
+    if (ring->xsk != NULL) {
+        rj_xdp_ring_flush(ring);
+        rj_xsk_close(ring->xsk);
+    }
+    free(ring->held);
+    ring->held = NULL;
+    ring->xsk = NULL;
+}
+
+/* --- send --- */
+
+static void reap(rj_xdp_ring_t *ring)
+{
+    rj_xsk_ring_t *completion = &ring->xsk->completion;
+    const uint32_t count = rj_xsk_ring_available_now(completion);
+    if (count == 0)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        rj_umem_free(ring->umem, *rj_xsk_ring_address(completion, completion->mine++), RJ_FRAME_TX);
+    assert(count <= ring->tx_frames);
+    ring->tx_frames -= count;
+    rj_xsk_ring_release(completion);
+}
+
+/* In copy mode a call sends a bounded number of packets, and none where a queue behind it is full:
+ * it is repeated as long as it gets anywhere. What stays is for the next flush. */
+static void kick(rj_xdp_ring_t *ring)
+{
+    rj_xsk_ring_t *tx = &ring->xsk->tx;
+    uint32_t pending = rj_xsk_ring_pending(tx);
+    while (pending > 0 && rj_xsk_ring_needs_wakeup(tx)) {
+        const int result = rj_xsk_kick_tx(ring->xsk);
+        rj_xdp_count(&ring->stats.tx_kicks, 1);
+        if (result == -ENXIO || result == -ENODEV)
+            ring->is_gone = true;
+        const uint32_t left = rj_xsk_ring_pending(tx);
+        if (left == pending)
+            break;
+        pending = left;
+    }
+}
+
+void rj_xdp_ring_flush(rj_xdp_ring_t *ring)
+{
+    if (ring->has_unsent)
+        rj_xsk_ring_submit(&ring->xsk->tx);
+    ring->has_unsent = false;
+    if (ring->tx_frames == 0)
+        return;
+    if (!ring->is_gone && ring->xsk->tx.mine != ring->xsk->tx.theirs)
+        kick(ring);
+    reap(ring);
+}
+
+static void put_descriptor(rj_xdp_ring_t *ring, uint64_t address, uint32_t length, bool is_last)
+{
+    rj_xsk_ring_t *tx = &ring->xsk->tx;
+    *rj_xsk_ring_desc(tx, tx->mine++) =
+        (struct xdp_desc){.addr = address, .len = length, .options = is_last ? 0 : XDP_PKT_CONTD};
+}
+
+/* The frames behind the first, of a packet that one does not hold. All but the last are of even
+ * length, so that the sum goes on. */
+static uint64_t put_rest(rj_xdp_ring_t *ring, const uint8_t *payload, uint32_t length, uint64_t sum)
+{
+    while (length > 0) {
+        const uint64_t address = rj_umem_take(ring->umem, RJ_FRAME_TX);
+        const uint32_t part = (uint32_t)rj_min_i64(length, ring->umem->frame_bytes);
+        sum = rj_checksum_copy(ring->umem->bytes + address, payload, part, sum);
+        put_descriptor(ring, address, part, part == length);
+        payload += part;
+        length -= part;
+    }
+    return sum;
+}
+
+bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_header_t *header, const uint8_t *payload,
+                     uint32_t payload_bytes, uint16_t identification)
+{
+    const uint32_t frame_bytes = ring->umem->frame_bytes;
+    const uint32_t bytes = RJ_UMEM_HEADROOM_BYTES + header->length_bytes + payload_bytes;
+    const uint32_t segments = (bytes + frame_bytes - 1) / frame_bytes;
+    if (ring->tx_frames + segments > ring->tx_frames_max ||
+        !rj_xsk_ring_has_room(&ring->xsk->tx, segments))
+        return false;
+    const uint64_t address = rj_umem_take(ring->umem, RJ_FRAME_TX) + RJ_UMEM_HEADROOM_BYTES;
+    uint8_t *frame = ring->umem->bytes + address;
+    const uint32_t first_bytes = (uint32_t)rj_min_i64(bytes, frame_bytes) - RJ_UMEM_HEADROOM_BYTES;
+    const uint32_t first_payload = first_bytes - header->length_bytes;
+    rj_header_put(header, frame);
+    uint64_t sum = rj_checksum_copy(frame + header->length_bytes, payload, first_payload, 0);
+    put_descriptor(ring, address, first_bytes, segments == 1);
+    if (segments > 1)
+        sum = put_rest(ring, payload + first_payload, payload_bytes - first_payload, sum);
+    rj_header_finish(header, frame, payload_bytes, sum, identification);
+    ring->tx_frames += segments;
+    ring->has_unsent = true;
+    rj_xdp_count(&ring->stats.tx_frames, 1);
+    return true;
+}
+
+/* --- receive --- */
+
+void rj_xdp_ring_recycle(rj_xdp_ring_t *ring)
+{
+    rj_xsk_ring_t *fill = &ring->xsk->fill;
+    if (ring->held_count > 0) {
+        const bool has_room = rj_xsk_ring_has_room(fill, ring->held_count);
+        assert(has_room); /* it has an entry for every frame that we receive into */
+        (void)has_room;
+        for (uint32_t i = 0; i < ring->held_count; i++) {
+            rj_umem_move(ring->umem, ring->held[i], RJ_FRAME_RX, RJ_FRAME_FILL);
+            *rj_xsk_ring_address(fill, fill->mine++) =
+                ring->held[i] & ~(uint64_t)(ring->umem->frame_bytes - 1);
+        }
+        rj_xsk_ring_submit(fill);
+        ring->held_count = 0;
+    }
+    if (!ring->is_gone && rj_xsk_ring_needs_wakeup(fill))
+        rj_xsk_kick_rx(ring->xsk);
+}
+
+/* Takes one descriptor; its frame is ours until the next recycle. */
+static struct xdp_desc take(rj_xdp_ring_t *ring)
+{
+    rj_xsk_ring_t *rx = &ring->xsk->rx;
+    const struct xdp_desc desc = *rj_xsk_ring_desc(rx, rx->mine++);
+    assert(rj_umem_contains(ring->umem, desc.addr, desc.len));
+    rj_umem_move(ring->umem, desc.addr, RJ_FRAME_FILL, RJ_FRAME_RX);
+    ring->held[ring->held_count++] = desc.addr;
+    return desc;
+}
+
+/* How many descriptors the packet at the front has; 0 while its end has not come; one more than
+ * possible when it has too many. */
+static uint32_t packet_segments(rj_xdp_ring_t *ring)
+{
+    rj_xsk_ring_t *rx = &ring->xsk->rx;
+    const uint32_t available = rj_xsk_ring_available_now(rx);
+    for (uint32_t i = 0; i < available; i++) {
+        if (i == RJ_UMEM_SEGMENTS_MAX)
+            return i + 1;
+        if ((rj_xsk_ring_desc(rx, rx->mine + i)->options & XDP_PKT_CONTD) == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* Drops what is there of a packet of too many frames. */
+static void skip_rest(rj_xdp_ring_t *ring)
+{
+    ring->skips_rest = true;
+    while (ring->skips_rest && rj_xsk_ring_available(&ring->xsk->rx) > 0)
+        ring->skips_rest = (take(ring).options & XDP_PKT_CONTD) != 0;
+}
+
+static bool next_of_segments(rj_xdp_ring_t *ring, uint8_t *scratch, rj_xdp_frame_t *ret_frame)
+{
+    const uint32_t segments = packet_segments(ring);
+    if (segments == 0)
+        return false;
+    rj_xdp_count(&ring->stats.rx_frames, 1);
+    *ret_frame = (rj_xdp_frame_t){.bytes = scratch};
+    if (segments > RJ_UMEM_SEGMENTS_MAX) {
+        skip_rest(ring);
+        return true; /* empty, hence malformed */
+    }
+    for (uint32_t i = 0; i < segments; i++) {
+        const struct xdp_desc desc = take(ring);
+        memcpy(scratch + ret_frame->length_bytes, ring->umem->bytes + desc.addr, desc.len);
+        ret_frame->length_bytes += desc.len;
+    }
+    rj_xdp_count(&ring->stats.rx_linearised, 1);
+    return true;
+}
+
+bool rj_xdp_ring_next(rj_xdp_ring_t *ring, uint8_t *scratch, rj_xdp_frame_t *ret_frame)
+{
+    rj_xsk_ring_t *rx = &ring->xsk->rx;
+    if (ring->skips_rest)
+        skip_rest(ring);
+    if (rj_xsk_ring_available(rx) == 0)
+        return false;
+    if ((rj_xsk_ring_desc(rx, rx->mine)->options & XDP_PKT_CONTD) != 0)
+        return next_of_segments(ring, scratch, ret_frame);
+    const struct xdp_desc desc = take(ring);
+    rj_xdp_count(&ring->stats.rx_frames, 1);
+    *ret_frame = (rj_xdp_frame_t){ring->umem->bytes + desc.addr, desc.len};
+    return true;
+}
+
+void rj_xdp_ring_release(rj_xdp_ring_t *ring)
+{
+    if (ring->held_count > 0)
+        rj_xsk_ring_release(&ring->xsk->rx);
+}

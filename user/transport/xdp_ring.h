@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* xdp_ring.h - one queue's AF_XDP socket as the port `xdp` uses it: frames in, frames out.
+ *
+ *      put, put, put, flush      a batch leaves by one kick
+ *      recycle, next, next, ...  packets are valid until the next recycle
+ *
+ * Of the UMEM that all rings of a port share, each has a fixed part for receiving, always in its
+ * fill ring, its RX ring or in our hands, and at most `tx_frames_max` for sending: a link that
+ * stands still holds up no other.
+ *
+ * Units      bytes; packets.
+ * Ownership  the port owns it; the UMEM and the scratch are borrowed.
+ * Thread     the engine's; `stats` as af_xdp.h says.
+ * Errors     open: negative errno with a text. Later a full ring is an answer; a socket whose
+ *            interface is gone is `is_gone`, and takes nothing any more.
+ */
+#ifndef RJ_TRANSPORT_XDP_RING_H
+#define RJ_TRANSPORT_XDP_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "transport/af_xdp.h"
+#include "transport/header.h"
+#include "xdp/umem.h"
+#include "xdp/xsk.h"
+
+typedef struct rj_xdp_ring {
+    rj_xsk_t *xsk;
+    rj_umem_t *umem;
+    uint32_t interface_index;
+    uint32_t queue;
+    uint32_t receive_room_bytes; /* longest frame that it receives */
+    uint32_t send_room_bytes;    /* and sends */
+    uint32_t tx_frames_max;
+    uint32_t tx_frames; /* in the TX ring, with the driver or in the completion ring */
+    bool has_unsent;    /* frames were put and not flushed */
+    bool is_full;       /* for the rest of this send */
+    bool is_gone;       /* the interface is */
+    bool skips_rest;    /* of a packet of too many frames */
+    uint64_t *held;     /* [held_count]: received frames in our hands */
+    uint32_t held_count;
+    rj_af_xdp_ring_stats_t stats;
+} rj_xdp_ring_t;
+
+/* A received frame: Ethernet header and all, contiguous. */
+typedef struct rj_xdp_frame {
+    uint8_t *bytes;
+    uint32_t length_bytes;
+} rj_xdp_frame_t;
+
+static inline void rj_xdp_count(uint64_t *counter, uint64_t delta)
+{
+    __atomic_store_n(counter, *counter + delta, __ATOMIC_RELAXED);
+}
+
+/* Gives the fill ring its frames. `xsk` is open; the ring closes it. */
+int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
+                     const rj_af_xdp_ring_params_t *params, uint32_t tx_frames_max, rj_err_t *err);
+
+/* Lets go what still waits in the TX ring, as far as the kernel takes it now. Safe on a closed
+ * ring. */
+void rj_xdp_ring_close(rj_xdp_ring_t *ring);
+
+/* Writes header and payload into a frame. False when ring or frames are used up. */
+bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_header_t *header, const uint8_t *payload,
+                     uint32_t payload_bytes, uint16_t identification);
+
+/* Takes back sent frames, submits what was put and makes the kernel send what waits, now or since
+ * an earlier flush, if it must be told. */
+void rj_xdp_ring_flush(rj_xdp_ring_t *ring);
+
+/* Gives the frames that were read before back to the fill ring. */
+void rj_xdp_ring_recycle(rj_xdp_ring_t *ring);
+
+/* The next packet; false when there is none. One that lies in several frames is copied to
+ * `scratch`, which has room for receive_room_bytes. */
+bool rj_xdp_ring_next(rj_xdp_ring_t *ring, uint8_t *scratch, rj_xdp_frame_t *ret_frame);
+
+/* After the last `next` of a poll: the RX ring has room again. */
+void rj_xdp_ring_release(rj_xdp_ring_t *ring);
+
+#endif
