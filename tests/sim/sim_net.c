@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim_net.h"
+#include "sim_state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,68 +8,12 @@
 #include <string.h>
 
 enum {
-    PPM = 1000000,
     EPHEMERAL_FIRST = 40000,
     BUFFER_DEFAULT_BYTES = 212992,
     BUFFER_MAX_BYTES = 4 << 20,
     DATAGRAM_MAX_BYTES = 65507,
     LOOPBACK_DELAY_NS = 5000,
     NO_HOST = -1,
-};
-
-typedef struct datagram {
-    struct datagram *next; /* in a socket's queue, or given to an engine */
-    int64_t due_ns;
-    uint64_t order; /* of sending: what is due at the same time keeps it */
-    rj_address_t source;
-    rj_address_t destination;
-    int host; /* where it lands when it is for a group */
-    uint32_t length;
-    uint8_t bytes[];
-} datagram_t;
-
-typedef struct sim_socket {
-    bool is_open;
-    int host;
-    rj_address_t local;
-    rj_address_t peer;  /* family 0: not connected */
-    rj_address_t group; /* family 0: a member of none */
-    int32_t rcvbuf_bytes;
-    int32_t queued_bytes;
-    datagram_t *first, *last;
-} sim_socket_t;
-
-struct sim_host {
-    rj_sockets_t sockets; /* first member: what drivers hold */
-    sim_net_t *net;
-    int index;
-    bool is_crashed;
-    uint16_t next_port;
-    rj_address_t address;
-};
-
-typedef struct sim_port {
-    rj_port_t port; /* first member */
-    sim_host_t *host;
-    rj_endpoint_t *endpoints[SIM_SOCKETS_MAX];
-    int endpoint_count;
-    int next; /* whose turn it is */
-    uint64_t run_number;
-    datagram_t *given; /* lent to the engine until the next poll */
-    uint32_t batch;
-} sim_port_t;
-
-struct sim_net {
-    rj_prng_t prng;
-    sim_faults_t faults;
-    sim_net_stats_t stats;
-    int64_t now_ns;
-    uint64_t order;
-    uint64_t trace;
-    sim_host_t hosts[SIM_HOSTS_MAX];
-    sim_socket_t sockets[SIM_SOCKETS_MAX];
-    datagram_t **heap;
-    size_t heap_count, heap_capacity;
 };
 
 /* --- the trace --- */
@@ -87,12 +31,12 @@ uint64_t sim_net_trace(const sim_net_t *net)
 
 /* --- the heap of datagrams under way --- */
 
-static bool is_before(const datagram_t *a, const datagram_t *b)
+static bool is_before(const sim_datagram_t *a, const sim_datagram_t *b)
 {
     return a->due_ns < b->due_ns || (a->due_ns == b->due_ns && a->order < b->order);
 }
 
-static void heap_push(sim_net_t *net, datagram_t *datagram)
+static void heap_push(sim_net_t *net, sim_datagram_t *datagram)
 {
     if (net->heap_count == net->heap_capacity) {
         net->heap_capacity = net->heap_capacity == 0 ? 1024 : net->heap_capacity * 2;
@@ -108,10 +52,10 @@ static void heap_push(sim_net_t *net, datagram_t *datagram)
     net->heap[i] = datagram;
 }
 
-static datagram_t *heap_pop(sim_net_t *net)
+static sim_datagram_t *heap_pop(sim_net_t *net)
 {
-    datagram_t *top = net->heap[0];
-    datagram_t *moved = net->heap[--net->heap_count];
+    sim_datagram_t *top = net->heap[0];
+    sim_datagram_t *moved = net->heap[--net->heap_count];
     size_t i = 0;
     for (;;) {
         size_t child = 2 * i + 1;
@@ -131,7 +75,7 @@ static datagram_t *heap_pop(sim_net_t *net)
 
 /* --- sending --- */
 
-static bool chance(sim_net_t *net, uint32_t ppm)
+bool sim_net_chance(sim_net_t *net, uint32_t ppm)
 {
     return ppm != 0 && rj_prng_below(&net->prng, PPM) < ppm;
 }
@@ -145,7 +89,7 @@ typedef struct target {
 static void launch(sim_net_t *net, const sim_socket_t *socket, target_t target,
                    const uint8_t *bytes, uint32_t length, int64_t delay_ns)
 {
-    datagram_t *datagram = malloc(sizeof(*datagram) + length);
+    sim_datagram_t *datagram = malloc(sizeof(*datagram) + length);
     if (datagram == NULL)
         abort();
     datagram->next = NULL;
@@ -169,7 +113,7 @@ static int64_t draw_delay(sim_net_t *net)
     int64_t delay_ns = faults->delay_ns;
     if (faults->jitter_ns > 0)
         delay_ns += rj_prng_between(&net->prng, 0, faults->jitter_ns);
-    if (chance(net, faults->reorder_ppm)) {
+    if (sim_net_chance(net, faults->reorder_ppm)) {
         delay_ns += rj_prng_between(&net->prng, 1, faults->reorder_ns);
         net->stats.reordered++;
     }
@@ -189,13 +133,13 @@ static void submit_to(sim_net_t *net, const sim_socket_t *socket, target_t targe
     }
     if (net->faults.is_partitioned || host->is_crashed) {
         net->stats.partitioned++;
-    } else if (chance(net, net->faults.loss_ppm)) {
+    } else if (sim_net_chance(net, net->faults.loss_ppm)) {
         net->stats.lost++;
-    } else if (chance(net, net->faults.corrupt_ppm)) {
+    } else if (sim_net_chance(net, net->faults.corrupt_ppm)) {
         net->stats.corrupted++;
     } else {
         launch(net, socket, target, bytes, length, draw_delay(net));
-        if (chance(net, net->faults.duplicate_ppm)) {
+        if (sim_net_chance(net, net->faults.duplicate_ppm)) {
             net->stats.duplicated++;
             launch(net, socket, target, bytes, length, draw_delay(net));
         }
@@ -210,8 +154,8 @@ static bool is_member(const sim_net_t *net, const sim_socket_t *socket, int host
 }
 
 /* To every host with a member; a group without any gets one datagram that nobody takes. */
-static void submit(sim_net_t *net, const sim_socket_t *socket, const rj_address_t *address,
-                   const uint8_t *bytes, uint32_t length)
+void sim_net_submit(sim_net_t *net, const sim_socket_t *socket, const rj_address_t *address,
+                    const uint8_t *bytes, uint32_t length)
 {
     bool has_members = false;
     for (int host = 0; rj_address_is_multicast(address) && host < SIM_HOSTS_MAX; host++) {
@@ -229,22 +173,29 @@ static void submit(sim_net_t *net, const sim_socket_t *socket, const rj_address_
 
 /* --- delivery --- */
 
-static sim_socket_t *find_socket(sim_net_t *net, const datagram_t *datagram)
+bool sim_socket_hears(const sim_net_t *net, const sim_socket_t *socket,
+                      const sim_datagram_t *datagram)
+{
+    if (rj_address_is_multicast(&datagram->destination))
+        return datagram->host != NO_HOST &&
+               is_member(net, socket, datagram->host, &datagram->destination);
+    return socket->is_open && socket->group.family == 0 &&
+           socket->local.port == datagram->destination.port &&
+           !net->hosts[socket->host].is_crashed &&
+           rj_address_same_host(&net->hosts[socket->host].address, &datagram->destination) &&
+           (socket->peer.family == 0 || rj_address_equal(&socket->peer, &datagram->source));
+}
+
+static sim_socket_t *find_socket(sim_net_t *net, const sim_datagram_t *datagram)
 {
     for (int i = 0; i < SIM_SOCKETS_MAX; i++) {
-        sim_socket_t *socket = &net->sockets[i];
-        if (!socket->is_open || socket->group.family != 0 ||
-            socket->local.port != datagram->destination.port ||
-            net->hosts[socket->host].is_crashed ||
-            !rj_address_same_host(&net->hosts[socket->host].address, &datagram->destination))
-            continue;
-        if (socket->peer.family == 0 || rj_address_equal(&socket->peer, &datagram->source))
-            return socket;
+        if (sim_socket_hears(net, &net->sockets[i], datagram))
+            return &net->sockets[i];
     }
     return NULL;
 }
 
-static void deliver_to(sim_net_t *net, sim_socket_t *socket, datagram_t *datagram)
+static void deliver_to(sim_net_t *net, sim_socket_t *socket, sim_datagram_t *datagram)
 {
     if (socket == NULL) {
         net->stats.unbound++;
@@ -263,9 +214,9 @@ static void deliver_to(sim_net_t *net, sim_socket_t *socket, datagram_t *datagra
     }
 }
 
-static datagram_t *copy_of(const datagram_t *datagram)
+static sim_datagram_t *copy_of(const sim_datagram_t *datagram)
 {
-    datagram_t *copy = malloc(sizeof(*copy) + datagram->length);
+    sim_datagram_t *copy = malloc(sizeof(*copy) + datagram->length);
     if (copy == NULL)
         abort();
     memcpy(copy, datagram, sizeof(*copy) + datagram->length);
@@ -273,12 +224,12 @@ static datagram_t *copy_of(const datagram_t *datagram)
 }
 
 /* All members on a host have one each. */
-static void deliver_to_group(sim_net_t *net, datagram_t *datagram)
+static void deliver_to_group(sim_net_t *net, sim_datagram_t *datagram)
 {
     sim_socket_t *last = NULL;
     for (int i = 0; i < SIM_SOCKETS_MAX && datagram->host != NO_HOST; i++) {
         sim_socket_t *socket = &net->sockets[i];
-        if (!is_member(net, socket, datagram->host, &datagram->destination))
+        if (!sim_socket_hears(net, socket, datagram))
             continue;
         if (last != NULL) {
             net->stats.duplicated++;
@@ -289,12 +240,15 @@ static void deliver_to_group(sim_net_t *net, datagram_t *datagram)
     deliver_to(net, last, datagram);
 }
 
-static void deliver(sim_net_t *net, datagram_t *datagram)
+static void deliver(sim_net_t *net, sim_datagram_t *datagram)
 {
+    sim_socket_t *socket = find_socket(net, datagram);
+    if (socket != NULL && sim_ring_take(net, &net->hosts[socket->host], datagram))
+        return;
     if (rj_address_is_multicast(&datagram->destination))
         deliver_to_group(net, datagram);
     else
-        deliver_to(net, find_socket(net, datagram), datagram);
+        deliver_to(net, socket, datagram);
 }
 
 void sim_net_advance(sim_net_t *net, int64_t now_ns)
@@ -344,10 +298,10 @@ static int socket_open(rj_sockets_t *sockets, const rj_socket_params_t *params,
     return 0;
 }
 
-static void free_list(datagram_t *datagram)
+void sim_free_datagrams(sim_datagram_t *datagram)
 {
     while (datagram != NULL) {
-        datagram_t *next = datagram->next;
+        sim_datagram_t *next = datagram->next;
         free(datagram);
         datagram = next;
     }
@@ -356,7 +310,7 @@ static void free_list(datagram_t *datagram)
 static void socket_close(rj_sockets_t *sockets, int socket)
 {
     sim_host_t *host = (sim_host_t *)sockets;
-    free_list(host->net->sockets[socket].first);
+    sim_free_datagrams(host->net->sockets[socket].first);
     host->net->sockets[socket] = (sim_socket_t){.is_open = false};
 }
 
@@ -375,145 +329,6 @@ static int socket_defaults(rj_sockets_t *sockets, int32_t *ret_sndbuf_bytes,
 
 static const rj_sockets_ops_t socket_ops = {
     .open = socket_open, .close = socket_close, .defaults = socket_defaults};
-
-/* --- the port of an engine --- */
-
-/* Cuts a run where the seed says that the queue is full: whole datagrams only. */
-static uint32_t taken_bytes(sim_net_t *net, const rj_run_t *run)
-{
-    if (!chance(net, net->faults.short_send_ppm))
-        return run->total_bytes;
-    uint32_t segments = (run->total_bytes + run->segment_bytes - 1) / run->segment_bytes;
-    return (uint32_t)rj_prng_below(&net->prng, segments) * run->segment_bytes;
-}
-
-static int port_send(rj_port_t *port, rj_run_t *runs, size_t count)
-{
-    sim_port_t *self = (sim_port_t *)port;
-    sim_net_t *net = self->host->net;
-    sim_alloc_forbid(false);
-    int looked = 0;
-    for (size_t i = 0; i < count; i++) {
-        rj_run_t *run = &runs[i];
-        const sim_socket_t *socket = &net->sockets[run->path->endpoint->socket];
-        uint32_t limit = taken_bytes(net, run);
-        run->number = self->run_number++;
-        for (uint32_t at = 0; at < limit; at += run->segment_bytes) {
-            uint32_t length = limit - at < run->segment_bytes ? limit - at : run->segment_bytes;
-            submit(net, socket, &run->path->address, run->start + at, length);
-        }
-        run->result = (int32_t)limit;
-        looked++;
-        if (limit < run->total_bytes)
-            break;
-    }
-    sim_alloc_forbid(true);
-    return looked;
-}
-
-static bool take_one(sim_port_t *self, rj_endpoint_t *endpoint, rj_packet_t *packet)
-{
-    sim_socket_t *socket = &self->host->net->sockets[endpoint->socket];
-    datagram_t *datagram = socket->first;
-    if (datagram == NULL)
-        return false;
-    socket->first = datagram->next;
-    if (socket->first == NULL)
-        socket->last = NULL;
-    socket->queued_bytes -= (int32_t)datagram->length;
-    datagram->next = self->given;
-    self->given = datagram;
-    *packet = (rj_packet_t){.data = datagram->bytes,
-                            .length_bytes = datagram->length,
-                            .endpoint = endpoint,
-                            .source = datagram->source};
-    return true;
-}
-
-static int port_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns)
-{
-    sim_port_t *self = (sim_port_t *)port;
-    (void)now_ns;
-    free_list(self->given);
-    self->given = NULL;
-    size_t limit = count < self->batch ? count : self->batch;
-    size_t taken = 0;
-    int idle = 0;
-    while (taken < limit && self->endpoint_count > 0 && idle < self->endpoint_count) {
-        self->next = (self->next + 1) % self->endpoint_count;
-        if (take_one(self, self->endpoints[self->next], &packets[taken])) {
-            taken++;
-            idle = 0;
-        } else {
-            idle++;
-        }
-    }
-    return (int)taken;
-}
-
-static uint64_t port_reclaim(rj_port_t *port)
-{
-    return ((sim_port_t *)port)->run_number;
-}
-
-static int port_attach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
-{
-    if (role == RJ_ATTACH_GUEST)
-        return 0;
-    sim_port_t *self = (sim_port_t *)port;
-    if (self->endpoint_count == SIM_SOCKETS_MAX)
-        return -ENOSPC;
-    endpoint->slot = self->endpoint_count;
-    self->endpoints[self->endpoint_count++] = endpoint;
-    return 0;
-}
-
-static void port_detach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
-{
-    sim_port_t *self = (sim_port_t *)port;
-    if (role == RJ_ATTACH_GUEST || endpoint->slot < 0)
-        return;
-    rj_endpoint_t *last = self->endpoints[--self->endpoint_count];
-    self->endpoints[endpoint->slot] = last;
-    last->slot = endpoint->slot;
-    endpoint->slot = -1;
-}
-
-static int port_take_error(rj_port_t *port, rj_endpoint_t **ret_endpoint)
-{
-    (void)port;
-    (void)ret_endpoint;
-    return 0;
-}
-
-static void port_close(rj_port_t *port)
-{
-    free_list(((sim_port_t *)port)->given);
-    free(port);
-}
-
-static const rj_port_ops_t port_ops = {.name = "sim",
-                                       .send = port_send,
-                                       .poll = port_poll,
-                                       .reclaim = port_reclaim,
-                                       .attach = port_attach,
-                                       .detach = port_detach,
-                                       .take_error = port_take_error,
-                                       .close = port_close};
-
-int sim_host_open_port(void *host, int index, const rj_port_params_t *params, rj_port_t **ret_port,
-                       rj_err_t *err)
-{
-    (void)index;
-    sim_port_t *self = calloc(1, sizeof(*self));
-    if (self == NULL)
-        return rj_fail(err, -ENOMEM, "sim: out of memory");
-    self->port.ops = &port_ops;
-    self->host = host;
-    self->batch = params->receive_batch;
-    *ret_port = &self->port;
-    return 0;
-}
 
 /* --- hosts and the rest --- */
 
@@ -545,7 +360,9 @@ sim_net_t *sim_net_open(uint64_t seed, bool is_ipv6)
 void sim_net_close(sim_net_t *net)
 {
     for (int i = 0; i < SIM_SOCKETS_MAX; i++)
-        free_list(net->sockets[i].first);
+        sim_free_datagrams(net->sockets[i].first);
+    for (int i = 0; i < SIM_HOSTS_MAX * RJ_ENGINES_MAX; i++)
+        sim_free_datagrams(net->hosts[i / RJ_ENGINES_MAX].ring[i % RJ_ENGINES_MAX].first);
     while (net->heap_count > 0)
         free(heap_pop(net));
     free(net->heap);
@@ -580,6 +397,11 @@ int64_t sim_net_under_way(const sim_net_t *net)
 sim_host_t *sim_net_host(sim_net_t *net, int index)
 {
     return &net->hosts[index];
+}
+
+sim_rings_t *sim_host_rings(sim_host_t *host)
+{
+    return &host->rings;
 }
 
 rj_sockets_t *sim_host_sockets(sim_host_t *host)

@@ -50,9 +50,35 @@ typedef struct sim_net_stats {
     int64_t corrupted;
     int64_t partitioned;
     int64_t unbound;    /* no socket there, or one connected to somebody else */
-    int64_t overflowed; /* the socket's receive buffer was full */
+    int64_t overflowed; /* the socket's receive buffer, or the engine's ring, was full */
     int64_t reordered;
+    int64_t by_ring; /* of those delivered */
+    int64_t strayed; /* likewise: by a ring, and then nobody was there any more */
 } sim_net_stats_t;
+
+/* Which way a datagram comes into a host with rings. */
+typedef enum sim_door {
+    SIM_DOOR_SOCKET,
+    SIM_DOOR_RING,
+} sim_door_t;
+
+typedef struct sim_arrival {
+    const rj_address_t *source;
+    const rj_address_t *destination;
+    const uint8_t *bytes;
+    uint32_t length;
+} sim_arrival_t;
+
+/* The queues of a host's interface, one for each engine. Set before its driver is opened. */
+typedef struct sim_rings {
+    int engine_count;   /* 0: sockets only */
+    int capacity;       /* frames in each ring; more are lost */
+    uint32_t spray_ppm; /* come to any queue instead of the one that the flow's hash names */
+    uint32_t pass_ppm;  /* come by the socket, whatever the door says */
+    /* NULL: everything comes by the ring. */
+    sim_door_t (*door)(void *state, int engine, const sim_arrival_t *arrival);
+    void *door_state;
+} sim_rings_t;
 
 typedef struct sim_net sim_net_t;
 
@@ -79,6 +105,7 @@ int64_t sim_net_under_way(const sim_net_t *net);
  * state). */
 typedef struct sim_host sim_host_t;
 sim_host_t *sim_net_host(sim_net_t *net, int index);
+sim_rings_t *sim_host_rings(sim_host_t *host);
 rj_sockets_t *sim_host_sockets(sim_host_t *host);
 int sim_host_open_port(void *host, int index, const rj_port_params_t *params, rj_port_t **ret_port,
                        rj_err_t *err);

@@ -137,6 +137,7 @@ static void open_host(world_t *world, int index)
     host->net = sim_net_host(world->net, index);
     host->resolver.ops = &resolver_ops;
     snprintf(host->directory, sizeof(host->directory), "%s/h%d", world->params.directory, index);
+    *sim_host_rings(host->net) = world->params.rings;
     rj_driver_config_t config;
     rj_config_read(&config, setting, &world->params, NULL);
     config.threading_mode = world->params.threading;
@@ -147,6 +148,7 @@ static void open_host(world_t *world, int index)
                                  .mono_ns = virtual_mono_ns,
                                  .open_port = sim_host_open_port,
                                  .open_port_state = host->net,
+                                 .ring_engine_count = world->params.rings.engine_count,
                                  .pid = index + 1,
                                  .seed = rj_prng_next(&world->prng)};
     rj_err_t err = {0};
@@ -279,10 +281,19 @@ void world_group_channel(const world_t *world, int port, const char *params, cha
 
 /* --- stepping --- */
 
-/* Agents of the world, as numbers: four for each host, then clients, then tasks. */
+/* Conductor, helper, and room for two engines even where there is one: the seeds' orders count on
+ * it. */
+static int agents_per_host(const world_t *world)
+{
+    const int engine_count = world->params.rings.engine_count;
+    return 2 + (engine_count > 2 ? engine_count : 2);
+}
+
+/* Agents of the world, as numbers: those of each host, then clients, then tasks. */
 static int agent_count(const world_t *world)
 {
-    return world->params.host_count * 4 + world->client_count + world->task_count;
+    return world->params.host_count * agents_per_host(world) + world->client_count +
+           world->task_count;
 }
 
 static int step_driver(world_t *world, host_t *host, int which, int64_t now_ns)
@@ -305,9 +316,10 @@ static int step_driver(world_t *world, host_t *host, int which, int64_t now_ns)
 static int step_agent(world_t *world, int agent)
 {
     int64_t now_ns = world_now_ns(world);
-    int drivers = world->params.host_count * 4;
+    int per_host = agents_per_host(world);
+    int drivers = world->params.host_count * per_host;
     if (agent < drivers)
-        return step_driver(world, &world->hosts[agent / 4], agent % 4, now_ns);
+        return step_driver(world, &world->hosts[agent / per_host], agent % per_host, now_ns);
     agent -= drivers;
     if (agent < world->client_count) {
         world_client_t *slot = &world->clients[agent];

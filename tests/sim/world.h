@@ -23,7 +23,7 @@
 enum {
     WORLD_CLIENTS_MAX = 16,
     WORLD_TASKS_MAX = 128,
-    WORLD_AGENTS_MAX = SIM_HOSTS_MAX * 4 + WORLD_CLIENTS_MAX + WORLD_TASKS_MAX,
+    WORLD_AGENTS_MAX = SIM_HOSTS_MAX * (2 + RJ_ENGINES_MAX) + WORLD_CLIENTS_MAX + WORLD_TASKS_MAX,
 };
 
 typedef struct world world_t;
@@ -38,6 +38,7 @@ typedef struct world_params {
     rj_threading_mode_t threading;
     const char *directory; /* below which each host has its own */
     bool nak_delay_is_explicit;
+    sim_rings_t rings; /* of every host */
 } world_params_t;
 
 world_t *world_open(const world_params_t *params);
