@@ -85,7 +85,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         ping->hgrm = arg;
         return 0;
     default:
-        return rj_stream_tool_take_option(&ping->tool, key, arg, state) ? 0 : ARGP_ERR_UNKNOWN;
+        return rj_stream_tool_take_embedded_option(&ping->tool, key, arg, state) ? 0
+                                                                                 : ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -275,15 +276,19 @@ static const struct argp_option rows[] = {
     {"length", KEY_LENGTH, "BYTES", 0, "Length of a message, at least 16 (32)", 1},
     {"interval", KEY_INTERVAL, "TIME", 0, "Time between pings (0us: as soon as answered)", 1},
     {"hgrm", KEY_HGRM, "FILE", 0, "Write the percentile distribution, in us, for plotters", 2},
+    RJ_STREAM_TOOL_EMBEDDED_ROWS,
     RJ_STREAM_TOOL_ROWS,
     {0},
 };
+
+static const struct argp_child children[] = {{&rj_driver_options_argp, 0, NULL, 0}, {0}};
 
 int rj_cmd_ping(int argc, char **argv)
 {
     static const struct argp argp = {
         .options = rows,
         .parser = parse,
+        .children = children,
         .doc = "Measures round trips to a `ramjet pong`.\vExample:\n\n"
                "  ramjet pong & ramjet ping --messages 100000 --hgrm rtt.hgrm\n",
     };

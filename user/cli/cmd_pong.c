@@ -34,7 +34,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             (int32_t)rj_option_integer(state, "--reply-stream", arg, 0, INT32_MAX);
         return 0;
     default:
-        return rj_stream_tool_take_option(&pong->tool, key, arg, state) ? 0 : ARGP_ERR_UNKNOWN;
+        return rj_stream_tool_take_embedded_option(&pong->tool, key, arg, state) ? 0
+                                                                                 : ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -109,15 +110,19 @@ static const struct argp_option rows[] = {
     {"stream", RJ_KEY_STREAM, "ID", 0, "On which stream (1002)", 0},
     {"reply-channel", KEY_REPLY_CHANNEL, "URI", 0, "Where replies go (" RJ_PONG_CHANNEL ")", 0},
     {"reply-stream", KEY_REPLY_STREAM, "ID", 0, "On which stream (1003)", 0},
+    RJ_STREAM_TOOL_EMBEDDED_ROWS,
     RJ_STREAM_TOOL_ROWS,
     {0},
 };
+
+static const struct argp_child children[] = {{&rj_driver_options_argp, 0, NULL, 0}, {0}};
 
 int rj_cmd_pong(int argc, char **argv)
 {
     static const struct argp argp = {
         .options = rows,
         .parser = parse,
+        .children = children,
         .doc = "Sends back what `ramjet ping` sends, until Ctrl-C.\vExample:\n\n"
                "  ramjet pong --idle-sleep 0us\n",
     };

@@ -4,9 +4,11 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 enum {
@@ -35,7 +37,8 @@ void rj_stream_tool_init(rj_stream_tool_t *tool, const char *command, const char
         .command = command,
         .channel = channel,
         .stream_id = stream_id,
-        .idle_sleep_ns = IDLE_SLEEP_NS,
+        .idle_sleep_ns = -1,
+        .cpu = -1,
         .connect_timeout_ns = CONNECT_TIMEOUT_NS,
         .format = RJ_OUTPUT_TABLE,
     };
@@ -75,6 +78,31 @@ bool rj_stream_tool_take_option(rj_stream_tool_t *tool, int key, char *arg,
     }
 }
 
+bool rj_stream_tool_take_embedded_option(rj_stream_tool_t *tool, int key, char *arg,
+                                         struct argp_state *state)
+{
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &tool->driver_options;
+        return true;
+    case RJ_KEY_EMBEDDED:
+        tool->is_embedded = true;
+        return true;
+    case RJ_KEY_CPU:
+        tool->cpu = (int)rj_option_integer(state, "--cpu", arg, 0, CPU_SETSIZE - 1);
+        return true;
+    case ARGP_KEY_END:
+        if (tool->driver_options.first != NULL && !tool->is_embedded)
+            rj_options_fail(state,
+                            "--%s is for a driver: give it to `ramjet driver`, or say "
+                            "--embedded",
+                            tool->driver_options.first);
+        return true;
+    default:
+        return rj_stream_tool_take_option(tool, key, arg, state);
+    }
+}
+
 /* A driver's reason may have many lines, and what it says comes from elsewhere: here it is one
  * line, of what can be printed. */
 static void fold(char *text)
@@ -107,23 +135,53 @@ static void on_error(void *user, const rj_err_t *err)
     rj_stream_tool_complain(user, "%s", err->text);
 }
 
-int rj_stream_tool_open(rj_stream_tool_t *tool)
+static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: a read must end */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+}
 
+static int connect_client(rj_stream_tool_t *tool, rj_err_t *err)
+{
     rj_context_t context;
     rj_context_init(&context);
-    context.directory = tool->directory;
+    context.directory = tool->is_embedded ? tool->embedded.config.dir : tool->directory;
     context.client_name = tool->command;
     context.conductor_mode = RJ_CONDUCTOR_INVOKED;
     context.on_error = on_error;
     context.error_user = tool;
+    return rj_client_connect(&context, &tool->client, err);
+}
+
+static int pin(const rj_stream_tool_t *tool, rj_err_t *err)
+{
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET((size_t)tool->cpu, &cpus);
+    if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0)
+        return rj_fail(err, -errno, "--cpu %d: %s: see `nproc` and `taskset -p $$`", tool->cpu,
+                       strerror(errno));
+    return 0;
+}
+
+int rj_stream_tool_open(rj_stream_tool_t *tool)
+{
     rj_err_t err;
-    int code = rj_client_connect(&context, &tool->client, &err);
+    catch_signals();
+    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+    if (tool->idle_sleep_ns < 0)
+        tool->idle_sleep_ns = tool->is_embedded ? 0 : IDLE_SLEEP_NS;
+    int code = tool->cpu >= 0 ? pin(tool, &err) : 0;
+    if (code == 0 && tool->is_embedded)
+        code =
+            rj_embedded_open(&tool->embedded, tool->directory, rj_stream_tool_is_interrupted, &err);
+    if (code < 0) {
+        rj_stream_tool_complain(tool, "%s", err.text);
+        return code;
+    }
+    code = connect_client(tool, &err);
     if (code < 0)
         rj_stream_tool_complain(tool, "%s (--dir)", err.text);
     return code;
@@ -133,6 +191,7 @@ void rj_stream_tool_close(rj_stream_tool_t *tool)
 {
     rj_client_close(tool->client);
     tool->client = NULL;
+    rj_embedded_close(&tool->embedded);
 }
 
 bool rj_stream_tool_is_interrupted(void)
@@ -142,6 +201,8 @@ bool rj_stream_tool_is_interrupted(void)
 
 bool rj_stream_tool_turn(rj_stream_tool_t *tool, int64_t now_ns)
 {
+    if (tool->is_embedded)
+        rj_embedded_work(&tool->embedded, now_ns);
     if (now_ns >= tool->turn_deadline_ns) {
         tool->turn_deadline_ns = now_ns + TURN_INTERVAL_NS;
         rj_client_conductor_do_work(tool->client, now_ns, rj_clock_epoch_ms());
@@ -162,13 +223,43 @@ bool rj_stream_tool_idle(rj_stream_tool_t *tool)
     return idle(tool, tool->idle_sleep_ns);
 }
 
+/* Waits in turns of the tool: a driver in this thread answers only while it works. `code` is what
+ * the request came to. */
+static void await_answer(rj_stream_tool_t *tool, int code, rj_request_t *request,
+                         int (*poll)(rj_request_t *request, void *ret_handle, rj_err_t *err),
+                         void *ret_handle, rj_err_t *err)
+{
+    while (code == 0) {
+        tool->turn_deadline_ns = 0;
+        rj_stream_tool_turn(tool, rj_clock_mono_ns());
+        if (!tool->is_embedded)
+            rj_clock_sleep_ns(AWAIT_SLEEP_NS);
+        code = poll(request, ret_handle, err);
+    }
+    if (code < 0)
+        rj_stream_tool_complain(tool, "%s", err->text);
+}
+
+static int poll_publication(rj_request_t *request, void *ret_handle, rj_err_t *err)
+{
+    return rj_request_poll_publication(request, ret_handle, err);
+}
+
+static int poll_subscription(rj_request_t *request, void *ret_handle, rj_err_t *err)
+{
+    return rj_request_poll_subscription(request, ret_handle, err);
+}
+
 rj_publication_t *rj_stream_tool_add_publication(rj_stream_tool_t *tool, const char *channel,
                                                  int32_t stream_id, rj_publication_kind_t kind)
 {
     rj_publication_t *publication = NULL;
+    rj_request_t *request = NULL;
     rj_err_t err;
-    if (rj_client_add_publication(tool->client, channel, stream_id, kind, &publication, &err) < 0)
-        rj_stream_tool_complain(tool, "%s", err.text);
+    rj_stream_tool_turn(tool, rj_clock_mono_ns());
+    int code =
+        rj_client_request_publication(tool->client, channel, stream_id, kind, &request, &err);
+    await_answer(tool, code, request, poll_publication, &publication, &err);
     return publication;
 }
 
@@ -177,10 +268,12 @@ rj_subscription_t *rj_stream_tool_add_subscription(rj_stream_tool_t *tool, const
                                                    const rj_image_handlers_t *handlers)
 {
     rj_subscription_t *subscription = NULL;
+    rj_request_t *request = NULL;
     rj_err_t err;
-    if (rj_client_add_subscription(tool->client, channel, stream_id, handlers, &subscription,
-                                   &err) < 0)
-        rj_stream_tool_complain(tool, "%s", err.text);
+    rj_stream_tool_turn(tool, rj_clock_mono_ns());
+    int code =
+        rj_client_request_subscription(tool->client, channel, stream_id, handlers, &request, &err);
+    await_answer(tool, code, request, poll_subscription, &subscription, &err);
     return subscription;
 }
 

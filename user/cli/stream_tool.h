@@ -3,7 +3,7 @@
  * they idle and how they end.
  *
  * A tool runs its client's conductor itself, in its one thread: in every turn that had nothing to
- * do, and at least every few milliseconds otherwise.
+ * do, and at least every few milliseconds otherwise. An embedded driver works in every turn.
  *
  * Units      times in ns of the monotonic clock.
  * Ownership  the caller owns the struct, which owns the client.
@@ -16,6 +16,8 @@
 
 #include <ramjet/ramjet.h>
 
+#include "cli/driver_options.h"
+#include "cli/embedded.h"
 #include "cli/options.h"
 #include "cli/output.h"
 
@@ -28,6 +30,8 @@ enum {
     RJ_KEY_IDLE_SLEEP,
     RJ_KEY_CONNECT_TIMEOUT,
     RJ_KEY_JSON,
+    RJ_KEY_EMBEDDED,
+    RJ_KEY_CPU,
 };
 
 /* The rows of the common options, for a command's table. */
@@ -49,16 +53,32 @@ enum {
         "json", RJ_KEY_JSON, NULL, 0, "Report in JSON, one object a line", 8                       \
     }
 
+/* Those of a tool that can run its driver itself: it has rj_driver_options_argp as a child. */
+#define RJ_STREAM_TOOL_EMBEDDED_ROWS                                                               \
+    {"embedded",                                                                                   \
+     RJ_KEY_EMBEDDED,                                                                              \
+     NULL,                                                                                         \
+     0,                                                                                            \
+     "Be one's own media driver, in the same thread, which then spins",                            \
+     3},                                                                                           \
+    {                                                                                              \
+        "cpu", RJ_KEY_CPU, "N", 0, "Run on this CPU alone", 3                                      \
+    }
+
 typedef struct rj_stream_tool {
     const char *command; /* as typed: "ramjet pub" */
     const char *directory;
     const char *channel;
     int32_t stream_id;
-    int64_t idle_sleep_ns;
+    int64_t idle_sleep_ns;      /* -1: not given */
     int64_t connect_timeout_ns; /* INT64_MAX: for ever */
     rj_output_format_t format;
     rj_client_t *client;
     int64_t turn_deadline_ns;
+    bool is_embedded;
+    int cpu; /* -1: any */
+    rj_driver_options_t driver_options;
+    rj_embedded_t embedded; /* with a driver when is_embedded */
 } rj_stream_tool_t;
 
 /* Sets the defaults. Who is called, sub and pong, waits for the caller for ever. */
@@ -69,17 +89,22 @@ void rj_stream_tool_init(rj_stream_tool_t *tool, const char *command, const char
 bool rj_stream_tool_take_option(rj_stream_tool_t *tool, int key, char *arg,
                                 struct argp_state *state);
 
-/* Catches SIGINT and SIGTERM and connects to the driver. */
+/* The same for a tool that can be its own driver; also to be called at ARGP_KEY_INIT and
+ * ARGP_KEY_END. */
+bool rj_stream_tool_take_embedded_option(rj_stream_tool_t *tool, int key, char *arg,
+                                         struct argp_state *state);
+
+/* Catches SIGINT and SIGTERM, starts the driver when it is embedded, and connects to it. */
 int rj_stream_tool_open(rj_stream_tool_t *tool);
 
-/* Closes the client. */
+/* Closes the client, then an embedded driver. */
 void rj_stream_tool_close(rj_stream_tool_t *tool);
 
 /* True after Ctrl-C or SIGTERM. */
 bool rj_stream_tool_is_interrupted(void);
 
-/* Runs the conductor if it is due. False when the tool must end: interrupted, or its client was
- * closed. */
+/* Runs an embedded driver, and the conductor if it is due. False when the tool must end:
+ * interrupted, or its client was closed. */
 bool rj_stream_tool_turn(rj_stream_tool_t *tool, int64_t now_ns);
 
 /* Runs the conductor and sleeps; returns as turn does. */
