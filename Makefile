@@ -62,6 +62,7 @@ all: $(LIB) $(SKEL) $(if $(CLI_SRC),$(O)/ramjet $(O)/aeronmd) ## build the libra
 tests: all $(TESTS) $(RJ_STREAM) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
 stress: $(STRESS)
 fuzzers: $(FUZZ)
+programs: $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.o)
 
 $(O)/obj/%.o: %.c | tools
 	$(call say,CC,$<)
@@ -154,7 +155,7 @@ clean: ## remove every build folder
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-.PHONY: all tests stress fuzzers tools unit check test sim fuzz interop soak run bench bare tidy lint \
-        format deps install clean help
+.PHONY: all tests stress fuzzers programs tools unit check test sim fuzz interop soak run bench \
+        bare tidy lint format deps install clean help
 .SECONDARY:
 -include $(ALL_OBJ:.o=.d) $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.d)

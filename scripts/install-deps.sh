@@ -24,6 +24,8 @@ packages_of() {
     test)
         echo git python3 clang libclang-rt-14-dev libcriterion-dev
         echo clang-format shellcheck codespell
+        # A second compiler for the programs in bpf/.
+        echo clang-19
         ;;
     lint) echo clang-tidy ;;
     bare) echo debootstrap git ;;

@@ -244,13 +244,16 @@ stage_fuzz() {
     done
 }
 
-# Needs root, and then fails where the kernel's BPF is missing.
+# Needs root, and then fails where the kernel's BPF is missing. Compiling proves nothing about the
+# verifier, so that the programs of a second compiler are tried as well.
 stage_bpf() {
     some bpf tests/bpf/*.c || return 0
     root_or_skip bpf || return 0
     compile bpf O="$O" tests || return 0
+    compile bpf O="$O/clang-19" CLANG=clang-19 programs || return 0
     for test in $(list tests/bpf/*.c); do
         run_criterion bpf "$O/${test%.c}"
+        RJ_BPF_OBJECTS=$O/clang-19/bpf run_criterion bpf-clang-19 "$O/${test%.c}"
     done
 }
 
@@ -317,12 +320,12 @@ child=
 trap '[ -z "$child" ] || kill "$child" || true; exit 130' INT TERM HUP
 [ -z "$install" ] || install_for "$@"
 if ! grep -q '^not ok' "$results"; then
-    for stage in "$@"; do
+    for wanted in "$@"; do
         began=$(date +%s)
-        "stage_$stage"
+        "stage_$wanted"
         # What does not build needs no further telling.
         ! grep -q '^not ok build' "$results" || break
-        [ -n "$quiet" ] || echo "-- $stage: $(($(date +%s) - began)) s"
+        [ -n "$quiet" ] || echo "-- $wanted: $(($(date +%s) - began)) s"
     done
 fi
 finish

@@ -22,6 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/fixtures/bpf_object.h"
+
 enum {
     PASS = 0,
     DROP = 2,
@@ -58,8 +60,7 @@ static void open_namespace(void)
 static void load(struct rj_impair_config config)
 {
     open_namespace();
-    skeleton = impair__open();
-    cr_assert_not_null(skeleton);
+    RJ_BPF_OPEN(skeleton, impair);
     skeleton->rodata->rj_ports[0] = LOOPBACK;
     skeleton->rodata->rj_frame_max = FRAME_MAX;
     bpf_map__set_value_size(skeleton->maps.rj_imp_slots, sizeof(struct rj_impair_slot) + FRAME_MAX);
@@ -434,8 +435,7 @@ Test(impair, passes_what_comes_from_no_port_of_the_lab)
 {
     load(lose_all);
     impair__destroy(skeleton);
-    skeleton = impair__open();
-    cr_assert_not_null(skeleton);
+    RJ_BPF_OPEN(skeleton, impair);
     cr_assert_eq(impair__load(skeleton), 0);
     frame_t frame = udp_ipv4(0, 32);
     cr_assert_eq(run(&frame), PASS);
