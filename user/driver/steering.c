@@ -263,8 +263,9 @@ static void let_channel_go(rj_steering_t *steering, rj_steer_wish_t *wish, int i
 static uint32_t group_link(const rj_steering_t *steering, rj_steer_wish_t *wish)
 {
     rj_net_way_t way;
+    const rj_address_t any = {.family = AF_UNSPEC};
     if (wish->link_index == 0 && steering->snapshot != NULL &&
-        rj_net_snapshot_find_way(steering->snapshot, NULL, &wish->local, 0, &way) == RJ_NET_REACHED)
+        rj_net_snapshot_find_way(steering->snapshot, &any, &wish->local, 0, &way) == RJ_NET_REACHED)
         wish->link_index = way.link_index;
     return wish->link_index;
 }

@@ -84,8 +84,8 @@ typedef struct rj_steering rj_steering_t;
 typedef struct rj_steer_wish rj_steer_wish_t;
 
 /* Sweeps dead owners, draws an owner number and takes the queues. `prng` is used here only.
- * `snapshot`, as in do_work, may be NULL: no address and no group is known then, and wishes for one unicast address
- * alone are served. Fails for want of memory only. */
+ * `snapshot`, as in do_work, may be NULL: no address and no group is known then, and wishes for one
+ * unicast address alone are served. Fails for want of memory only. */
 int rj_steering_open(rj_steering_t **ret_steering, const rj_steering_params_t *params,
                      rj_prng_t *prng, const rj_net_snapshot_t *snapshot, int64_t now_ns,
                      rj_err_t *err);
@@ -116,8 +116,8 @@ void rj_steering_remove_stream(rj_steering_t *steering, rj_steer_wish_t *wish,
                                const rj_steer_stream_t *stream);
 
 /* What is due: signs of life, the look at entries, and whatever a changed snapshot asks for.
- * Returns the work done. `snapshot` may be NULL; it is read until the next call, by others than this
- * one too. */
+ * Returns the work done. `snapshot` may be NULL; it is read until the next call, by the other calls
+ * too. */
 int rj_steering_do_work(rj_steering_t *steering, const rj_net_snapshot_t *snapshot, int64_t now_ns);
 
 /* When do_work has something to do, the snapshot aside. */

@@ -239,6 +239,54 @@ static void withdraw_streams(rj_steering_t *steering, rj_steered_interface_t *in
 
 /* --- channels --- */
 
+/* Whether an operator's stream rules refer to the channel's number: `ramjet filter` has claimed it.
+ * Such a number outlives the drivers that use it. */
+static bool is_numbered_by_operator(rj_steered_interface_t *interface, uint32_t channel_id)
+{
+    rj_steer_maps_t *maps = interface->params.maps;
+    const struct rj_claim_key key = {.kind = RJ_XDP_CLAIM_CHANNEL, .number = channel_id};
+    uint32_t owner;
+    return channel_id != 0 && maps->ops->get_claim(maps, &key, &owner) == 0 &&
+           owner == RJ_XDP_OWNER_OPERATOR;
+}
+
+/* An operator's rules for its streams stay reachable: the channel is left to the kernel then. */
+static void remove_channel(rj_steered_interface_t *interface, const rj_steered_channel_t *channel,
+                           const struct rj_channel_value *there)
+{
+    rj_steer_maps_t *maps = interface->params.maps;
+    const struct rj_channel_value nobodys = {.channel_id = there->channel_id,
+                                             .owner = RJ_XDP_OWNER_OPERATOR,
+                                             .verdict = RJ_XDP_TO_KERNEL,
+                                             .origin = RJ_XDP_FROM_DRIVER};
+    if (is_numbered_by_operator(interface, there->channel_id))
+        (void)maps->ops->put_channel(maps, &channel->key, &nobodys, RJ_STEER_PUT_ANY);
+    else
+        (void)maps->ops->remove_channel(maps, &channel->key);
+}
+
+static void withdraw_entries(rj_steering_t *steering, rj_steered_interface_t *interface,
+                             rj_steered_channel_t *channel)
+{
+    rj_steer_maps_t *maps = interface->params.maps;
+    struct rj_channel_value there;
+    if (channel->standing == RJ_STEERED_PLACED &&
+        maps->ops->get_channel(maps, &channel->key, &there) == 0 &&
+        there.owner == steering->owner && there.origin == RJ_XDP_FROM_DRIVER)
+        remove_channel(interface, channel, &there);
+    stand_channel(steering, channel, RJ_STEERED_ABSENT);
+    withdraw_streams(steering, interface, channel);
+    give_number(steering, interface, RJ_XDP_CLAIM_COUNTER, &channel->counter_index);
+    give_number(steering, interface, RJ_XDP_CLAIM_CHANNEL, &channel->channel_id);
+}
+
+void rj_steered_withdraw(rj_steering_t *steering, rj_steered_interface_t *interface,
+                         rj_steered_channel_t *channel)
+{
+    withdraw_entries(steering, interface, channel);
+    leave_channel_out(steering, interface, channel, false);
+}
+
 static struct rj_channel_value channel_value(const rj_steering_t *steering,
                                              const rj_steered_channel_t *channel)
 {
@@ -265,18 +313,21 @@ static void put_channel(rj_steering_t *steering, rj_steered_interface_t *interfa
     leave_channel_out(steering, interface, channel, result == -E2BIG);
     if (result == 0)
         return;
-    rj_steered_withdraw(steering, interface, channel);
-    leave_channel_out(steering, interface, channel, result == -E2BIG);
+    withdraw_entries(steering, interface, channel);
     if (result != -E2BIG && result != -EEXIST)
         note_error(steering, interface, "rj_channels", result);
 }
 
-/* The numbers of an entry that is to be put; false where none is left. Whoever was swept while it
- * slept may find them in other hands. */
+/* The numbers of an entry that is to be put in place of the one numbered `there_id` (0: there is
+ * none); false where none is left. Whoever was swept while it slept may find them in other hands.
+ */
 static bool number_channel(rj_steering_t *steering, rj_steered_interface_t *interface,
-                           rj_steered_channel_t *channel)
+                           rj_steered_channel_t *channel, uint32_t there_id)
 {
-    if (!keep_number(steering, interface, RJ_XDP_CLAIM_CHANNEL, channel->channel_id)) {
+    if (is_numbered_by_operator(interface, there_id)) {
+        give_number(steering, interface, RJ_XDP_CLAIM_CHANNEL, &channel->channel_id);
+        channel->channel_id = there_id;
+    } else if (!keep_number(steering, interface, RJ_XDP_CLAIM_CHANNEL, channel->channel_id)) {
         rj_steered_stream_t *stream;
         DL_FOREACH(channel->streams, stream)
         {
@@ -366,9 +417,10 @@ int rj_steered_settle(rj_steering_t *steering, rj_steered_interface_t *interface
         return 1;
     }
     const bool is_ours = is_there && there.owner == steering->owner;
-    if (is_there && !is_ours)
+    if (is_there && !is_ours && there.owner != RJ_XDP_OWNER_OPERATOR)
         take_over(steering, interface, channel, there.owner);
-    if ((!is_ours || channel->channel_id == 0) && !number_channel(steering, interface, channel))
+    if ((!is_ours || channel->channel_id == 0) &&
+        !number_channel(steering, interface, channel, is_there ? there.channel_id : 0))
         return 1;
     const int looked = settle_streams(steering, interface, channel);
     const struct rj_channel_value wanted = channel_value(steering, channel);
@@ -380,20 +432,4 @@ int rj_steered_settle(rj_steering_t *steering, rj_steered_interface_t *interface
         steering->stats.put_again++;
     put_channel(steering, interface, channel, is_there ? RJ_STEER_PUT_ANY : RJ_STEER_PUT_NEW);
     return 1 + looked;
-}
-
-void rj_steered_withdraw(rj_steering_t *steering, rj_steered_interface_t *interface,
-                         rj_steered_channel_t *channel)
-{
-    rj_steer_maps_t *maps = interface->params.maps;
-    struct rj_channel_value there;
-    if (channel->standing == RJ_STEERED_PLACED &&
-        maps->ops->get_channel(maps, &channel->key, &there) == 0 &&
-        there.owner == steering->owner && there.origin == RJ_XDP_FROM_DRIVER)
-        (void)maps->ops->remove_channel(maps, &channel->key);
-    stand_channel(steering, channel, RJ_STEERED_ABSENT);
-    withdraw_streams(steering, interface, channel);
-    leave_channel_out(steering, interface, channel, false);
-    give_number(steering, interface, RJ_XDP_CLAIM_COUNTER, &channel->counter_index);
-    give_number(steering, interface, RJ_XDP_CLAIM_CHANNEL, &channel->channel_id);
 }
