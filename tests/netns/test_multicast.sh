@@ -61,7 +61,8 @@ say() { # NAME COMMAND...
 set_up() {
     "$ramjet" lab up --name "$lab" >/dev/null || return 1
     for reader in $readers; do
-        on "${reader%[ab]}" env AERON_DIR="$work/$reader" "$ramjet" driver >"$work/$reader.log" 2>&1
+        on "${reader%[ab]}" env AERON_DIR="$work/$reader" "$ramjet" driver \
+            >"$work/$reader.log" 2>&1
         await "$ramjet" stat --dir "$work/$reader" || return 1
     done
 }
@@ -89,8 +90,8 @@ has_no_member() {
 reach_all() {
     subscribers=''
     for reader in $readers; do
-        on "${reader%[ab]}" "$ramjet" sub --dir "$work/$reader" --channel "$1" --digest --until-eos \
-            --connect-timeout 0s --json >"$work/$reader.sub"
+        on "${reader%[ab]}" "$ramjet" sub --dir "$work/$reader" --channel "$1" --digest \
+            --until-eos --connect-timeout 0s --json >"$work/$reader.sub"
         subscribers="$subscribers $pid"
         await has_counter "$reader" rcv-channel || return 1
     done
@@ -109,7 +110,7 @@ reach_all() {
     harmed || { echo "nothing was harmed" && return 1; }
     "$ramjet" lab impair --name "$lab" off >/dev/null || return 1
     for reader in $readers; do
-        [ "$(sha256 pub)" = "$(sha256 "$reader.sub")" ] || { echo "$reader read others" && return 1; }
+        [ "$(sha256 pub)" = "$(sha256 "$reader.sub")" ] || { echo "$reader is off" && return 1; }
     done
     [ -n "$(sha256 pub)" ]
 }

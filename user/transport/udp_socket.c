@@ -54,8 +54,8 @@ static int bind_to(int fd, const rj_address_t *address, rj_err_t *err)
     return 0;
 }
 
-/* Several drivers of a machine, official ones too, hold the port of a group at a time. Only what the
- * socket itself joined is for it: the system would give it every group of the port. */
+/* Several drivers of a machine, official ones too, hold the port of a group at a time. Only what
+ * the socket itself joined is for it: the system would give it every group of the port. */
 static int share_port(int fd, uint16_t family)
 {
     static const int on = 1;
