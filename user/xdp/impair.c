@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xdp/impair.h"
 
-#include "base/log.h"
+#include "xdp/libbpf_log.h"
 
 #include <impair.skel.h>
 
@@ -9,26 +9,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { FILTER_HANDLE = 1, FILTER_PRIORITY = 1, MAPS_MAX = 16 };
 
 #define PROGRAM_NAME "rj_impair"
-
-/* What libbpf has to say is for whoever debugs this; the user gets our one line. */
-__attribute__((format(printf, 2, 0))) static int
-print_for_debugging(enum libbpf_print_level level, const char *format, va_list args)
-{
-    char text[512];
-    (void)level;
-    vsnprintf(text, sizeof(text), format, args);
-    rj_logger_debug("libbpf: %s", text);
-    return 0;
-}
 
 static int refused(rj_err_t *err, int code, const char *what)
 {
@@ -86,7 +73,7 @@ static int attach_port(uint32_t port, int program_fd)
 
 int rj_impair_attach(rj_impair_setup_t *setup, rj_err_t *err)
 {
-    libbpf_set_print(print_for_debugging);
+    rj_libbpf_log_init();
     struct impair *skeleton = impair__open();
     if (skeleton == NULL)
         return refused(err, -errno, "cannot open the impairment program");
@@ -113,7 +100,7 @@ static int open_program(uint32_t port)
 {
     DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)port, .attach_point = BPF_TC_INGRESS);
     DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
-    libbpf_set_print(print_for_debugging);
+    rj_libbpf_log_init();
     int code = bpf_tc_query(&hook, &opts);
     if (code == -EINVAL) /* the kernel's word for an interface without the qdisc */
         return -ENOENT;

@@ -38,7 +38,8 @@ typedef struct rj_kernel_maps {
     int fds[RJ_MAP_COUNT];
     uint32_t interface_index; /* 0: on no interface */
     uint32_t program_id;
-    size_t cpu_count; /* possible ones */
+    uint32_t attached_id; /* what the interface carries: the program, or libxdp's dispatcher */
+    size_t cpu_count;     /* possible ones */
 } rj_kernel_maps_t;
 
 /* The map's name in the kernel, "rj_channels". */
@@ -74,5 +75,7 @@ int rj_kernel_maps_next_stream(const rj_kernel_maps_t *maps, const struct rj_str
                                struct rj_stream_key *ret_key, struct rj_stream_value *ret_value);
 int rj_kernel_maps_next_owner(const rj_kernel_maps_t *maps, const uint32_t *key, uint32_t *ret_key,
                               struct rj_owner_value *ret_value);
+int rj_kernel_maps_next_claim(const rj_kernel_maps_t *maps, const struct rj_claim_key *key,
+                              struct rj_claim_key *ret_key, struct rj_claim_value *ret_value);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "base/err.h"
 #include "xdp/kernel_maps.h"
+#include "xdp/mode.h"
 
 #include <net/if.h>
 
@@ -53,9 +54,8 @@ typedef struct rj_steer {
     int link_fd;                /* -1 unless OURS */
 } rj_steer_t;
 
-/* "auto", "native", "generic" or "zero-copy"; -EINVAL and nothing written for anything else. */
-int rj_xdp_mode_parse(const char *text, enum rj_xdp_mode *ret_mode);
-const char *rj_xdp_mode_name(enum rj_xdp_mode mode);
+/* The closed value. */
+void rj_steer_init(rj_steer_t *steer);
 
 /* Finds the program of this interface, by pin or by what the interface carries, or attaches it.
  * Dead owners are swept. `mode` is for attaching; what is there already keeps its own. */

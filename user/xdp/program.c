@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xdp/program.h"
+
+#include "xdp/attached.h"
+#include "xdp/dispatcher.h"
+#include "xdp/libbpf_log.h"
+#include "xdp/privilege.h"
+
+#include <steer.skel.h>
+
+#include <assert.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int rj_program_modes(const rj_device_t *device, enum rj_xdp_mode wanted,
+                     enum rj_xdp_mode ret_modes[static 2])
+{
+    switch (wanted) {
+    case RJ_XDP_MODE_NATIVE:
+    case RJ_XDP_MODE_ZERO_COPY:
+        ret_modes[0] = RJ_XDP_MODE_NATIVE;
+        return 1;
+    case RJ_XDP_MODE_GENERIC:
+        ret_modes[0] = RJ_XDP_MODE_GENERIC;
+        return 1;
+    case RJ_XDP_MODE_AUTO:
+    default:
+        if (rj_device_is_veth(device)) {
+            ret_modes[0] = RJ_XDP_MODE_GENERIC;
+            return 1;
+        }
+        ret_modes[0] = RJ_XDP_MODE_NATIVE;
+        ret_modes[1] = RJ_XDP_MODE_GENERIC;
+        return 2;
+    }
+}
+
+static int refused_load(rj_err_t *err, int code)
+{
+    switch (-code) {
+    case EPERM:
+        return rj_fail(err, code,
+                       "the kernel refuses to load the steering program: needs CAP_BPF and "
+                       "CAP_NET_ADMIN, and on kernels before 5.11 locked memory (`ulimit -l`)");
+    case EACCES:
+    case EINVAL:
+    case E2BIG:
+        return rj_fail(err, code,
+                       "this kernel's verifier refuses the steering program (%s): needs Linux 5.15 "
+                       "or later, or CAP_PERFMON",
+                       strerror(-code));
+    default:
+        return rj_fail(err, code, "cannot load the steering program: %s", strerror(-code));
+    }
+}
+
+static int refused_mode(rj_err_t *err, const rj_device_t *device, enum rj_xdp_mode mode, int code)
+{
+    const char *name = rj_xdp_mode_name(mode);
+    const char *other = mode == RJ_XDP_MODE_NATIVE ? "use --mode generic" : "use another interface";
+    switch (-code) {
+    case ERANGE:
+        return rj_fail(err, code,
+                       "%s mode does not take its MTU of %d: lower it with `ip link set dev %s mtu "
+                       "N`, or %s",
+                       name, device->mtu_bytes, device->name, other);
+    case EOPNOTSUPP:
+        return rj_fail(err, code, "its driver (%s) has no %s XDP: %s",
+                       device->driver[0] != '\0' ? device->driver : "unknown", name, other);
+    case EBUSY:
+    case EEXIST:
+        return rj_fail(err, -EBUSY,
+                       "another program came there first: `ip link show dev %s` names it",
+                       device->name);
+    case EPERM:
+        return rj_fail(err, code, "cannot attach: needs CAP_NET_ADMIN: run as root");
+    default:
+        return rj_fail(err, code, "%s mode is refused (%s): %s", name, strerror(-code), other);
+    }
+}
+
+/* Whether the next mode may do better. */
+static bool is_mode_refused(int code)
+{
+    return code != 0 && code != -EBUSY && code != -EEXIST && code != -EPERM && code != -ENODEV;
+}
+
+/* The maps must say what they are before the first frame comes. */
+static int attach_in(rj_steer_t *steer, const rj_device_t *device, int program_fd,
+                     enum rj_xdp_mode mode, struct rj_xdp_config *config)
+{
+    bool is_generic = mode == RJ_XDP_MODE_GENERIC;
+    LIBBPF_OPTS(bpf_link_create_opts, opts,
+                .flags = is_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+    config->flags = is_generic ? RJ_XDP_GENERIC : 0;
+    int code = rj_kernel_maps_put_config(&steer->maps, config);
+    if (code != 0)
+        return code;
+    int fd = bpf_link_create(program_fd, (int)device->index, BPF_XDP, &opts);
+    if (fd < 0)
+        return -errno;
+    steer->link_fd = fd;
+    steer->mode = mode;
+    return 0;
+}
+
+static int attach_best(rj_steer_t *steer, const rj_device_t *device, int program_fd,
+                       enum rj_xdp_mode wanted, rj_err_t *err)
+{
+    enum rj_xdp_mode modes[2] = {RJ_XDP_MODE_AUTO, RJ_XDP_MODE_AUTO};
+    struct rj_xdp_config config = {.abi_version = RJ_XDP_ABI_VERSION,
+                                   .wanted_mode = (uint8_t)wanted};
+    memcpy(config.mac, device->mac, sizeof(config.mac));
+    int count = rj_program_modes(device, wanted, modes);
+    int code = attach_in(steer, device, program_fd, modes[0], &config);
+    int tried = 1;
+    if (tried < count && is_mode_refused(code)) {
+        config.native_errno = (uint8_t)-code;
+        code = attach_in(steer, device, program_fd, modes[tried++], &config);
+    }
+    return code == 0 ? 0 : refused_mode(err, device, modes[tried - 1], code);
+}
+
+static int own_maps(rj_kernel_maps_t *maps, const struct steer *skeleton, rj_err_t *err)
+{
+    const struct bpf_map *const all[RJ_MAP_COUNT] = {
+        [RJ_MAP_CHANNELS] = skeleton->maps.rj_channels,
+        [RJ_MAP_STREAMS] = skeleton->maps.rj_streams,
+        [RJ_MAP_XSKS] = skeleton->maps.rj_xsks,
+        [RJ_MAP_QUEUES] = skeleton->maps.rj_queues,
+        [RJ_MAP_OWNERS] = skeleton->maps.rj_owners,
+        [RJ_MAP_CLAIMS] = skeleton->maps.rj_claims,
+        [RJ_MAP_CONFIG] = skeleton->maps.rj_config,
+        [RJ_MAP_STATS] = skeleton->maps.rj_stats,
+        [RJ_MAP_STREAM_STATS] = skeleton->maps.rj_stream_stats,
+    };
+    const struct rj_xdp_config config = {.abi_version = RJ_XDP_ABI_VERSION};
+    uint32_t zero = 0;
+    int fds[RJ_MAP_COUNT];
+    int code = bpf_map_update_elem(bpf_map__fd(all[RJ_MAP_CONFIG]), &zero, &config, BPF_ANY);
+    if (code != 0)
+        return rj_fail(err, -errno, "map rj_config: %s", strerror(errno));
+    for (size_t i = 0; i < RJ_MAP_COUNT; i++)
+        fds[i] = fcntl(bpf_map__fd(all[i]), F_DUPFD_CLOEXEC, 0);
+    return rj_kernel_maps_open(maps, fds, err);
+}
+
+static uint32_t program_id_of(int program_fd)
+{
+    struct bpf_prog_info info = {0};
+    uint32_t size = sizeof(info);
+    return bpf_obj_get_info_by_fd(program_fd, &info, &size) == 0 ? info.id : 0;
+}
+
+int rj_program_attach(rj_steer_t *steer, const rj_device_t *device, enum rj_xdp_mode wanted,
+                      rj_err_t *err)
+{
+    rj_libbpf_log_init();
+    int code = rj_privilege_check(err);
+    if (code != 0)
+        return code;
+    struct steer *skeleton = steer__open();
+    if (skeleton == NULL)
+        return refused_load(err, -errno);
+    code = steer__load(skeleton);
+    if (code != 0)
+        refused_load(err, code);
+    if (code == 0)
+        code = own_maps(&steer->maps, skeleton, err);
+    if (code == 0) {
+        int program_fd = bpf_program__fd(skeleton->progs.rj_steer);
+        steer->maps.interface_index = device->index;
+        steer->maps.program_id = program_id_of(program_fd);
+        steer->maps.attached_id = steer->maps.program_id;
+        code = attach_best(steer, device, program_fd, wanted, err);
+    }
+    steer__destroy(skeleton);
+    if (code == 0)
+        rj_program_explain(steer, device);
+    else
+        rj_kernel_maps_close(&steer->maps);
+    return code;
+}
+
+/* Tries the modes in turn with an object that is opened anew: libxdp loads it while attaching. */
+static int dispatch(rj_steer_t *steer, const rj_device_t *device, enum rj_xdp_mode mode,
+                    struct rj_xdp_config *config, rj_err_t *err)
+{
+    rj_attached_t attached = {.program_id = 0};
+    struct steer *skeleton = steer__open();
+    if (skeleton == NULL)
+        return refused_load(err, -errno);
+    int code = rj_dispatcher_attach(skeleton->obj, "xdp.frags", device->index, mode, err);
+    if (code >= 0) {
+        steer->link_fd = code;
+        steer->mode = mode;
+        code = own_maps(&steer->maps, skeleton, err);
+        steer->maps.interface_index = device->index;
+        steer->maps.program_id = program_id_of(steer->link_fd);
+    }
+    steer__destroy(skeleton);
+    if (code == 0)
+        code = rj_attached_look(device->index, &attached);
+    steer->maps.attached_id = attached.program_id;
+    config->flags = mode == RJ_XDP_MODE_GENERIC ? RJ_XDP_GENERIC : 0;
+    if (code == 0)
+        code = rj_kernel_maps_put_config(&steer->maps, config);
+    if (code != 0 && steer->link_fd >= 0)
+        rj_dispatcher_detach(device->index, program_id_of(steer->link_fd), NULL);
+    return code;
+}
+
+int rj_program_attach_to_dispatcher(rj_steer_t *steer, const rj_device_t *device,
+                                    enum rj_xdp_mode wanted, rj_err_t *err)
+{
+    enum rj_xdp_mode modes[2] = {RJ_XDP_MODE_AUTO, RJ_XDP_MODE_AUTO};
+    struct rj_xdp_config config = {.abi_version = RJ_XDP_ABI_VERSION,
+                                   .wanted_mode = (uint8_t)wanted};
+    memcpy(config.mac, device->mac, sizeof(config.mac));
+    int count = rj_program_modes(device, wanted, modes);
+    int code = rj_privilege_check(err);
+    if (code == 0)
+        code = dispatch(steer, device, modes[0], &config, err);
+    if (count > 1 && is_mode_refused(code)) {
+        config.native_errno = (uint8_t)-code;
+        code = dispatch(steer, device, modes[1], &config, err);
+    }
+    if (code == 0)
+        rj_program_explain(steer, device);
+    else
+        rj_kernel_maps_close(&steer->maps);
+    return code;
+}
+
+void rj_program_explain(rj_steer_t *steer, const rj_device_t *device)
+{
+    struct rj_xdp_config config = {.wanted_mode = RJ_XDP_MODE_AUTO};
+    steer->why[0] = '\0';
+    if (rj_kernel_maps_get_config(&steer->maps, &config) != 0 ||
+        config.wanted_mode > RJ_XDP_MODE_ZERO_COPY)
+        return;
+    steer->wanted_mode = (enum rj_xdp_mode)config.wanted_mode;
+    if (steer->wanted_mode == RJ_XDP_MODE_ZERO_COPY)
+        snprintf(steer->why, sizeof(steer->why),
+                 "for zero-copy, which each socket asks for when it binds to its queue");
+    else if (steer->wanted_mode == RJ_XDP_MODE_AUTO && config.native_errno != 0)
+        snprintf(steer->why, sizeof(steer->why), "native was refused: %s",
+                 strerror(config.native_errno));
+    else if (steer->mode == RJ_XDP_MODE_GENERIC && rj_device_is_veth(device) &&
+             steer->wanted_mode == RJ_XDP_MODE_AUTO)
+        snprintf(steer->why, sizeof(steer->why),
+                 "on veth it has the lowest latency, and TCP of others keeps its rate");
+    else if (steer->mode == RJ_XDP_MODE_NATIVE && rj_device_is_veth(device))
+        snprintf(steer->why, sizeof(steer->why),
+                 "as asked; on veth it divides the TCP rate of others by about three");
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* program.h - loads the steering program and puts it on an interface, in the best mode there is.
+ *
+ *   auto        veth: generic. Others: native, and generic where the driver refuses
+ *   native, zero-copy, generic: that one or none. Whether frames are copied is decided later,
+ *               where a socket binds to a queue.
+ *
+ * Units      none.
+ * Ownership  after attach `steer` holds the link and the maps.
+ * Thread     the thread that is in the interface's network namespace.
+ * Errors     as in steer.h.
+ */
+#ifndef RJ_XDP_PROGRAM_H
+#define RJ_XDP_PROGRAM_H
+
+#include "xdp/device.h"
+#include "xdp/steer.h"
+
+/* The modes that are tried, in order; returns how many, 1 or 2. */
+int rj_program_modes(const rj_device_t *device, enum rj_xdp_mode wanted,
+                     enum rj_xdp_mode ret_modes[static 2]);
+
+/* Fills in everything but the holder. Leaves nothing when it fails. */
+int rj_program_attach(rj_steer_t *steer, const rj_device_t *device, enum rj_xdp_mode wanted,
+                      rj_err_t *err);
+
+/* The same through libxdp's dispatcher; link_fd is the program's then, which holds nothing on the
+ * interface. */
+int rj_program_attach_to_dispatcher(rj_steer_t *steer, const rj_device_t *device,
+                                    enum rj_xdp_mode wanted, rj_err_t *err);
+
+/* Sets wanted_mode and `why` from what rj_config says and `mode`. */
+void rj_program_explain(rj_steer_t *steer, const rj_device_t *device);
+
+#endif
