@@ -9,6 +9,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "base/bits.h"
+
 enum {
     EVENTS_PER_TURN = 256, /* of each engine */
     HELPER_RESERVE = 64,   /* free tasks that a client command may need */
@@ -325,7 +327,7 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
         on_io_error(conductor, event);
         break;
     case RJ_ENGINE_HEADER_RELEASED:
-        free(event->header);
+        rj_conductor_on_header_released(conductor, event->header);
         break;
     }
 }
@@ -403,6 +405,7 @@ int rj_conductor_do_work(rj_conductor_t *conductor, int64_t now_ns, int64_t epoc
     conductor->epoch_ms = epoch_ms;
     track_cycle(conductor);
     int work = rj_conductor_tell_kept(conductor);
+    work += rj_conductor_work_steering(conductor);
     work += work_timer(conductor);
     work += work_commands(conductor);
     work += work_engines(conductor);
@@ -414,7 +417,8 @@ int rj_conductor_do_work(rj_conductor_t *conductor, int64_t now_ns, int64_t epoc
 
 int64_t rj_conductor_deadline_ns(const rj_conductor_t *conductor)
 {
-    return conductor->timer_deadline_ns + 1;
+    return rj_min_i64(conductor->timer_deadline_ns + 1,
+                      rj_conductor_steering_deadline_ns(conductor));
 }
 
 /* --- open and close --- */
@@ -511,6 +515,7 @@ void rj_conductor_close(rj_conductor_t *conductor)
 {
     if (conductor == NULL)
         return;
+    rj_conductor_close_steering(conductor);
     drop_command(conductor);
     drop_kept(conductor);
     rj_conductor_free_creations(conductor);
@@ -519,6 +524,7 @@ void rj_conductor_close(rj_conductor_t *conductor)
     rj_conductor_free_network_publications(conductor);
     rj_conductor_free_ipc_publications(conductor);
     rj_conductor_free_endpoints(conductor);
+    rj_conductor_free_headers(conductor);
     rj_conductor_free_clients(conductor);
     rj_error_log_close(&conductor->error_log);
     free(conductor);

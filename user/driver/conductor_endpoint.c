@@ -209,6 +209,7 @@ int rj_conductor_check_send(rj_conductor_t *conductor, const rj_send_entry_t *se
 static void free_send(rj_conductor_t *conductor, rj_send_entry_t *send)
 {
     close_socket(conductor, &send->endpoint.base);
+    rj_conductor_drop_header(conductor, &send->headed);
     rj_send_endpoint_close(&send->endpoint);
     free(send);
 }
@@ -263,6 +264,7 @@ rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_SEND_ENDPOINT,
                                .send_endpoint = &send->endpoint};
     send->knowing_count = tell_all(conductor, send->endpoint.base.home, &add);
+    rj_conductor_steer_send(conductor, send);
     return send;
 }
 
@@ -274,6 +276,7 @@ void rj_conductor_try_close_send(rj_conductor_t *conductor, rj_send_entry_t *sen
     rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_SEND_ENDPOINT,
                                   .send_endpoint = &send->endpoint};
     tell_all(conductor, send->endpoint.base.home, &remove);
+    rj_conductor_unsteer_send(conductor, send);
 }
 
 /* The port is free from here on; the counters that tell so follow with the timer. */
@@ -425,6 +428,7 @@ rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_RECEIVE_ENDPOINT,
                                .receive_endpoint = &receive->endpoint};
     receive->knowing_count = tell_all(conductor, receive->endpoint.home, &add);
+    rj_conductor_steer_receive(conductor, receive);
     return receive;
 }
 
@@ -437,6 +441,7 @@ void rj_conductor_try_close_receive(rj_conductor_t *conductor, rj_receive_entry_
     rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT,
                                   .receive_endpoint = &receive->endpoint};
     tell_all(conductor, receive->endpoint.home, &remove);
+    rj_conductor_unsteer_receive(conductor, receive);
 }
 
 void rj_conductor_on_receive_released(rj_conductor_t *conductor, rj_receive_entry_t *receive)

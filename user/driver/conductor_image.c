@@ -244,6 +244,7 @@ int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t
     rj_conductor_tell(conductor, entry->engine, &add);
     if (!is_at_home(entry))
         tell_session(conductor, entry, RJ_ENGINE_ADD_SESSION);
+    rj_conductor_steer_image(conductor, entry);
     return 0;
 }
 
@@ -410,6 +411,7 @@ static void enter_linger(rj_conductor_t *conductor, rj_image_entry_t *entry)
                                    .stream_id = config->stream_id,
                                    .session_id = config->session_id};
     rj_conductor_tell(conductor, entry->engine, &command);
+    rj_conductor_unsteer_image(conductor, entry);
     const rj_subscriber_link_t *link;
     DL_FOREACH2(entry->links, link, next_link)
     {
@@ -488,6 +490,7 @@ static void free_entry(rj_conductor_t *conductor, rj_image_entry_t *entry)
     }
     for (size_t i = 0; i < sizeof(entry->counter_ids) / sizeof(entry->counter_ids[0]); i++)
         rj_conductor_free_counter(conductor, entry->counter_ids[i]);
+    rj_conductor_drop_header(conductor, &entry->headed);
     rj_conductor_free_log(conductor, entry->log, entry->log_file);
     DL_DELETE(conductor->images, entry);
     conductor->image_count--;

@@ -17,6 +17,7 @@
 #include "base/prng.h"
 #include "driver/conductor.h"
 #include "driver/reply.h"
+#include "driver/steering.h"
 #include "endpoint/receive_endpoint.h"
 #include "endpoint/send_endpoint.h"
 #include "proto/stream_params.h"
@@ -25,6 +26,7 @@
 #include "shm/loss_report.h"
 #include "shm/ring_mpsc.h"
 #include "stream/ipc_publication.h"
+#include "transport/header.h"
 
 enum {
     RJ_CHANNEL_TEXT_MAX = RJ_URI_TEXT_BYTES,
@@ -64,6 +66,27 @@ typedef struct rj_client_entry {
     rj_counter_link_t *counters;
 } rj_client_entry_t;
 
+/* --- paths that a ring may serve (conductor_steering.c) --- */
+
+/* One that was made for a path; freed when neither path nor engine names it any more. */
+typedef struct rj_owned_header {
+    rj_header_t header; /* first: the engine gives it back by this address */
+    struct rj_owned_header *prev, *next;
+} rj_owned_header_t;
+
+/* A path whose header follows the snapshot. */
+typedef struct rj_headed_path {
+    struct rj_headed_path *prev, *next;
+    rj_path_t *path;     /* NULL: not followed */
+    int engine;          /* that the path belongs to */
+    rj_address_t source; /* a wildcard: as the kernel would choose */
+    uint32_t link_index; /* of a group; 0: as the routes say */
+    uint8_t ttl;
+    rj_path_door_t door;
+    rj_net_answer_t answer;   /* of the snapshot */
+    rj_owned_header_t *owned; /* as last told to the engine; NULL: none */
+} rj_headed_path_t;
+
 /* --- endpoints --- */
 
 typedef enum rj_endpoint_state {
@@ -78,6 +101,8 @@ typedef struct rj_send_entry {
     rj_endpoint_state_t state;
     int knowing_count; /* engines that have not let go of it */
     int refcount;      /* publications */
+    rj_steer_wish_t *wish;
+    rj_headed_path_t headed; /* data_path */
     int32_t status_counter_id;
     int32_t address_counter_id;
     int32_t sndbuf_bytes; /* asked for: by the URI or the configuration; 0: the system's */
@@ -98,6 +123,7 @@ typedef struct rj_receive_entry {
     struct rj_receive_entry *prev, *next;
     rj_endpoint_state_t state;
     int knowing_count; /* engines that have not let go of it */
+    rj_steer_wish_t *wish;
     rj_interest_t *interests;
     int image_count;
     int creation_count; /* images being made */
@@ -190,6 +216,7 @@ struct rj_image_entry {
     struct rj_image_entry *prev, *next;
     rj_receive_entry_t *receive; /* NULL once its endpoint is gone */
     int engine;                  /* that owns it */
+    rj_headed_path_t headed;     /* control_paths[0] */
     rj_log_t *log;
     char *log_file;
     char source[RJ_SOURCE_TEXT_MAX];
@@ -283,6 +310,13 @@ struct rj_conductor {
     int creation_count;
     rj_client_command_t command;
     rj_kept_command_t *kept[RJ_ENGINES_MAX]; /* oldest first */
+
+    rj_steering_t *steering;           /* NULL: no interface is steered */
+    const rj_net_snapshot_t *snapshot; /* of this turn; NULL: no feed */
+    uint64_t snapshot_generation;      /* that the headers follow */
+    uint32_t serving;                  /* interfaces with our program, when headers were made */
+    rj_headed_path_t *headed_paths;
+    rj_owned_header_t *headers;
 };
 
 /* --- conductor.c --- */
@@ -524,5 +558,29 @@ void rj_conductor_on_loss(rj_conductor_t *conductor, const rj_engine_event_t *ev
 void rj_conductor_time_images(rj_conductor_t *conductor);
 void rj_conductor_forget_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive);
 void rj_conductor_free_images(rj_conductor_t *conductor);
+
+/* --- conductor_steering.c --- */
+
+/* Each once, right after the engine was told of the endpoint or the image (steer) or asked to let
+ * it go (unsteer). Nothing happens where no interface is steered. */
+void rj_conductor_steer_send(rj_conductor_t *conductor, rj_send_entry_t *send);
+void rj_conductor_unsteer_send(rj_conductor_t *conductor, rj_send_entry_t *send);
+void rj_conductor_steer_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive);
+void rj_conductor_unsteer_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive);
+void rj_conductor_steer_image(rj_conductor_t *conductor, rj_image_entry_t *entry);
+void rj_conductor_unsteer_image(rj_conductor_t *conductor, rj_image_entry_t *entry);
+
+/* `type` is ADD_INTEREST or REMOVE_INTEREST. */
+void rj_conductor_steer_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
+                                 const rj_interest_t *interest, rj_engine_command_type_t type);
+
+/* What the path belongs to is about to be freed: no engine has it any more. */
+void rj_conductor_drop_header(rj_conductor_t *conductor, rj_headed_path_t *headed);
+void rj_conductor_on_header_released(rj_conductor_t *conductor, rj_header_t *header);
+
+int rj_conductor_work_steering(rj_conductor_t *conductor);
+int64_t rj_conductor_steering_deadline_ns(const rj_conductor_t *conductor);
+void rj_conductor_close_steering(rj_conductor_t *conductor);
+void rj_conductor_free_headers(rj_conductor_t *conductor);
 
 #endif

@@ -97,6 +97,7 @@ static void tell_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive
                                    .session_id = interest->session_id,
                                    .has_session = interest->has_session};
     rj_conductor_tell(conductor, receive->endpoint.home, &command);
+    rj_conductor_steer_interest(conductor, receive, interest, type);
 }
 
 static int add_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,

@@ -206,6 +206,8 @@ static int open_conductor(rj_driver_t *driver, rj_err_t *err)
                                     .helper = &driver->helper,
                                     .engine_count = driver->engine_count,
                                     .has_rings = driver->world.ring_engine_count > 0,
+                                    .steering = driver->world.steering,
+                                    .feed = driver->world.feed,
                                     .seed = driver->world.seed,
                                     .on_terminate = on_terminate,
                                     .on_terminate_state = driver};

@@ -24,7 +24,9 @@
 
 #include "base/err.h"
 #include "driver/config.h"
+#include "driver/steering.h"
 #include "name/resolver.h"
+#include "netlink/feed.h"
 #include "proto/interface.h"
 #include "shm/dir.h"
 #include "transport/port.h"
@@ -40,7 +42,9 @@ typedef struct rj_driver_world {
     int (*open_port)(void *state, int index, const rj_port_params_t *params, rj_port_t **ret_port,
                      rj_err_t *err);
     void *open_port_state;
-    int ring_engine_count;            /* 0: sockets only; else up to RJ_ENGINES_MAX engines */
+    int ring_engine_count;                /* 0: sockets only; else up to RJ_ENGINES_MAX engines */
+    const rj_steering_params_t *steering; /* of the rings' interfaces; NULL: none is steered */
+    rj_net_feed_t *feed;                  /* NULL: paths get no headers */
     void (*wake_helper)(void *state); /* there is work for the helper; NULL: it looks by itself */
     void *wake_helper_state;
     int64_t pid;
