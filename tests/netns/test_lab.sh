@@ -75,6 +75,18 @@ status_names_addresses() {
     return "$found"
 }
 net_of() { run "$1" -- readlink /proc/self/ns/net; }
+# gro_of HOST INTERFACE: "on" or "off", as the kernel has it, by ETHTOOL_GGRO.
+gro_of() {
+    run "$1" -- python3 -c '
+import array, fcntl, socket, struct, sys
+value = array.array("I", [0x2b, 2])
+request = struct.pack("16sP", sys.argv[1].encode(), value.buffer_info()[0])
+fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8946, request)
+print(("off", "on")[value[1]])' "$2"
+}
+hosts_take_redirected_frames() {
+    [ "$(gro_of h1 eth0)$(gro_of h2 eth0)$(gro_of wire h1)" = ononoff ]
+}
 hosts_are_apart() { [ "$(net_of h1)" != "$(net_of h2)" ]; }
 mounts_stay() { [ "$(run h1 -- readlink /proc/self/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ]; }
 exec_passes_the_code() { exits 7 run h1 -- sh -c 'exit 7'; }
@@ -199,6 +211,7 @@ check lab-dry-run-makes-nothing dry_run_makes_nothing
 check lab-up-twice-is-up-once up_twice_is_up_once
 check lab-another-shape-is-refused another_shape_is_refused
 check lab-status-names-addresses status_names_addresses
+check lab-hosts-take-redirected-frames hosts_take_redirected_frames
 check lab-hosts-are-apart hosts_are_apart
 check lab-exec-keeps-the-mounts mounts_stay
 check lab-exec-passes-the-exit-code exec_passes_the_code

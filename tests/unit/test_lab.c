@@ -89,6 +89,8 @@ Test(lab, a_plan_is_made_of_commands_one_can_type)
     cr_assert_geq(find_step("nsenter --net=/run/netns/rj-unit-h2 sysctl -qw "
                             "net/ipv6/conf/all/accept_dad=0"),
                   0);
+    cr_assert_geq(find_step("nsenter --net=/run/netns/rj-unit-h2 ethtool -K eth0 gro on"), 0);
+    cr_assert_eq(find_step("nsenter --net=/run/netns/rj-unit-wire ethtool"), -1);
     cr_assert_geq(find_step("ip -n rj-unit-h2 addr add 10.0.0.2/24 dev eth0"), 0);
     cr_assert_geq(find_step("ip -n rj-unit-h2 addr add fd00::2/64 dev eth0 nodad"), 0);
 }

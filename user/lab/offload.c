@@ -56,7 +56,14 @@ static int read_count(int fd, const char *interface, uint32_t *ret_count)
     return code;
 }
 
-static bool is_ours(const char *feature)
+typedef bool (*feature_test_t)(const char *feature);
+
+static bool is_gro(const char *feature)
+{
+    return strcmp(feature, "rx-gro") == 0;
+}
+
+static bool is_offload(const char *feature)
 {
     return strncmp(feature, "tx-checksum-", strlen("tx-checksum-")) == 0 ||
            strncmp(feature, "tx-gso-", strlen("tx-gso-")) == 0 ||
@@ -64,7 +71,7 @@ static bool is_ours(const char *feature)
 }
 
 static void wish(feature_wish_t *wishes, const feature_state_t *state, const names_t *names,
-                 uint32_t count, rj_lab_offload_t offload)
+                 uint32_t count, feature_test_t is_wanted, rj_lab_offload_t offload)
 {
     for (uint32_t i = 0; i < count; i++) {
         char name[ETH_GSTRING_LEN + 1] = "";
@@ -73,7 +80,7 @@ static void wish(feature_wish_t *wishes, const feature_state_t *state, const nam
         struct ethtool_set_features_block *want = &wishes->head.features[i / BLOCK_BITS];
         memcpy(name, names->room + sizeof(names->head) + (size_t)i * ETH_GSTRING_LEN,
                ETH_GSTRING_LEN);
-        if (!is_ours(name) || (have->available & bit) == 0 || (have->never_changed & bit) != 0)
+        if (!is_wanted(name) || (have->available & bit) == 0 || (have->never_changed & bit) != 0)
             continue;
         want->valid |= bit;
         if (offload == RJ_LAB_OFFLOAD_ON)
@@ -81,7 +88,8 @@ static void wish(feature_wish_t *wishes, const feature_state_t *state, const nam
     }
 }
 
-static int set_features(int fd, const char *interface, rj_lab_offload_t offload)
+static int set_features(int fd, const char *interface, feature_test_t is_wanted,
+                        rj_lab_offload_t offload)
 {
     names_t names = {.head = {.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES}};
     feature_state_t state = {.head = {.cmd = ETHTOOL_GFEATURES}};
@@ -99,18 +107,29 @@ static int set_features(int fd, const char *interface, rj_lab_offload_t offload)
         code = call(fd, interface, &state);
     if (code != 0)
         return code;
-    wish(&wishes, &state, &names, count, offload);
+    wish(&wishes, &state, &names, count, is_wanted, offload);
     return call(fd, interface, &wishes);
 }
 
-int rj_lab_offload_set(const char *interface, rj_lab_offload_t offload, rj_err_t *err)
+static int set(const char *interface, feature_test_t is_wanted, rj_lab_offload_t offload,
+               rj_err_t *err)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    int code = fd < 0 ? -errno : set_features(fd, interface, offload);
+    int code = fd < 0 ? -errno : set_features(fd, interface, is_wanted, offload);
     if (fd >= 0)
         close(fd);
     if (code != 0)
         return rj_fail(err, code, "cannot switch the offloads of %s: %s", interface,
                        strerror(-code));
     return 0;
+}
+
+int rj_lab_offload_set(const char *interface, rj_lab_offload_t offload, rj_err_t *err)
+{
+    return set(interface, is_offload, offload, err);
+}
+
+int rj_lab_gro_enable(const char *interface, rj_err_t *err)
+{
+    return set(interface, is_gro, RJ_LAB_OFFLOAD_ON, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* offload.h - whether a link cuts datagrams and sums them itself, or leaves that for later.
+/* offload.h - what a link does for its packets: whether it cuts datagrams and sums them itself or
+ * leaves that for later, and whether it can receive what XDP sends.
  *
  * Over veth "later" is never: super-frames and partial sums arrive as they are. A wire that loses
  * datagrams and breaks bytes must see single datagrams with whole sums.
@@ -20,5 +21,9 @@ typedef enum rj_lab_offload {
 } rj_lab_offload_t;
 
 int rj_lab_offload_set(const char *interface, rj_lab_offload_t offload, rj_err_t *err);
+
+/* Turns GRO on. An end of a veth pair takes frames that XDP redirects to it only with that, or with
+ * a program of its own; for XDP_TX at the other end it takes a program (spec/xdp.md 3.10). */
+int rj_lab_gro_enable(const char *interface, rj_err_t *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* plan.h - the steps that make a lab, or take one down, as a list that can be shown before it runs.
  *
- * A step is one ip(8) command or one sysctl. Both kinds can be typed by hand just as they are
+ * A step is one ip(8) command, one sysctl or one ethtool setting. All can be typed by hand just as they are
  * printed, which is what `--dry-run` is for. The loopback of a host goes up last, so a lab whose
  * loopbacks are all up is whole.
  *
@@ -22,6 +22,7 @@ typedef enum rj_lab_step_kind {
     RJ_LAB_STEP_TRY_IP,     /* the same; what is not there need not be removed */
     RJ_LAB_STEP_SYSCTL,     /* text: path below /proc/sys, a blank, the value */
     RJ_LAB_STEP_TRY_SYSCTL, /* the same, where the kernel has it */
+    RJ_LAB_STEP_GRO,        /* text: an interface, whose GRO goes on (lab/offload.h) */
 } rj_lab_step_kind_t;
 
 typedef struct rj_lab_step {

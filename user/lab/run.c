@@ -2,6 +2,7 @@
 #include "lab/run.h"
 
 #include "lab/netns.h"
+#include "lab/offload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -159,11 +160,36 @@ static int write_sysctl(const rj_lab_step_t *step, rj_err_t *err)
     return code;
 }
 
+static int enable_gro(const rj_lab_step_t *step, rj_err_t *err)
+{
+    rj_netns_t netns;
+    int code = rj_netns_enter(&netns, step->namespace, err);
+    if (code != 0)
+        return code;
+    code = rj_lab_gro_enable(step->text, err);
+    rj_netns_leave(&netns);
+    return code;
+}
+
+static int run_by_kind(const rj_lab_step_t *step, rj_err_t *err)
+{
+    switch (step->kind) {
+    case RJ_LAB_STEP_SYSCTL:
+    case RJ_LAB_STEP_TRY_SYSCTL:
+        return write_sysctl(step, err);
+    case RJ_LAB_STEP_GRO:
+        return enable_gro(step, err);
+    case RJ_LAB_STEP_IP:
+    case RJ_LAB_STEP_TRY_IP:
+        break;
+    }
+    return run_ip(step, err);
+}
+
 static int run_step(const rj_lab_step_t *step, rj_err_t *err)
 {
     char text[RJ_LAB_STEP_TEXT_MAX + 64];
-    bool is_sysctl = step->kind == RJ_LAB_STEP_SYSCTL || step->kind == RJ_LAB_STEP_TRY_SYSCTL;
-    int code = is_sysctl ? write_sysctl(step, err) : run_ip(step, err);
+    int code = run_by_kind(step, err);
     if (code == 0 || step->kind == RJ_LAB_STEP_TRY_IP)
         return 0;
     rj_lab_step_print(step, text, sizeof(text));
