@@ -306,6 +306,22 @@ Test(steer, leaves_an_unfinished_sum_alone_in_generic_mode)
     expect_echoes(true);
 }
 
+/* A sum that comes out as 0 is sent as its other form, for 0 says that there is none. */
+Test(steer, never_finishes_a_sum_as_none)
+{
+    enum { SUM = 14 + 40 + 6 };
+    steer_frame_t frame = {
+        .is_ipv6 = true, .kind = STEER_SETUP, .stream_id = 1004, .session_id = 1};
+    for (; frame.session_id < 0x10000; frame.session_id++) {
+        steer_frame_build(&frame, false, in);
+        if (in[SUM] == 0xff && in[SUM + 1] == 0xff)
+            break;
+    }
+    cr_assert_lt(frame.session_id, 0x10000);
+    frame.sum = STEER_SUM_UNFINISHED;
+    expect_echo("a sum of ones", frame, STEER_SUM_WHOLE);
+}
+
 /* The sum of an IPv4 header carries over when a hop is taken off. */
 Test(steer, keeps_the_sum_of_every_ipv4_header_right)
 {
