@@ -172,7 +172,7 @@ static __always_inline int rj_steer_parse(const struct rj_steer_frame *frame, co
     return rj_steer_parse_udp(frame, key, datagram);
 }
 
-/* A group cannot be a source. The hop limit ends what would else go to and fro for ever between
+/* A group cannot be a source. The hop limit ends what would else go back and forth for ever between
  * two echoes that a forged source address has set on each other. */
 static __always_inline int rj_steer_can_echo(const struct rj_steer_frame *frame,
                                              const struct rj_steer_datagram *datagram)
