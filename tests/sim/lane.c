@@ -233,6 +233,14 @@ void lane_open(lane_t *lane, world_t *world, const lane_config_t *config, rj_cli
     world_add_task(world, work_publisher, lane);
 }
 
+void lane_restart(lane_t *lane)
+{
+    lane->next_number = 0;
+    lane->is_finished = false;
+    for (int i = 0; i < lane->subscriber_count; i++)
+        lane->subscribers[i].next_number = 0;
+}
+
 /* Who has no image owes nothing where that is no fault: a late one may come when all is over, and a
  * cut that outlasts the publication's linger takes with it what had not been sent. */
 static bool owes_messages(const lane_subscriber_t *subscriber)

@@ -73,6 +73,10 @@ lane_subscriber_t *lane_subscribe(lane_t *lane, rj_client_t *client, int64_t sta
 void lane_leave(lane_subscriber_t *subscriber);
 void lane_return(lane_subscriber_t *subscriber, int64_t starts_at_ns);
 
+/* Everything once more, by a new publication of the same session if its channel names one. The lane
+ * is complete, and may lose images. */
+void lane_restart(lane_t *lane);
+
 /* Every message was offered, and every live subscriber has read the last one. */
 bool lane_is_complete(const lane_t *lane);
 

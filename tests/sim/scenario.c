@@ -24,6 +24,9 @@ static struct {
     uint64_t trace;
 } run;
 
+/* What hosts of the next world have; sockets only unless a scenario says otherwise. */
+static sim_rings_t next_rings;
+
 uint64_t scenario_trace(void)
 {
     return run.trace;
@@ -53,7 +56,9 @@ static void open_world(uint64_t seed, const char *directory, int host_count)
                              .is_ipv6 = rj_prng_chance(&draw, 0.3),
                              .threading = modes[rj_prng_below(&draw, 3)],
                              .directory = directory,
-                             .nak_delay_is_explicit = rj_prng_chance(&draw, 0.3)};
+                             .nak_delay_is_explicit = rj_prng_chance(&draw, 0.3),
+                             .rings = next_rings};
+    next_rings = (sim_rings_t){.engine_count = 0};
     run.world = world_open(&params);
 }
 
@@ -156,6 +161,9 @@ static void finish(int host_count)
         int64_t errors = world_system_counter(run.world, i, RJ_SYSTEM_ERRORS);
         if (errors != 0)
             sim_fail("host %d counted %" PRId64 " errors", i, errors);
+        int64_t forwarded = world_forwarded(run.world, i);
+        if (forwarded > 0)
+            sim_net_trace_add(world_net(run.world), (uint64_t)forwarded);
     }
 }
 
@@ -371,11 +379,61 @@ static void run_groups(uint64_t seed, const char *directory)
     end_world(HOSTS);
 }
 
+/* --- with a ring for each engine --- */
+
+static void draw_rings(uint64_t seed)
+{
+    static const uint32_t sprays_ppm[] = {0, 1000, 50000, 500000, 1000000};
+    rj_prng_t draw;
+    rj_prng_init(&draw, ~seed);
+    next_rings = (sim_rings_t){
+        .engine_count = (int)rj_prng_between(&draw, 1, 4),
+        .capacity = (int)rj_prng_between(&draw, 2, 60),
+        .spray_ppm = sprays_ppm[rj_prng_below(&draw, 5)],
+        .pass_ppm = rj_prng_chance(&draw, 0.4) ? 200000 : 0,
+    };
+}
+
+/* Any of the above where frames come to any engine, and queues overflow. */
+static void run_engines(uint64_t seed, const char *directory)
+{
+    static void (*const bodies[])(uint64_t seed, const char *directory) = {
+        run_streams, run_joiners, run_kills, run_partitions,
+        run_crashes, run_pauses,  run_many,  run_groups};
+    draw_rings(seed);
+    bodies[seed / scenario_count % (sizeof(bodies) / sizeof(bodies[0]))](seed, directory);
+}
+
+/* A session ends and begins anew, again and again; its flow, and so its queue, may be another each
+ * time, and the last image may still be there. A second stream keeps the endpoint open. */
+static void run_restarts(uint64_t seed, const char *directory)
+{
+    draw_rings(seed);
+    open_world(seed, directory, 2);
+    draw_faults();
+    lane_t *lane = add_lane(0, 1, PORT_FIRST, true);
+    size_t length = strlen(lane->config.publication_channel);
+    snprintf(lane->config.publication_channel + length,
+             sizeof(lane->config.publication_channel) - length, "|session-id=77");
+    lane_subscribe(lane, world_connect(run.world, 1), 0);
+    lane_t *other = add_lane(0, 1, PORT_FIRST, false);
+    lane_subscribe(other, world_connect(run.world, 1), 0);
+    for (int i = 0; i < 4; i++) {
+        world_run_until(run.world, all_complete, NULL, SECONDS(300), "the session");
+        /* A publication lingers for 5 s, and its session is its own so long. */
+        world_run_for(run.world, MILLIS(between(6500, 20000)));
+        lane_restart(lane);
+    }
+    world_run_until(run.world, all_complete, NULL, SECONDS(300), "the last session");
+    end_world(2);
+}
+
 const scenario_t scenarios[] = {
     {"streams", run_streams}, {"joiners", run_joiners},
     {"kills", run_kills},     {"partitions", run_partitions},
     {"crashes", run_crashes}, {"pauses", run_pauses},
     {"many", run_many},       {"groups", run_groups},
+    {"engines", run_engines}, {"restarts", run_restarts},
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -485,6 +485,21 @@ void world_check_counters(world_t *world)
         check_host(world, i);
 }
 
+int64_t world_forwarded(world_t *world, int host)
+{
+    const rj_driver_t *driver = world->hosts[host].driver;
+    int64_t forwarded = 0;
+    int64_t taken = 0;
+    for (int i = 0; i < rj_driver_engine_count(driver); i++) {
+        forwarded += rj_driver_engine_stats(driver, i)->frames_forwarded;
+        taken += rj_driver_engine_stats(driver, i)->frames_taken;
+    }
+    if (forwarded != taken)
+        sim_fail("host %d: %" PRId64 " frames forwarded, %" PRId64 " taken", host, forwarded,
+                 taken);
+    return forwarded;
+}
+
 int64_t world_system_counter(world_t *world, int host, int id)
 {
     rj_cnc_t cnc;

@@ -81,6 +81,10 @@ void world_check_empty(world_t *world, int host);
 /* Counters never contradict each other: positions in order, none going back. */
 void world_check_counters(world_t *world);
 
+/* What the engines of a host forwarded to each other; fails unless all of it was taken. The host is
+ * idle. */
+int64_t world_forwarded(world_t *world, int host);
+
 /* A system counter of a host's driver, by its id. */
 int64_t world_system_counter(world_t *world, int host, int id);
 

@@ -280,6 +280,16 @@ int rj_driver_engine_count(const rj_driver_t *driver)
     return driver->engine_count;
 }
 
+bool rj_driver_has_rings(const rj_driver_t *driver)
+{
+    return driver->world.ring_engine_count > 0;
+}
+
+const rj_engine_stats_t *rj_driver_engine_stats(const rj_driver_t *driver, int index)
+{
+    return rj_engine_stats(driver->engines[index]);
+}
+
 int rj_driver_conductor_work(rj_driver_t *driver, int64_t now_ns, int64_t epoch_ms)
 {
     return rj_conductor_do_work(driver->conductor, now_ns, epoch_ms);

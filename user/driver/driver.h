@@ -24,6 +24,7 @@
 
 #include "base/err.h"
 #include "driver/config.h"
+#include "driver/engine.h"
 #include "driver/steering.h"
 #include "name/resolver.h"
 #include "netlink/feed.h"
@@ -76,6 +77,13 @@ void rj_driver_warn(rj_driver_t *driver, const char *text);
 bool rj_driver_is_terminated(const rj_driver_t *driver);
 
 int rj_driver_engine_count(const rj_driver_t *driver);
+
+/* Whether engines have rings: then each has both halves. */
+bool rj_driver_has_rings(const rj_driver_t *driver);
+
+/* From the engine's thread, or while it does not work. */
+const rj_engine_stats_t *rj_driver_engine_stats(const rj_driver_t *driver, int index);
+
 int rj_driver_conductor_work(rj_driver_t *driver, int64_t now_ns, int64_t epoch_ms);
 int rj_driver_engine_work(rj_driver_t *driver, int index, int64_t now_ns);
 int rj_driver_helper_work(rj_driver_t *driver, int64_t now_ns);

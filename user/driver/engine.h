@@ -71,8 +71,9 @@ typedef struct rj_engine_stats {
     int64_t receiver_overflows;
     int64_t log_corruptions;
     int64_t frames_forwarded; /* to another engine */
+    int64_t frames_taken;     /* from another engine */
     int64_t forward_drops;    /* its ring was full */
-    int64_t forward_strays;   /* came from another engine when endpoint or image were gone, or not
+    int64_t forward_strays;   /* of those taken: when endpoint or image were gone, or not
                                  there yet */
 } rj_engine_stats_t;
 

@@ -62,6 +62,7 @@ void rj_engine_on_guest_frame(rj_engine_t *engine, const rj_packet_t *packet, in
 static void on_forwarded(rj_engine_t *engine, const rj_forwarded_t *frame, uint8_t *bytes,
                          int64_t now_ns)
 {
+    engine->stats.frames_taken++;
     rj_endpoint_t *endpoint = rj_map64_find(&engine->endpoints, frame->endpoint_id);
     if (endpoint == NULL) {
         engine->stats.forward_strays++;
