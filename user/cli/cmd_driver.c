@@ -17,9 +17,10 @@
 #include "driver/driver.h"
 
 enum {
-    RUNNERS_MAX = 4,
+    RUNNERS_MAX = 2 + RJ_ENGINES_MAX,
     HELPER_RUNNER = 1,
     ENGINE_RUNNER = 2, /* the first of them, where engines have threads */
+    THREAD_NAME_BYTES = 24, /* the system shows 15 of them */
     ECHO_NS = 1000000000,
     OPTION_SETTINGS = 0x100,
 };
@@ -74,7 +75,8 @@ typedef struct engine_agent {
     int index;
 } engine_agent_t;
 
-static engine_agent_t engine_agents[2];
+static engine_agent_t engine_agents[RJ_ENGINES_MAX];
+static char engine_names[RJ_ENGINES_MAX][THREAD_NAME_BYTES];
 static daemon_t the_daemon;
 static volatile sig_atomic_t stop_signal;
 
@@ -117,6 +119,16 @@ static void add_agent(rj_runner_t *runner, int (*do_work)(void *state, int64_t n
     runner->agents[runner->agent_count++] = (rj_agent_t){do_work, state};
 }
 
+/* What engines will do when idle; a driver that cannot start leaves every directory alone. */
+static int check_engine_idles(const rj_driver_config_t *config, rj_err_t *err)
+{
+    rj_idle_t idle;
+    if (config->threading_mode != RJ_THREADING_DEDICATED)
+        return rj_idle_init(&idle, &config->idle[RJ_ROLE_SHARED_NETWORK], err);
+    int result = rj_idle_init(&idle, &config->idle[RJ_ROLE_SENDER], err);
+    return result < 0 ? result : rj_idle_init(&idle, &config->idle[RJ_ROLE_RECEIVER], err);
+}
+
 /* Which agents share a thread (docs/architecture.md); runner 0 is the main thread's, runner 1 the
  * helper's. SHARED has one too, against its name: a look-up of a name may take longer than clients
  * live without a driver's heartbeat. There it sleeps until it is woken, and costs nothing. */
@@ -131,21 +143,47 @@ static int arrange(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t 
         result =
             add_runner(daemon, config, RJ_ROLE_HELPER, "aeron-md-nra", config->helper_cpu, err);
     daemon->runners[HELPER_RUNNER].is_woken = is_shared;
-    if (result == 0 && config->threading_mode == RJ_THREADING_DEDICATED) {
-        result = add_runner(daemon, config, RJ_ROLE_SENDER, "sender", config->sender_cpu, err);
-        if (result == 0)
-            result =
-                add_runner(daemon, config, RJ_ROLE_RECEIVER, "receiver", config->receiver_cpu, err);
-    } else if (result == 0 && !is_shared) {
-        result = add_runner(daemon, config, RJ_ROLE_SHARED_NETWORK, "[sender, receiver]",
-                            config->sender_cpu, err);
-    }
-    return result;
+    return result == 0 && !is_shared ? check_engine_idles(config, err) : result;
 }
 
-static void fill(daemon_t *daemon)
+/* The engine of a queue is idle as the thread is that the reference has in its place, and has the
+ * CPU of the list, where there is one. */
+static int add_ring_runner(daemon_t *daemon, const rj_driver_config_t *config, int index,
+                           rj_err_t *err)
 {
-    bool is_shared = daemon->runner_count <= ENGINE_RUNNER;
+    bool is_dedicated = config->threading_mode == RJ_THREADING_DEDICATED;
+    int64_t cpu = is_dedicated ? config->receiver_cpu : config->sender_cpu;
+    if (index < config->engine_cpu_count)
+        cpu = config->engine_cpus[index];
+    snprintf(engine_names[index], sizeof(engine_names[index]), "engine-%d", index);
+    return add_runner(daemon, config, is_dedicated ? RJ_ROLE_RECEIVER : RJ_ROLE_SHARED_NETWORK,
+                      engine_names[index], cpu, err);
+}
+
+static int add_engine_runners(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
+{
+    int result = 0;
+    if (rj_driver_has_rings(daemon->driver)) {
+        for (int i = 0; result == 0 && i < rj_driver_engine_count(daemon->driver); i++)
+            result = add_ring_runner(daemon, config, i, err);
+        return result;
+    }
+    if (config->threading_mode != RJ_THREADING_DEDICATED)
+        return add_runner(daemon, config, RJ_ROLE_SHARED_NETWORK, "[sender, receiver]",
+                          config->sender_cpu, err);
+    result = add_runner(daemon, config, RJ_ROLE_SENDER, "sender", config->sender_cpu, err);
+    return result < 0 ? result
+                      : add_runner(daemon, config, RJ_ROLE_RECEIVER, "receiver",
+                                   config->receiver_cpu, err);
+}
+
+/* How many engines there are is known only now. */
+static int fill(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
+{
+    bool is_shared = config->threading_mode == RJ_THREADING_SHARED;
+    int result = is_shared ? 0 : add_engine_runners(daemon, config, err);
+    if (result < 0)
+        return result;
     for (int i = 0; i < rj_driver_engine_count(daemon->driver); i++) {
         engine_agents[i] = (engine_agent_t){daemon->driver, i};
         add_agent(&daemon->runners[is_shared ? 0 : ENGINE_RUNNER + i], work_engine,
@@ -154,6 +192,7 @@ static void fill(daemon_t *daemon)
     add_agent(&daemon->runners[HELPER_RUNNER], work_helper, daemon->driver);
     add_agent(&daemon->runners[0], work_conductor, daemon->driver);
     add_agent(&daemon->runners[0], work_end, daemon);
+    return 0;
 }
 
 static void wake_helper(void *state)
@@ -253,8 +292,9 @@ int rj_cmd_driver(int argc, char **argv)
         if (config.print_configuration)
             rj_config_print(&config, stdout);
         fflush(stdout);
-        fill(&the_daemon);
-        result = run_agents(&the_daemon, &err);
+        result = fill(&the_daemon, &config, &err);
+        if (result == 0)
+            result = run_agents(&the_daemon, &err);
     }
     if (result == 0 || stop_signal != 0) {
         printf("Shutting down driver...\n");
