@@ -153,8 +153,8 @@ static int af_xdp_send(rj_port_t *port, rj_run_t *runs, size_t count)
     return (int)looked_at;
 }
 
-/* The rings have copied everything; the sockets have a numbering of their own, of which it is enough
- * to know whether they are done with all they were given. */
+/* The rings have copied everything; the sockets have a numbering of their own, of which it is
+ * enough to know whether they are done with all they were given. */
 static uint64_t af_xdp_reclaim(rj_port_t *port)
 {
     af_xdp_t *xdp = from_port(port);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* af_xdp.h - the port `xdp`: AF_XDP rings of one queue on every interface, and the kernel's sockets.
+/* af_xdp.h - the port `xdp`: AF_XDP rings of one queue on every interface, and kernel sockets.
  *
  *      run --header, its interface has a ring here, it fits--> TX ring
  *       `--else--------------------------------------------> inner port (sockets), counted
@@ -17,7 +17,7 @@
  * Ownership  the port owns the inner port from a successful open on. All memory is taken by open.
  * Thread     as port.h says; rj_af_xdp_* accessors and the counts may be read from any thread while
  *            the port is open.
- * Errors     open: negative errno with what to do; the caller then goes on over sockets and says so.
+ * Errors     open: negative errno with what to do; the caller goes on over sockets and says so.
  */
 #ifndef RJ_TRANSPORT_AF_XDP_H
 #define RJ_TRANSPORT_AF_XDP_H

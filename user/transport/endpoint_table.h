@@ -45,7 +45,8 @@ int rj_endpoint_table_add(rj_endpoint_table_t *table, rj_endpoint_t *endpoint);
 void rj_endpoint_table_remove(rj_endpoint_table_t *table, const rj_endpoint_t *endpoint);
 
 /* A walk over those that a datagram to `destination` is for, in the order in which they came:
- *     for (int32_t i = rj_endpoint_table_first(t, &a); i >= 0; i = rj_endpoint_table_next(t, i, &a))
+ *     for (int32_t i = rj_endpoint_table_first(t, &a); i >= 0;
+ *          i = rj_endpoint_table_next(t, i, &a))
  *         t->entries[i].endpoint */
 int32_t rj_endpoint_table_first(const rj_endpoint_table_t *table, const rj_address_t *destination);
 int32_t rj_endpoint_table_next(const rj_endpoint_table_t *table, int32_t entry,

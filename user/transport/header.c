@@ -108,8 +108,7 @@ static void finish_ipv4(const rj_header_t *header, uint8_t *frame, uint32_t udp_
     const uint32_t total = IPV4_BYTES + udp_bytes;
     put16(frame + IPV4_TOTAL_AT, total);
     put16(frame + IPV4_IDENTIFICATION_AT, identification);
-    const uint64_t sum =
-        (uint64_t)header->ip_sum + htons((uint16_t)total) + htons(identification);
+    const uint64_t sum = (uint64_t)header->ip_sum + htons((uint16_t)total) + htons(identification);
     put_raw16(frame + IPV4_CHECKSUM_AT, (uint16_t)~rj_checksum_fold(sum));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* umem.h - the memory that AF_XDP sockets receive into and send from, and who holds each frame.
  *
- *      | frame 0 | frame 1 | frame 2 | ...        every one of `frame_bytes`, page-aligned as a whole
+ *      | frame 0 | frame 1 | frame 2 | ...      every one of `frame_bytes`, page-aligned as a whole
  *
  *      FREE --take--> FILL --kernel received--> RX (ours) --given back--> FILL
  *        |                                                                  |

@@ -88,12 +88,16 @@ static int make_rings(rj_xsk_t *xsk, const rj_xsk_params_t *params)
 /* --- errors that say what to do --- */
 
 /* How many queues the interface has; 0 when its driver does not say. */
-static uint32_t queue_count(int fd, const char *interface_name)
+static uint32_t queue_count(const char *interface_name)
 {
     struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
     struct ifreq request = {.ifr_data = (char *)&channels};
     snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface_name);
-    if (ioctl(fd, SIOCETHTOOL, &request) < 0)
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const bool is_known = fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0;
+    if (fd >= 0)
+        close(fd);
+    if (!is_known)
         return 0;
     const uint32_t own =
         channels.rx_count > channels.tx_count ? channels.rx_count : channels.tx_count;
@@ -120,9 +124,9 @@ static int fail_registration(int code, const rj_umem_t *umem, rj_err_t *err)
     return rj_fail(err, code, "packet memory of %llu KiB: %s", kib, strerror(-code));
 }
 
-static int fail_invalid(const rj_xsk_t *xsk, const rj_xsk_params_t *params, rj_err_t *err)
+static int fail_invalid(const rj_xsk_params_t *params, rj_err_t *err)
 {
-    const uint32_t queues = queue_count(xsk->fd, params->interface_name);
+    const uint32_t queues = queue_count(params->interface_name);
     if (queues > 0 && params->queue >= queues)
         return rj_fail(err, -EINVAL,
                        "queue %u: the interface has %u (0 to %u): `ethtool -L %s` changes that",
@@ -136,7 +140,7 @@ static int fail_invalid(const rj_xsk_t *xsk, const rj_xsk_params_t *params, rj_e
                    params->queue);
 }
 
-static int fail_bind(int code, const rj_xsk_t *xsk, const rj_xsk_params_t *params, rj_err_t *err)
+static int fail_bind(int code, const rj_xsk_params_t *params, rj_err_t *err)
 {
     switch (-code) {
     case EBUSY:
@@ -145,7 +149,7 @@ static int fail_bind(int code, const rj_xsk_t *xsk, const rj_xsk_params_t *param
                        "another with --queues",
                        params->queue);
     case EINVAL:
-        return fail_invalid(xsk, params, err);
+        return fail_invalid(params, err);
     case EOPNOTSUPP:
         return rj_fail(err, code, "queue %u: no %s mode%s: try --xdp-mode auto", params->queue,
                        params->mode == RJ_XSK_COPY ? "copy" : "zero-copy",
@@ -242,7 +246,7 @@ static int open_in_mode(rj_xsk_t *xsk, const rj_xsk_params_t *params, const rj_u
     }
     result = bind_patiently(xsk, params, lead);
     if (result < 0) {
-        result = fail_bind(result, xsk, params, err);
+        result = fail_bind(result, params, err);
         goto fail;
     }
     xsk->is_zero_copy = is_zero_copy(xsk->fd);

@@ -88,7 +88,8 @@ static inline uint32_t rj_xsk_ring_available_now(rj_xsk_ring_t *ring)
     return ring->theirs - ring->mine;
 }
 
-/* Gives the kernel back every entry below `mine`. Release: pairs with its acquire of the consumer. */
+/* Gives the kernel back every entry below `mine`. Release: pairs with its acquire of the
+ * consumer. */
 static inline void rj_xsk_ring_release(rj_xsk_ring_t *ring)
 {
     __atomic_store_n(ring->consumer, ring->mine, __ATOMIC_RELEASE);
