@@ -8,6 +8,7 @@ round, and next to it stands how far single rounds were apart. Below 10 % nothin
 import argparse
 import configparser
 import csv
+import fnmatch
 import os
 import platform
 import signal
@@ -22,8 +23,11 @@ from rig import Failure, Rig
 
 HERE = Path(__file__).parent
 NOISE = 0.10
-STREAM_PORT, PING_PORT, PONG_PORT = 24100, 24101, 24102
+STREAM_PORT, PING_PORT, PONG_PORT, ECHO_PORT = 24100, 24101, 24102, 24103
 CLIENT_SLEEP = "50us"
+CPUS = {"h1": "0", "h2": "1"}  # of what spins
+TRIPS = ("ping", "spin", "echo")  # kinds that measure round trips
+CONTENDERS = "ramjet:xdp-generic,ramjet:xdp-native,ramjet:socket,official"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,14 @@ class Scenario:
     kind: str
     length: int
     settings: dict
+    only: tuple
+    instead: tuple
+
+    def contenders(self, asked):
+        """Who takes part; the last is the base. Nobody competes alone."""
+        fit = self.instead or [name for name in asked if not self.only or any(
+            fnmatch.fnmatchcase(name, pattern) for pattern in self.only)]
+        return list(fit) if len(fit) > 1 else []
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ class Effort:
 
 
 FULL = Effort(rounds=7, seconds=3, pings=10000)
-QUICK = Effort(rounds=2, seconds=2, pings=4000)
+QUICK = Effort(rounds=2, seconds=1, pings=4000)
 
 
 def read_scenarios(only):
@@ -56,7 +68,9 @@ def read_scenarios(only):
         raise Failure(f"no such scenario: {', '.join(sorted(unknown))}")
     return [
         Scenario(name, parser[name]["kind"], parser[name].getint("length"),
-                 {key: value for key, value in parser[name].items() if key.isupper()})
+                 {key: value for key, value in parser[name].items() if key.isupper()},
+                 tuple(parser[name].get("only", "").split()),
+                 tuple(parser[name].get("instead", "").split()))
         for name in parser.sections() if not only or name in only]
 
 
@@ -68,28 +82,40 @@ class Bench:
         self.options = options
         self.effort = effort
 
-    def driver_command(self, contender):
-        """`official`, `ramjet`, or `ramjet:TRANSPORT`."""
+    def driver_options(self, contender):
+        """The options behind `ramjet`, `ramjet:socket`, `ramjet:xdp` and `ramjet:xdp-MODE`."""
         name, _, transport = contender.partition(":")
-        if name == "official":
-            return [self.options.official]
         if name != "ramjet":
             raise Failure(f"no such contender: {contender}")
-        return [self.options.ramjet, "driver",
-                *(["--transport", transport] if transport else [])]
+        transport, _, mode = transport.partition("-")
+        return [*(["--interface", "eth0"] if transport == "xdp" else []),
+                *(["--transport", transport] if transport else []),
+                *(["--xdp-mode", mode] if mode else [])]
+
+    def driver_command(self, contender):
+        if contender == "official":
+            return [self.options.official]
+        return [self.options.ramjet, "driver", *self.driver_options(contender)]
 
     def measure(self, scenario, contender):
+        try:
+            if scenario.kind == "spin":
+                return self.spin(scenario, contender)
+            if scenario.kind == "echo":
+                return self.echo(scenario, contender)
+            return self.with_drivers(scenario, contender)
+        finally:
+            self.rig.stop_all()
+
+    def with_drivers(self, scenario, contender):
         hosts = ["h1"] if scenario.kind == "ipc" else ["h1", "h2"]
         command = self.driver_command(contender)
         drivers = [self.rig.start_driver(host, command, scenario.settings) for host in hosts]
-        try:
-            directories = [directory for _, directory in drivers]
-            before = [driver.cpu_ns() for driver, _ in drivers]
-            run = self.ping if scenario.kind == "ping" else self.stream
-            row = run(scenario, directories[0], directories[-1], hosts[-1])
-            after = [driver.cpu_ns() for driver, _ in drivers]
-        finally:
-            self.rig.stop_all()
+        directories = [directory for _, directory in drivers]
+        before = [driver.cpu_ns() for driver, _ in drivers]
+        run = self.ping if scenario.kind == "ping" else self.stream
+        row = run(scenario, directories[0], directories[-1], hosts[-1])
+        after = [driver.cpu_ns() for driver, _ in drivers]
         cpu = [b - a for a, b in zip(before, after)]
         row["cpu_ns_per_message"] = sum(cpu) / row["messages"]
         for host, ns in zip(hosts, cpu):
@@ -115,14 +141,52 @@ class Bench:
         return {key: got[key] for key in ("messages", "seconds", "messages_per_s",
                                           "megabytes_per_s", "naks_count", "lost_bytes")}
 
+    PING_CHANNELS = ("--channel", f"aeron:udp?endpoint=10.0.0.2:{PING_PORT}",
+                     "--reply-channel", f"aeron:udp?endpoint=10.0.0.1:{PONG_PORT}")
+
+    def ping_options(self, scenario):
+        return ("--length", str(scenario.length), "--messages", str(self.effort.pings),
+                "--warmup", "500")
+
     def ping(self, scenario, sender, receiver, receiving_host):
-        channels = ("--channel", f"aeron:udp?endpoint=10.0.0.2:{PING_PORT}",
-                    "--reply-channel", f"aeron:udp?endpoint=10.0.0.1:{PONG_PORT}")
-        self.client("pong", receiving_host, receiver, *channels)
-        got = self.client("ping", "h1", sender, *channels, "--length", str(scenario.length),
-                          "--messages", str(self.effort.pings), "--warmup", "500").finish()
-        return {"messages": got["count"],
-                **{key: got[key] for key in ("p50_us", "p90_us", "p99_us", "max_us")}}
+        self.client("pong", receiving_host, receiver, *self.PING_CHANNELS)
+        return trips(self.client("ping", "h1", sender, *self.PING_CHANNELS,
+                                 *self.ping_options(scenario)).finish())
+
+    def embedded(self, what, host, scenario, contender, *arguments):
+        return self.rig.start(
+            f"{what} on {host}", host,
+            [self.options.ramjet, what, "--embedded", "--cpu", CPUS[host], "--json",
+             "--dir", str(self.rig.shm / host), *self.driver_options(contender),
+             *self.PING_CHANNELS, *arguments],
+            **scenario.settings)
+
+    def spin(self, scenario, contender):
+        self.embedded("pong", "h2", scenario, contender)
+        return trips(self.embedded("ping", "h1", scenario, contender,
+                                   *self.ping_options(scenario)).finish())
+
+    def echo(self, scenario, contender):
+        """The answer comes from XDP on h2 in one of two modes, or from a spinning socket there."""
+        mode = contender.partition(":")[2]
+        udp_ping = str(Path(self.options.ramjet).parent / "bench" / "udp_ping")
+        if mode == "socket":
+            self.rig.start("udp_ping on h2", "h2",
+                           [udp_ping, "echo", "10.0.0.2", str(ECHO_PORT), CPUS["h2"]])
+        else:
+            echo = [self.options.ramjet, "echo", "eth0"]
+            self.rig.start("echo on h2", "h2", [*echo, "--port", str(ECHO_PORT), "--mode", mode])
+            if mode == "native":  # which the other end of a veth pair takes only with a program
+                self.rig.start("echo on h1", "h1", [*echo, "--pass"])
+        return trips(self.rig.start(
+            "udp_ping on h1", "h1",
+            [udp_ping, "ping", "10.0.0.2", str(ECHO_PORT), CPUS["h1"], str(scenario.length),
+             "500", str(self.effort.pings)]).finish())
+
+
+def trips(got):
+    return {"messages": got["count"],
+            **{key: got[key] for key in ("p50_us", "p90_us", "p99_us", "max_us")}}
 
 
 def median(rows, key):
@@ -138,23 +202,22 @@ def compare(rows, base, key):
 FIGURES = {
     "stream": (("messages_per_s", "messages/s", "{:,.0f}"),
                ("cpu_ns_per_message", "CPU ns/message", "{:,.0f}")),
-    "ping": (("p50_us", "p50 us", "{:,.0f}"),
-             ("p99_us", "p99 us", "{:,.0f}")),
+    "trip": (("p50_us", "p50 us", "{:,.1f}"),
+             ("p99_us", "p99 us", "{:,.1f}")),
 }
 
 
-def table_lines(scenarios, contenders, results):
-    """One line for each figure of each contender, against the last contender."""
-    *challengers, base = range(len(contenders))
-    yield ["scenario", "driver", "figure", "median", contenders[base], "ratio", "of single rounds"]
+def table_lines(scenarios, asked, results):
+    """One line for each figure of each contender, against the last of its scenario."""
+    yield ["scenario", "contender", "base", "figure", "median", "base's", "ratio",
+           "of single rounds"]
     for scenario in scenarios:
-        for number in challengers:
-            rows, against = results[scenario.name, number], results[scenario.name, base]
-            if not against:
-                continue
-            for key, title, form in FIGURES["ping" if scenario.kind == "ping" else "stream"]:
+        names = scenario.contenders(asked)
+        for number, name in enumerate(names[:-1]):
+            rows, against = results[scenario.name, number], results[scenario.name, len(names) - 1]
+            for key, title, form in FIGURES["trip" if scenario.kind in TRIPS else "stream"]:
                 ratio, low, high = compare(rows, against, key)
-                yield [scenario.name, contenders[number], title,
+                yield [scenario.name, name, names[-1], title,
                        form.format(median(rows, key)), form.format(median(against, key)),
                        f"{ratio:.2f}", f"{low:.2f} to {high:.2f}"]
 
@@ -163,7 +226,7 @@ def print_table(lines):
     lines = list(lines)
     widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:
-        cells = [text.ljust(width) if column < 3 else text.rjust(width)
+        cells = [text.ljust(width) if column < 4 else text.rjust(width)
                  for column, (text, width) in enumerate(zip(line, widths))]
         print("  ".join(cells).rstrip())
 
@@ -186,7 +249,8 @@ def print_settings(scenarios, effort, options):
     print(f"{effort.rounds} rounds of {effort.seconds} s or {effort.pings} round trips; one direct "
           f"veth pair, MTU 1500; clients sleep {CLIENT_SLEEP} when idle")
     print("CPU is that of all drivers, user and system; official is the C driver of crate "
-          f"{Path(options.official).parts[-3].split('-')[1]}")
+          f"{Path(options.official).parts[-3].split('-')[1]}; in spin and echo each end has a "
+          "spinning thread on a CPU of its own")
     said = {}
     for scenario in scenarios:
         said.setdefault(tuple(scenario.settings.items()), []).append(scenario.name)
@@ -217,13 +281,14 @@ class Record:
 
 def run(options, effort, scenarios, record):
     """Measures everything; contenders take turns, and who begins changes with the round."""
-    contenders = options.contenders.split(",")
+    asked = options.contenders.split(",")
     results = {(scenario.name, number): []
-               for scenario in scenarios for number in range(len(contenders))}
+               for scenario in scenarios for number in range(len(scenario.contenders(asked)))}
     with Rig(options.ramjet) as rig:
         bench = Bench(rig, options, effort)
         for turn in range(effort.rounds):
             for scenario in scenarios:
+                contenders = scenario.contenders(asked)
                 order = list(range(len(contenders)))
                 for number in order if turn % 2 == 0 else reversed(order):
                     if sys.stderr.isatty():
@@ -235,16 +300,17 @@ def run(options, effort, scenarios, record):
                                driver=contenders[number])
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
-    print_table(table_lines(scenarios, contenders, results))
+    print_table(table_lines(scenarios, asked, results))
 
 
 def parse():
     parser = argparse.ArgumentParser(description="Compares media drivers.")
     parser.add_argument("--ramjet", required=True, help="our binary")
     parser.add_argument("--official", required=True, help="the official C driver's binary")
-    parser.add_argument("--contenders", default="ramjet,official",
-                        help="official, ramjet or ramjet:TRANSPORT; the last is the base "
-                             "(%(default)s); official,official shows the noise")
+    parser.add_argument("--contenders", default=CONTENDERS,
+                        help="official, ramjet, ramjet:socket, ramjet:xdp-generic, -native, "
+                             "-zero-copy; the last is the base (%(default)s); official,official "
+                             "shows the noise")
     parser.add_argument("--only", default="", help="scenarios, separated by commas")
     parser.add_argument("--rounds", type=int, help=f"{FULL.rounds}, or {QUICK.rounds} when quick")
     parser.add_argument("--quick", action="store_true", help="two short rounds")
