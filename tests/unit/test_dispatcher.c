@@ -281,3 +281,55 @@ Test(dispatcher, tells_streams_with_the_same_session_apart)
     for (int i = 0; i < 2; i++)
         cr_assert_eq(rj_dispatcher_find_image(dispatcher, STREAM + i, SESSION), &images[i]);
 }
+
+/* An image of another engine is only a name here. */
+static const rj_network_image_t *const elsewhere = (const rj_network_image_t *)&dispatcher;
+
+Test(dispatcher, says_which_engine_has_the_image)
+{
+    rj_dispatcher_add_stream(dispatcher, STREAM);
+    on_setup(STREAM, SESSION);
+    cr_assert_eq(rj_dispatcher_owner(dispatcher, STREAM, SESSION), -1);
+    cr_assert(rj_dispatcher_add_elsewhere(dispatcher, elsewhere, STREAM, SESSION, 2));
+    cr_assert_eq(on_data(STREAM, SESSION), RJ_DISPATCH_ELSEWHERE);
+    cr_assert_eq(rj_dispatcher_on_data(dispatcher, STREAM, SESSION, EOS, &found),
+                 RJ_DISPATCH_ELSEWHERE, "the image has to know of the end");
+    cr_assert_eq(on_setup(STREAM, SESSION), RJ_DISPATCH_ELSEWHERE);
+    cr_assert_eq(rj_dispatcher_owner(dispatcher, STREAM, SESSION), 2);
+    cr_assert_null(rj_dispatcher_find_image(dispatcher, STREAM, SESSION));
+}
+
+Test(dispatcher, knows_what_follows_an_image_that_was_elsewhere)
+{
+    rj_dispatcher_add_stream(dispatcher, STREAM);
+    rj_dispatcher_add_elsewhere(dispatcher, elsewhere, STREAM, SESSION, 1);
+    rj_dispatcher_remove_elsewhere(dispatcher, NULL, STREAM, SESSION, false);
+    cr_assert_eq(on_data(STREAM, SESSION), RJ_DISPATCH_ELSEWHERE, "another image was meant");
+    rj_dispatcher_remove_elsewhere(dispatcher, elsewhere, STREAM, SESSION, false);
+    cr_assert_eq(on_data(STREAM, SESSION), RJ_DISPATCH_IGNORE, "it cools down");
+    rj_dispatcher_clear_state(dispatcher, STREAM, SESSION, RJ_SESSION_COOL_DOWN);
+    rj_dispatcher_add_elsewhere(dispatcher, elsewhere, STREAM, SESSION, 1);
+    rj_dispatcher_remove_elsewhere(dispatcher, elsewhere, STREAM, SESSION, true);
+    cr_assert_eq(on_data(STREAM, SESSION), RJ_DISPATCH_ELICIT_SETUP, "it had ended by itself");
+}
+
+Test(dispatcher, counts_images_elsewhere_against_the_session_limit)
+{
+    rj_dispatcher_add_stream(dispatcher, STREAM);
+    for (int i = 0; i < LIMIT; i++)
+        rj_dispatcher_add_elsewhere(dispatcher, elsewhere, STREAM, SESSION + i, 1);
+    cr_assert_eq(on_setup(STREAM, SESSION + LIMIT), RJ_DISPATCH_SESSION_LIMIT);
+    rj_dispatcher_remove_elsewhere(dispatcher, elsewhere, STREAM, SESSION, false);
+    cr_assert_eq(on_setup(STREAM, SESSION + LIMIT), RJ_DISPATCH_CREATE_IMAGE);
+}
+
+Test(dispatcher, notes_no_image_elsewhere_of_what_nobody_wants)
+{
+    cr_assert_not(rj_dispatcher_add_elsewhere(dispatcher, elsewhere, STREAM, SESSION, 1));
+    rj_dispatcher_add_stream(dispatcher, STREAM);
+    rj_dispatcher_add_elsewhere(dispatcher, elsewhere, STREAM, SESSION, 1);
+    rj_dispatcher_remove_stream(dispatcher, STREAM);
+    cr_assert_eq(on_data(STREAM, SESSION), RJ_DISPATCH_IGNORE);
+    rj_dispatcher_add_stream(dispatcher, STREAM);
+    cr_assert_eq(on_data(STREAM, SESSION), RJ_DISPATCH_ELICIT_SETUP, "it is as new");
+}
