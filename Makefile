@@ -105,7 +105,7 @@ $(TESTS): $(O)/%: $(O)/obj/%.o $(FIX) $(LIB)
 	$(link) -lcriterion $(LDLIBS)
 
 $(O)/tests/sim: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
-$(O)/tests/sim: $(call obj,$(SIM_SRC)) $(LIB)
+$(O)/tests/sim: $(call obj,$(SIM_SRC)) $(FIX) $(LIB)
 $(STRESS): $(O)/%: $(O)/obj/%.o $(LIB)
 $(RJ_STREAM): $(call obj,tests/interop/rj_stream.c tests/fixtures/message_stream.c) $(LIB)
 $(UDP_PING): $(call obj,bench/udp_ping.c) $(LIB)

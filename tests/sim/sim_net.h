@@ -53,6 +53,7 @@ typedef struct sim_net_stats {
     int64_t overflowed; /* the socket's receive buffer, or the engine's ring, was full */
     int64_t reordered;
     int64_t by_ring; /* of those delivered */
+    int64_t headed;  /* of those sent: a ring would have, for their path had a header */
     int64_t strayed; /* likewise: by a ring, and then nobody was there any more */
 } sim_net_stats_t;
 
@@ -116,6 +117,9 @@ int sim_host_socket_count(const sim_host_t *host);
 
 /* The machine is gone: its sockets no longer receive, what it still sends goes nowhere. */
 void sim_host_crash(sim_host_t *host);
+
+/* Ends the seed. */
+void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* --- sim_alloc.c: nobody takes memory on the data path --- */
 

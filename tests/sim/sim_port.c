@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "sim_steer.h"
+
 typedef struct sim_port {
     rj_port_t port; /* first member */
     sim_host_t *host;
@@ -39,9 +41,12 @@ static int port_send(rj_port_t *port, rj_run_t *runs, size_t count)
         rj_run_t *run = &runs[i];
         const sim_socket_t *socket = &net->sockets[run->path->endpoint->socket];
         uint32_t limit = taken_bytes(net, run);
+        if (run->path->header != NULL)
+            sim_steer_check_header(self->host, run->path);
         run->number = self->run_number++;
         for (uint32_t at = 0; at < limit; at += run->segment_bytes) {
             uint32_t length = limit - at < run->segment_bytes ? limit - at : run->segment_bytes;
+            net->stats.headed += run->path->header != NULL;
             sim_net_submit(net, socket, &run->path->address, run->start + at, length);
         }
         run->result = (int32_t)limit;

@@ -41,6 +41,7 @@ bool sim_ring_take(sim_net_t *net, sim_host_t *host, sim_datagram_t *datagram)
     if (choose_door(net, rings, queue, datagram) == SIM_DOOR_SOCKET)
         return false;
     sim_ring_t *ring = &host->ring[queue];
+    host->ring_offered++;
     if (ring->count == rings->capacity) {
         net->stats.overflowed++;
         sim_free_datagrams(datagram);

@@ -47,6 +47,7 @@ struct sim_host {
     uint16_t next_port;
     rj_address_t address;
     sim_rings_t rings;
+    int64_t ring_offered; /* frames that the door sent to a ring, lost there or not */
     sim_ring_t ring[RJ_ENGINES_MAX];
 };
 

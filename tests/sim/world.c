@@ -33,6 +33,8 @@ static world_t *current; /* the helper's clock has no argument */
 typedef struct host {
     sim_host_t *net;
     rj_driver_t *driver;
+    sim_feed_t *feed;
+    sim_steer_t *steer;
     rj_resolver_t resolver;
     char directory[256];
     bool is_crashed;
@@ -131,6 +133,21 @@ static const char *setting(const char *name, const void *state)
     return NULL;
 }
 
+/* A steering program on the host's interface, and what the driver is to know of the network. */
+static void open_steering(world_t *world, host_t *host, rj_driver_world_t *outside)
+{
+    sim_steer_params_t params = world->params.steer;
+    params.seed = rj_prng_next(&world->prng);
+    params.engine_count = world->params.rings.engine_count;
+    host->feed = sim_feed_open(host->net);
+    host->steer = sim_steer_open(host->net, host->feed, &params);
+    sim_rings_t *rings = sim_host_rings(host->net);
+    rings->door = sim_steer_door;
+    rings->door_state = host->steer;
+    outside->steering = sim_steer_wishes(host->steer);
+    outside->feed = sim_feed_base(host->feed);
+}
+
 static void open_host(world_t *world, int index)
 {
     host_t *host = &world->hosts[index];
@@ -152,6 +169,8 @@ static void open_host(world_t *world, int index)
                                  .pid = index + 1,
                                  .seed = rj_prng_next(&world->prng)};
     rj_err_t err = {0};
+    if (world->params.is_steered)
+        open_steering(world, host, &outside);
     if (rj_driver_prepare_dir(&config, epoch_ms(world), RJ_DIR_HAS_WAITED, &err) < 0 ||
         rj_driver_open(&host->driver, &config, &outside, epoch_ms(world), &err) < 0)
         sim_fail("driver %d does not start: %s", index, err.text);
@@ -171,12 +190,19 @@ world_t *world_open(const world_params_t *params)
     return world;
 }
 
+static void close_host(host_t *host)
+{
+    rj_driver_close(host->driver);
+    sim_steer_close(host->steer);
+    sim_feed_close(host->feed);
+}
+
 void world_close(world_t *world)
 {
     for (int i = 0; i < world->client_count; i++)
         rj_client_close(world->clients[i].client);
     for (int i = 0; i < world->params.host_count; i++)
-        rj_driver_close(world->hosts[i].driver);
+        close_host(&world->hosts[i]);
     sim_net_close(world->net);
     free(world);
 }
@@ -189,6 +215,21 @@ sim_net_t *world_net(world_t *world)
 rj_prng_t *world_prng(world_t *world)
 {
     return &world->prng;
+}
+
+sim_steer_t *world_steer(world_t *world, int host)
+{
+    return world->hosts[host].steer;
+}
+
+sim_feed_t *world_feed(world_t *world, int host)
+{
+    return world->hosts[host].feed;
+}
+
+rj_path_counts_t world_path_counts(const world_t *world, int host)
+{
+    return rj_driver_count_paths(world->hosts[host].driver);
 }
 
 int64_t world_now_ns(const world_t *world)
@@ -269,6 +310,11 @@ void world_channel(world_t *world, int host, int port, const char *params, char 
     sim_host_print_address(world->hosts[host].net, port, address, sizeof(address));
     snprintf(text, size, "aeron:udp?endpoint=%s%s%s", address, params[0] != '\0' ? "|" : "",
              params);
+}
+
+const char *world_wildcard(const world_t *world)
+{
+    return world->params.is_ipv6 ? "[::]" : "0.0.0.0";
 }
 
 void world_group_channel(const world_t *world, int port, const char *params, char *text,
@@ -531,6 +577,15 @@ static void check_no_logs(const host_t *host, const char *folder)
     closedir(directory);
 }
 
+static void check_steering(const host_t *host)
+{
+    if (sim_steer_tables(host->steer)->is_attached)
+        sim_steer_check_idle(host->steer);
+    if (sim_feed_want_count(host->feed) != 0)
+        sim_fail("%s: %d destinations are wanted still", host->directory,
+                 sim_feed_want_count(host->feed));
+}
+
 void world_check_empty(world_t *world, int index)
 {
     const host_t *host = &world->hosts[index];
@@ -547,6 +602,8 @@ void world_check_empty(world_t *world, int index)
     rj_cnc_close(&cnc);
     check_no_logs(host, RJ_PUBLICATIONS_DIR);
     check_no_logs(host, RJ_IMAGES_DIR);
+    if (host->steer != NULL)
+        check_steering(host);
     int sockets = sim_host_socket_count(host->net);
     if (sockets != 0)
         sim_fail("%s: %d sockets were left behind", host->directory, sockets);

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "sim_net.h"
+#include "sim_steer.h"
 
 enum {
     WORLD_CLIENTS_MAX = 16,
@@ -39,6 +40,8 @@ typedef struct world_params {
     const char *directory; /* below which each host has its own */
     bool nak_delay_is_explicit;
     sim_rings_t rings; /* of every host */
+    bool is_steered;   /* by maps, with a feed; else everything comes by the rings */
+    sim_steer_params_t steer;
 } world_params_t;
 
 world_t *world_open(const world_params_t *params);
@@ -48,7 +51,14 @@ void world_close(world_t *world);
 
 sim_net_t *world_net(world_t *world);
 rj_prng_t *world_prng(world_t *world);
+
+/* NULL unless it is steered. */
+sim_steer_t *world_steer(world_t *world, int host);
+sim_feed_t *world_feed(world_t *world, int host);
 int64_t world_now_ns(const world_t *world);
+
+/* By which door the paths of a host's driver send. */
+rj_path_counts_t world_path_counts(const world_t *world, int host);
 
 /* A client of the driver on `host`. */
 rj_client_t *world_connect(world_t *world, int host);
@@ -65,6 +75,9 @@ void world_pause_host(world_t *world, int host, int64_t until_ns);
 
 void world_add_task(world_t *world, world_task_t task, void *state);
 void world_channel(world_t *world, int host, int port, const char *params, char *text, size_t size);
+
+/* Every address of a host, as a channel's endpoint names it. */
+const char *world_wildcard(const world_t *world);
 
 /* A channel of the one multicast group that the simulation uses. */
 void world_group_channel(const world_t *world, int port, const char *params, char *text,
@@ -87,8 +100,6 @@ int64_t world_forwarded(world_t *world, int host);
 
 /* A system counter of a host's driver, by its id. */
 int64_t world_system_counter(world_t *world, int host, int id);
-
-void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* Where sim_fail lands, and what it said. */
 extern jmp_buf sim_failure;

@@ -21,6 +21,7 @@
 #include "driver/config.h"
 #include "driver/engine.h"
 #include "driver/helper.h"
+#include "driver/path_counts.h"
 #include "driver/steering.h"
 #include "driver/system_counters.h"
 #include "shm/cnc.h"
@@ -67,24 +68,8 @@ int64_t rj_conductor_deadline_ns(const rj_conductor_t *conductor);
 /* What the steering maps hold for this driver; NULL when no interface is steered. */
 const rj_steering_stats_t *rj_conductor_steering_stats(const rj_conductor_t *conductor);
 
-/* By what a path that a ring might serve is sent, and why. */
-typedef enum rj_path_door {
-    RJ_DOOR_RING,      /* it has a header */
-    RJ_DOOR_NO_WAY,    /* the snapshot's answer says why: neighbour unknown, this host, ... */
-    RJ_DOOR_NO_RING,   /* it leaves by an interface where its engine has no queue */
-    RJ_DOOR_MEMBERS,   /* a group with members on this host, or nobody has looked yet */
-    RJ_DOOR_NO_SOURCE, /* no source address of that family */
-    RJ_DOOR_COUNT
-} rj_path_door_t;
-
 /* How many paths have a header, and why the others have none. */
-typedef struct rj_path_counts {
-    int by_door[RJ_DOOR_COUNT];
-    int by_answer[RJ_NET_NOT_SIMPLE + 1]; /* of those with NO_WAY */
-} rj_path_counts_t;
-
 rj_path_counts_t rj_conductor_count_paths(const rj_conductor_t *conductor);
-const char *rj_path_door_text(rj_path_door_t door);
 
 /* Records an error in the distinct error log and counts it, once. */
 void rj_conductor_report(rj_conductor_t *conductor, int error_code, const char *format, ...)

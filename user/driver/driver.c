@@ -275,6 +275,16 @@ bool rj_driver_is_terminated(const rj_driver_t *driver)
     return rj_load_acquire_i32(&driver->is_terminated) != 0;
 }
 
+const rj_steering_stats_t *rj_driver_steering_stats(const rj_driver_t *driver)
+{
+    return rj_conductor_steering_stats(driver->conductor);
+}
+
+rj_path_counts_t rj_driver_count_paths(const rj_driver_t *driver)
+{
+    return rj_conductor_count_paths(driver->conductor);
+}
+
 int rj_driver_engine_count(const rj_driver_t *driver)
 {
     return driver->engine_count;

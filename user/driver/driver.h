@@ -24,6 +24,7 @@
 
 #include "base/err.h"
 #include "driver/config.h"
+#include "driver/path_counts.h"
 #include "driver/engine.h"
 #include "driver/steering.h"
 #include "name/resolver.h"
@@ -75,6 +76,11 @@ void rj_driver_warn(rj_driver_t *driver, const char *text);
 
 /* Whether a validated terminate command arrived. Any thread. */
 bool rj_driver_is_terminated(const rj_driver_t *driver);
+
+/* What the steering maps hold for it (NULL: no interface is steered), and by which door its paths
+ * send. The conductor's thread. */
+const rj_steering_stats_t *rj_driver_steering_stats(const rj_driver_t *driver);
+rj_path_counts_t rj_driver_count_paths(const rj_driver_t *driver);
 
 int rj_driver_engine_count(const rj_driver_t *driver);
 
