@@ -43,6 +43,8 @@ int rj_command_dispatch(const rj_command_set_t *set, int argc, char **argv);
 int rj_cmd_driver(int argc, char **argv);
 int rj_cmd_attach(int argc, char **argv);
 int rj_cmd_detach(int argc, char **argv);
+int rj_cmd_status(int argc, char **argv);
+int rj_cmd_filter(int argc, char **argv);
 int rj_cmd_pub(int argc, char **argv);
 int rj_cmd_sub(int argc, char **argv);
 int rj_cmd_ping(int argc, char **argv);

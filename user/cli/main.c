@@ -13,6 +13,8 @@ static const rj_command_t commands[] = {
     {"driver", rj_cmd_driver, "run the media driver in the foreground"},
     {"attach", rj_cmd_attach, "put the XDP steering program on an interface"},
     {"detach", rj_cmd_detach, "take it off"},
+    {"status", rj_cmd_status, "what runs on which interface, in which mode, and why"},
+    {"filter", rj_cmd_filter, "rules by hand for channels, streams and sessions"},
     {"pub", rj_cmd_pub, "publish a file, stdin or made-up messages"},
     {"sub", rj_cmd_sub, "subscribe: to a file, stdout, a digest, or only counting"},
     {"ping", rj_cmd_ping, "measure round trips to a pong"},

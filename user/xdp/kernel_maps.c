@@ -333,6 +333,18 @@ int rj_kernel_maps_put_config(const rj_kernel_maps_t *maps, const struct rj_xdp_
     return put(&maps->maps, RJ_MAP_CONFIG, &zero, config, RJ_STEER_PUT_ANY);
 }
 
+int rj_kernel_maps_get_owner(const rj_kernel_maps_t *maps, uint32_t owner,
+                             struct rj_owner_value *ret_value)
+{
+    return get(&maps->maps, RJ_MAP_OWNERS, &owner, ret_value);
+}
+
+int rj_kernel_maps_get_queue(const rj_kernel_maps_t *maps, uint32_t queue,
+                             struct rj_queue_value *ret_value)
+{
+    return get(&maps->maps, RJ_MAP_QUEUES, &queue, ret_value);
+}
+
 static void add(struct rj_count *sum, const struct rj_count *count)
 {
     sum->packets += count->packets;

@@ -61,6 +61,11 @@ void rj_kernel_maps_close(rj_kernel_maps_t *maps);
 int rj_kernel_maps_get_config(const rj_kernel_maps_t *maps, struct rj_xdp_config *ret_config);
 int rj_kernel_maps_put_config(const rj_kernel_maps_t *maps, const struct rj_xdp_config *config);
 
+int rj_kernel_maps_get_owner(const rj_kernel_maps_t *maps, uint32_t owner,
+                             struct rj_owner_value *ret_value);
+int rj_kernel_maps_get_queue(const rj_kernel_maps_t *maps, uint32_t queue,
+                             struct rj_queue_value *ret_value);
+
 /* What the program counted, of all CPUs. */
 int rj_kernel_maps_get_reason(const rj_kernel_maps_t *maps, enum rj_xdp_reason reason,
                               struct rj_count *ret_count);

@@ -97,8 +97,10 @@ int rj_steer_open(rj_steer_t *steer, const rj_steer_options_t *options, int64_t 
         if (code < 0)
             rj_fail(err, code, "cannot sweep the maps of dead owners: %s", strerror(-code));
     }
-    if (code >= 0)
+    if (code >= 0) {
+        steer->swept_owners = code;
         return 0;
+    }
     rj_steer_close(steer);
     rj_err_context(err, "%s: ", options->interface);
     return code;

@@ -52,6 +52,7 @@ typedef struct rj_steer {
     rj_steer_holder_t holder;
     char why[RJ_STEER_WHY_MAX]; /* why that mode; empty when it is the one asked for */
     int link_fd;                /* -1 unless OURS */
+    int swept_owners;           /* dead ones, when it was opened */
 } rj_steer_t;
 
 /* The closed value. */
