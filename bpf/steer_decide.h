@@ -118,14 +118,15 @@ rj_steer_classify(const struct rj_steer_frame *frame, const struct rj_steer_data
     return payload_bytes >= least_bytes && frame_bytes <= payload_bytes ? kind : RJ_STEER_NO_AERON;
 }
 
-/* Whether the ring of the queue takes the frame: `reason` when it does, else why not. */
+/* Whether the ring of the queue takes the frame: `reason` when it does, else why not. What the
+ * operator sends to user space goes to whichever driver has the queue. */
 static __always_inline __u32 rj_steer_to_ring(const struct rj_steer_frame *frame,
                                               const struct rj_channel_value *channel, __u32 reason)
 {
     const struct rj_queue_value *queue = rj_queue_find(frame->queue);
     if (queue == NULL || queue->owner == RJ_XDP_OWNER_NONE)
         return RJ_XDP_PASS_NO_QUEUE;
-    if (queue->owner != channel->owner)
+    if (queue->owner != channel->owner && channel->owner != RJ_XDP_OWNER_OPERATOR)
         return RJ_XDP_PASS_OTHER_OWNER;
     return frame->length_bytes > queue->room_bytes ? RJ_XDP_PASS_OVERSIZE : reason;
 }

@@ -2,8 +2,8 @@
 /* steer_rows.h - prints what is in an interface's steering maps.
  *
  * A table without rows prints nothing: neither its heading nor `before`, which goes in front of it
- * to set it apart and is not for JSON. In JSON every row begins with "kind" and "interface", since rows of several kinds follow each
- * other.
+ * to set it apart and is not for JSON. In JSON every row begins with "kind" and "interface", since
+ * rows of several kinds follow each other.
  *
  * Units      in the columns' names.
  * Ownership  nothing is kept.
