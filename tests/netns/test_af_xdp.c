@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -542,6 +543,25 @@ Test(af_xdp, carries_jumbo_frames_in_several_buffers_in_generic_mode)
 Test(af_xdp, carries_jumbo_frames_in_several_buffers_in_native_mode)
 {
     exchange_jumbo(VETH_NATIVE);
+}
+
+/* In generic mode the sender's segmentation is left to whoever might need it. */
+Test(af_xdp, takes_a_super_frame_that_fits_for_one_packet)
+{
+    enum { SEGMENTS = 20, LENGTH = 1400 };
+    open_both(VETH_GENERIC, 9000, (rj_af_xdp_params_t){0});
+    bind_sides(AF_INET, 9000);
+    const int segment = LENGTH;
+    struct sockaddr_storage to;
+    const socklen_t bytes = rj_address_to_sockaddr(&sides[0].endpoint.local, &to);
+    const int fd = sides[1].endpoint.socket;
+    cr_assert_eq(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+    cr_assert_eq(sendto(fd, pattern, SEGMENTS * LENGTH, 0, (struct sockaddr *)&to, bytes),
+                 SEGMENTS * LENGTH);
+    const rj_run_t run = run_of(&sides[1], pattern, SEGMENTS * LENGTH, SEGMENTS * LENGTH);
+    expect_run(&sides[0], &sides[1], &run);
+    cr_assert_eq(sides[0].rings[0].stats->rx_frames, 1);
+    cr_assert_eq(sides[0].rings[0].stats->rx_linearised, 1);
 }
 
 Test(af_xdp, serves_two_interfaces_from_one_umem)

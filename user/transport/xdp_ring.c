@@ -61,7 +61,8 @@ static void reap(rj_xdp_ring_t *ring)
 }
 
 /* In copy mode a call sends a bounded number of packets, and none where a queue behind it is full:
- * it is repeated as long as it gets anywhere. What stays is for the next flush. */
+ * it is repeated as long as it gets anywhere. In zero-copy mode it only wakes the driver. What
+ * stays is for the next flush. */
 static void kick(rj_xdp_ring_t *ring)
 {
     rj_xsk_ring_t *tx = &ring->xsk->tx;
@@ -72,7 +73,7 @@ static void kick(rj_xdp_ring_t *ring)
         if (result == -ENXIO || result == -ENODEV)
             ring->is_gone = true;
         const uint32_t left = rj_xsk_ring_pending(tx);
-        if (left == pending)
+        if (left == pending || ring->xsk->is_zero_copy)
             break;
         pending = left;
     }

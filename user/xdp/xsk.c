@@ -124,6 +124,14 @@ static int fail_registration(int code, const rj_umem_t *umem, rj_err_t *err)
     return rj_fail(err, code, "packet memory of %llu KiB: %s", kib, strerror(-code));
 }
 
+static int fail_segments(const rj_xsk_params_t *params, rj_err_t *err)
+{
+    return rj_fail(err, -EOPNOTSUPP,
+                   "queue %u: MTU %u needs packets of several buffers, which this kernel or driver "
+                   "lacks (Linux 6.6): lower the MTU to %u",
+                   params->queue, params->mtu_bytes, RJ_XSK_MTU_MAX);
+}
+
 static int fail_invalid(const rj_xsk_params_t *params, rj_err_t *err)
 {
     const uint32_t queues = queue_count(params->interface_name);
@@ -132,10 +140,7 @@ static int fail_invalid(const rj_xsk_params_t *params, rj_err_t *err)
                        "queue %u: the interface has %u (0 to %u): `ethtool -L %s` changes that",
                        params->queue, queues, queues - 1, params->interface_name);
     if (params->uses_segments)
-        return rj_fail(err, -EOPNOTSUPP,
-                       "queue %u: MTU %u needs packets of several buffers, which this kernel or "
-                       "driver lacks (Linux 6.6): lower the MTU to %u",
-                       params->queue, params->mtu_bytes, RJ_XSK_MTU_MAX);
+        return fail_segments(params, err);
     return rj_fail(err, -EINVAL, "queue %u: the kernel refuses the socket: is there such a queue?",
                    params->queue);
 }
@@ -151,9 +156,10 @@ static int fail_bind(int code, const rj_xsk_params_t *params, rj_err_t *err)
     case EINVAL:
         return fail_invalid(params, err);
     case EOPNOTSUPP:
-        return rj_fail(err, code, "queue %u: no %s mode%s: try --xdp-mode auto", params->queue,
-                       params->mode == RJ_XSK_COPY ? "copy" : "zero-copy",
-                       params->uses_segments ? " for packets of several buffers" : "");
+        if (params->uses_segments)
+            return fail_segments(params, err);
+        return rj_fail(err, code, "queue %u: no %s mode here: try --xdp-mode auto", params->queue,
+                       params->mode == RJ_XSK_COPY ? "copy" : "zero-copy");
     case ENETDOWN:
         return rj_fail(err, code, "the interface is down: `ip link set %s up`",
                        params->interface_name);

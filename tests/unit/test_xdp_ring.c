@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A ring whose kernel is the test: it moves the far ends of the four rings by hand, and so brings
+ * about what a real one does rarely. */
+#include "transport/xdp_ring.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "transport/datagram.h"
+
+enum { FRAME_BYTES = 2048, RX_FRAMES = 64, TX_FRAMES = 8, SIZE = 64, LATE = 30 };
+
+/* The memory that the kernel would share. */
+typedef struct far_end {
+    uint32_t producer;
+    uint32_t consumer;
+    uint32_t flags;
+    union {
+        struct xdp_desc descs[SIZE];
+        uint64_t addresses[SIZE];
+    };
+} far_end_t;
+
+static far_end_t rx, tx, fill, completion;
+static rj_umem_t umem;
+static rj_xsk_t xsk;
+static rj_xdp_ring_t ring;
+static uint8_t scratch[RJ_UMEM_SEGMENTS_MAX * FRAME_BYTES];
+static rj_xdp_frame_t frame;
+
+static rj_xsk_ring_t near_end(far_end_t *far)
+{
+    return (rj_xsk_ring_t){.producer = &far->producer,
+                           .consumer = &far->consumer,
+                           .flags = &far->flags,
+                           .entries = far->descs,
+                           .size = SIZE,
+                           .mask = SIZE - 1};
+}
+
+static void open_ring(void)
+{
+    static const rj_af_xdp_ring_params_t params = {.interface_index = 5};
+    rj_err_t err;
+    cr_assert_eq(rj_umem_open(&umem, FRAME_BYTES, RX_FRAMES + TX_FRAMES, &err), 0);
+    xsk = (rj_xsk_t){.fd = -1,
+                     .uses_segments = true,
+                     .rx = near_end(&rx),
+                     .tx = near_end(&tx),
+                     .fill = near_end(&fill),
+                     .completion = near_end(&completion)};
+    cr_assert_eq(rj_xdp_ring_open(&ring, &xsk, &umem, &params, TX_FRAMES, &err), 0);
+    cr_assert_eq(fill.producer, RX_FRAMES);
+}
+
+static void close_ring(void)
+{
+    rj_xdp_ring_close(&ring);
+    rj_umem_close(&umem);
+}
+
+TestSuite(xdp_ring, .init = open_ring, .fini = close_ring);
+
+/* The kernel receives a part of a packet into the next frame of the fill ring. */
+static void receive(uint32_t length, uint8_t byte, bool is_last)
+{
+    cr_assert_neq(fill.consumer, fill.producer, "a frame to receive into");
+    const uint64_t address = fill.addresses[fill.consumer++ % SIZE] + RJ_UMEM_XDP_HEADROOM_BYTES +
+                             RJ_UMEM_HEADROOM_BYTES;
+    memset(umem.bytes + address, byte, length);
+    rx.descs[rx.producer % SIZE] =
+        (struct xdp_desc){.addr = address, .len = length, .options = is_last ? 0 : XDP_PKT_CONTD};
+    rx.producer++;
+}
+
+/* One whole poll that finds `count` packets. */
+static void expect_packets(int count)
+{
+    rj_xdp_ring_recycle(&ring);
+    while (count-- > 0)
+        cr_assert(rj_xdp_ring_next(&ring, scratch, &frame));
+    rj_xdp_frame_t none;
+    cr_assert_not(rj_xdp_ring_next(&ring, scratch, &none));
+    rj_xdp_ring_release(&ring);
+}
+
+Test(xdp_ring, gives_every_frame_back_at_the_next_poll)
+{
+    for (uint32_t round = 0; round < 5 * RX_FRAMES; round++) {
+        for (int i = 0; i < 3; i++)
+            receive(60, (uint8_t)round, true);
+        expect_packets(3);
+        cr_assert_eq(frame.length_bytes, 60);
+        cr_assert_eq(frame.bytes[59], (uint8_t)round);
+        cr_assert_eq(umem.counts[RJ_FRAME_RX], 3, "until the next poll");
+        cr_assert_eq(rx.consumer, rx.producer);
+    }
+    expect_packets(0);
+    cr_assert_eq(umem.counts[RJ_FRAME_FILL], RX_FRAMES);
+    cr_assert_eq(fill.producer - fill.consumer, RX_FRAMES);
+    cr_assert_eq(ring.stats.rx_frames, 15 * RX_FRAMES);
+}
+
+Test(xdp_ring, waits_for_the_end_of_a_packet)
+{
+    receive(100, 1, true);
+    receive(1770, 2, false);
+    expect_packets(1);
+    receive(1770, 3, false);
+    expect_packets(0);
+    receive(7, 4, true);
+    receive(50, 5, true);
+    expect_packets(2);
+    cr_assert_eq(ring.stats.rx_frames, 3);
+    cr_assert_eq(ring.stats.rx_linearised, 1);
+    rj_xdp_ring_recycle(&ring);
+    cr_assert_eq(umem.counts[RJ_FRAME_FILL], RX_FRAMES);
+}
+
+Test(xdp_ring, puts_the_parts_of_a_packet_together)
+{
+    receive(1770, 2, false);
+    receive(1770, 3, false);
+    receive(7, 4, true);
+    expect_packets(1);
+    cr_assert_eq(frame.bytes, scratch);
+    cr_assert_eq(frame.length_bytes, 2 * 1770 + 7);
+    cr_assert_eq(scratch[1769], 2);
+    cr_assert_eq(scratch[1770], 3);
+    cr_assert_eq(scratch[2 * 1770 - 1], 3);
+    cr_assert_eq(scratch[2 * 1770 + 6], 4);
+}
+
+Test(xdp_ring, drops_a_packet_of_too_many_parts_to_its_late_end)
+{
+    for (int i = 0; i < LATE; i++)
+        receive(1770, 1, false);
+    rj_xdp_ring_recycle(&ring);
+    cr_assert(rj_xdp_ring_next(&ring, scratch, &frame));
+    rj_datagram_t datagram;
+    cr_assert_eq(rj_datagram_parse(frame.bytes, frame.length_bytes, 5, &datagram),
+                 RJ_DATAGRAM_MALFORMED, "so it is counted");
+    cr_assert_not(rj_xdp_ring_next(&ring, scratch, &frame));
+    rj_xdp_ring_release(&ring);
+    for (int i = 0; i < 3; i++)
+        receive(1770, 1, i == 2);
+    receive(60, 9, true);
+    expect_packets(1);
+    cr_assert_eq(frame.bytes[0], 9);
+    cr_assert_eq(ring.stats.rx_frames, 2);
+    rj_xdp_ring_recycle(&ring);
+    cr_assert_eq(umem.counts[RJ_FRAME_FILL], RX_FRAMES);
+}
+
+/* --- send --- */
+
+static const uint8_t payload[8 * FRAME_BYTES] = {7, 7, 7};
+
+static bool put(uint32_t length)
+{
+    static const uint8_t host[4] = {10, 0, 0, 1};
+    const rj_header_hop_t hop = {.interface_index = 5, .mtu_bytes = 9000};
+    const rj_address_t address = rj_address_ipv4(host, 1);
+    rj_header_t header;
+    rj_header_init(&header, &hop, &address, &address);
+    return rj_xdp_ring_put(&ring, &header, payload, length, 1);
+}
+
+/* The kernel sends so many frames, and says so. */
+static void complete(uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        cr_assert_neq(tx.consumer, tx.producer);
+        completion.addresses[completion.producer++ % SIZE] = tx.descs[tx.consumer++ % SIZE].addr;
+    }
+}
+
+Test(xdp_ring, submits_at_the_flush_and_takes_frames_back)
+{
+    for (int round = 0; round < 3 * SIZE; round++) {
+        for (int i = 0; i < TX_FRAMES; i++)
+            cr_assert(put(100));
+        cr_assert_not(put(100), "all frames are out");
+        cr_assert_eq(tx.producer - tx.consumer, 0, "not yet the kernel's");
+        rj_xdp_ring_flush(&ring);
+        cr_assert_eq(tx.producer - tx.consumer, TX_FRAMES);
+        cr_assert_not(put(100));
+        complete(TX_FRAMES);
+        rj_xdp_ring_flush(&ring);
+    }
+    cr_assert_eq(umem.counts[RJ_FRAME_FREE], TX_FRAMES);
+    cr_assert_eq(ring.tx_frames, 0);
+}
+
+Test(xdp_ring, cuts_a_long_packet_into_frames_or_does_not_begin)
+{
+    const uint32_t longest = 5 * FRAME_BYTES - RJ_UMEM_HEADROOM_BYTES - RJ_HEADER_IPV4_BYTES;
+    cr_assert(put(longest));
+    cr_assert_not(put(longest), "three frames are left");
+    cr_assert(put(2 * FRAME_BYTES));
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(tx.producer, 8);
+    for (uint32_t i = 0; i < 8; i++) {
+        const bool is_last = i == 4 || i == 7;
+        cr_assert_eq(tx.descs[i].options, is_last ? 0 : XDP_PKT_CONTD, "frame %u", i);
+        cr_assert(rj_umem_contains(&umem, tx.descs[i].addr, tx.descs[i].len));
+    }
+    cr_assert_eq(tx.descs[4].len, FRAME_BYTES);
+    cr_assert_eq(tx.descs[7].len, RJ_UMEM_HEADROOM_BYTES + RJ_HEADER_IPV4_BYTES);
+    cr_assert_eq(ring.stats.tx_frames, 2);
+}
+
+Test(xdp_ring, kicks_only_who_sleeps_and_gives_up_when_nothing_moves)
+{
+    put(100);
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(ring.stats.tx_kicks, 0);
+    tx.flags = XDP_RING_NEED_WAKEUP;
+    rj_xdp_ring_flush(&ring);
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(ring.stats.tx_kicks, 2, "once a flush");
+    complete(1);
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(ring.stats.tx_kicks, 2);
+}
