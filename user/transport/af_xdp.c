@@ -158,8 +158,6 @@ static int af_xdp_send(rj_port_t *port, rj_run_t *runs, size_t count)
 static uint64_t af_xdp_reclaim(rj_port_t *port)
 {
     af_xdp_t *xdp = from_port(port);
-    for (uint32_t i = 0; i < xdp->ring_count; i++)
-        rj_xdp_ring_flush(&xdp->rings[i]);
     if (xdp->sockets->ops->reclaim(xdp->sockets) >= xdp->sockets_sent_until)
         xdp->sockets_drained_until = xdp->next_run_number;
     return xdp->sockets_drained_until;

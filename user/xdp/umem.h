@@ -29,9 +29,9 @@
 enum {
     RJ_UMEM_FRAME_BYTES_MIN = 2048,
     RJ_UMEM_FRAME_BYTES_MAX = 4096, /* the page: what every kernel takes */
-    /* The kernel keeps 256 bytes of each received frame's chunk for XDP programs. We ask for 22
-     * more, and leave them before sent frames, so that the payload behind Ethernet, IPv4 and UDP
-     * begins at a cache line. */
+    /* The kernel keeps 256 bytes of each received frame's chunk for XDP programs. In copy mode we
+     * ask for 22 more, and leave them before sent frames, so that the payload behind Ethernet, IPv4
+     * and UDP begins at a cache line. */
     RJ_UMEM_XDP_HEADROOM_BYTES = 256,
     RJ_UMEM_HEADROOM_BYTES = 22,
     /* Most frames that one packet may lie in: the kernel's MAX_SKB_FRAGS + 1 is never below. */

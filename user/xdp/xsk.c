@@ -172,12 +172,15 @@ static int fail_bind(int code, const rj_xsk_params_t *params, rj_err_t *err)
 
 /* --- open --- */
 
-static int register_umem(int fd, const rj_umem_t *umem)
+/* In zero-copy mode there is no headroom of ours: network cards round the room of a frame up to
+ * what their descriptors can say, and with it that would be more than there is. */
+static int register_umem(int fd, rj_xsk_mode_t mode, const rj_umem_t *umem)
 {
     const struct xdp_umem_reg registration = {.addr = (uint64_t)(uintptr_t)umem->bytes,
                                               .len = rj_umem_length(umem),
                                               .chunk_size = umem->frame_bytes,
-                                              .headroom = RJ_UMEM_HEADROOM_BYTES};
+                                              .headroom =
+                                                  mode == RJ_XSK_COPY ? RJ_UMEM_HEADROOM_BYTES : 0};
     return setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &registration, sizeof(registration)) < 0 ? -errno
                                                                                           : 0;
 }
@@ -239,7 +242,7 @@ static int open_in_mode(rj_xsk_t *xsk, const rj_xsk_params_t *params, const rj_u
                       .owns_registration = lead == NULL};
     if (xsk->fd < 0)
         return fail_socket(-errno, err);
-    int result = lead == NULL ? register_umem(xsk->fd, umem) : 0;
+    int result = lead == NULL ? register_umem(xsk->fd, params->mode, umem) : 0;
     if (result < 0) {
         result = fail_registration(result, umem, err);
         goto fail;
