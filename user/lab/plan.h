@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* plan.h - the steps that make a lab, or take one down, as a list that can be shown before it runs.
  *
- * A step is one ip(8) command, one sysctl or one ethtool setting. All can be typed by hand just as they are
- * printed, which is what `--dry-run` is for. The loopback of a host goes up last, so a lab whose
- * loopbacks are all up is whole.
+ * A step is one ip(8) command, one sysctl or one ethtool setting. All can be typed by hand just as
+ * they are printed, which is what `--dry-run` is for. The loopback of a host goes up last, so a lab
+ * whose loopbacks are all up is whole.
  *
  * Units      none.
  * Ownership  the caller's value, plain data.

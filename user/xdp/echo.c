@@ -264,7 +264,7 @@ int rj_echo_open(rj_echo_t *echo, const rj_echo_options_t *options, rj_err_t *er
     if (code == 0)
         return 0;
     rj_echo_close(echo);
-    return rj_err_context(err, "%s", options->interface);
+    return rj_err_context(err, "%s: ", options->interface);
 }
 
 int rj_echo_refresh(rj_echo_t *echo, rj_err_t *err)
