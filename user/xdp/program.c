@@ -127,6 +127,16 @@ static int attach_best(rj_steer_t *steer, const rj_device_t *device, int program
     return code == 0 ? 0 : refused_mode(err, device, modes[tried - 1], code);
 }
 
+/* The program does not look at these two, and whoever finds the maps by the program must find them
+ * too. */
+static int bind_others(const struct steer *skeleton)
+{
+    int program_fd = bpf_program__fd(skeleton->progs.rj_steer);
+    int code = bpf_prog_bind_map(program_fd, bpf_map__fd(skeleton->maps.rj_owners), NULL);
+    return code == 0 ? bpf_prog_bind_map(program_fd, bpf_map__fd(skeleton->maps.rj_claims), NULL)
+                     : code;
+}
+
 static int own_maps(rj_kernel_maps_t *maps, const struct steer *skeleton, rj_err_t *err)
 {
     const struct bpf_map *const all[RJ_MAP_COUNT] = {
@@ -143,7 +153,12 @@ static int own_maps(rj_kernel_maps_t *maps, const struct steer *skeleton, rj_err
     const struct rj_xdp_config config = {.abi_version = RJ_XDP_ABI_VERSION};
     uint32_t zero = 0;
     int fds[RJ_MAP_COUNT];
-    int code = bpf_map_update_elem(bpf_map__fd(all[RJ_MAP_CONFIG]), &zero, &config, BPF_ANY);
+    int code = bind_others(skeleton);
+    if (code != 0)
+        return rj_fail(err, code,
+                       "cannot tie the maps to the program: %s: needs Linux 5.10 or later",
+                       strerror(-code));
+    code = bpf_map_update_elem(bpf_map__fd(all[RJ_MAP_CONFIG]), &zero, &config, BPF_ANY);
     if (code != 0)
         return rj_fail(err, -errno, "map rj_config: %s", strerror(errno));
     for (size_t i = 0; i < RJ_MAP_COUNT; i++)
