@@ -16,11 +16,11 @@ mount -t tmpfs tmpfs /run
 mkdir -p /run/netns
 ip netns add other
 ip link add near type veth peer name far netns other
-ip addr add $here/24 dev near
-ip addr add $here6/64 dev near nodad
+ip addr add "$here/24" dev near
+ip addr add "$here6/64" dev near nodad
 ip link set near up
-ip -n other addr add $there/24 dev far
-ip -n other addr add $there6/64 dev far nodad
+ip -n other addr add "$there/24" dev far
+ip -n other addr add "$there6/64" dev far nodad
 ip -n other link set lo up
 ip -n other link set far up
 
@@ -28,12 +28,13 @@ ip -n other link set far up
 has_program() { ip link show dev "$1" | grep -q ' prog/xdp '; }
 far_has_program() { ip -n other link show dev far | grep -q ' prog/xdp '; }
 
-answers_or_gone() { grep -q 'answering' "$work/echo.err" || has_ended "$echo"; }
+answers_or_gone() { grep -qs 'answering' "$work/echo.err" || has_ended "$echo"; }
 
 # start OPTIONS...: echo on the far end, ready when the kernel says so.
 start() {
     [ -z "${echo:-}" ] || kill -KILL "$echo" 2>/dev/null # left by a check that failed
     await no_program
+    rm -f "$work/echo.err"
     nsenter --net=/run/netns/other "$ramjet" echo far "$@" >"$work/echo.out" 2>"$work/echo.err" &
     echo=$!
     await answers_or_gone
@@ -50,12 +51,13 @@ start_pass() {
 }
 stop_pass() { kill -TERM "$pass" && ends 0 "$pass"; }
 
-all_come_back() { $asker ask $there "$1" && $asker ask $there6 "$1"; }
+all_come_back() { $asker ask "$there" "$1" && $asker ask "$there6" "$1"; }
 is_silent() { [ "$($asker ask-once "$@")" = silent ]; }
 is_refused() { [ "$($asker ask-once "$@")" = refused ]; }
 
 generic_answers() {
-    start --mode generic && all_come_back 7 && stop && grep -q '^echoed [3-9][0-9] ' "$work/echo.out"
+    start --mode generic && all_come_back 7 && stop &&
+        grep -q '^echoed [3-9][0-9] ' "$work/echo.out"
 }
 auto_is_generic_here() {
     start && grep -q 'far: generic mode (of a veth pair' "$work/echo.err" && stop
@@ -64,7 +66,7 @@ native_answers() {
     start_pass && start --mode native --port 5007 && all_come_back 5007 && stop && stop_pass
 }
 json_counts() {
-    start --json && $asker ask $there 7 && stop || return 1
+    start --json && $asker ask "$there" 7 && stop || return 1
     tail -n 1 "$work/echo.out" >"$work/last"
     grep -q '"interface":"far","mode":"generic","echoed_packets":[1-9][0-9],' "$work/last" ||
         { cat "$work/last" && return 1; }
@@ -74,11 +76,11 @@ json_counts() {
 trap_is_named() {
     start --mode native || return 1
     grep -q 'another namespace.*ramjet echo IF --pass' "$work/echo.err" || return 1
-    is_silent $there 7 && await grep -q 'takes no answers (1 lost)' "$work/echo.err" &&
+    is_silent "$there" 7 && await grep -q 'takes no answers (1 lost)' "$work/echo.err" &&
         stop && grep -q 'lost 1 at the other end' "$work/echo.out"
 }
 trap_has_a_remedy() {
-    start --mode native && is_silent $there 7 && start_pass && all_come_back 7 &&
+    start --mode native && is_silent "$there" 7 && start_pass && all_come_back 7 &&
         stop && stop_pass
 }
 # A pair in one namespace: the other end is seen, and named.
@@ -88,7 +90,7 @@ trap_names_the_peer() {
         grep -q 'and right has none.*ramjet echo right --pass' "$work/words"
     verdict=$?
     ip link del left
-    return $verdict
+    return "$verdict"
 }
 
 # What is not to the port goes on as before.
@@ -96,18 +98,18 @@ others_are_untouched() {
     head -c 20000000 /dev/urandom >"$work/file" || return 1
     wanted=$(sha256sum "$work/file" | cut -d ' ' -f 1)
     start --mode "$1" || return 1
-    for address in $there $there6; do
-        nsenter --net=/run/netns/other $asker serve $address 6000 "$work/file" &
+    for address in "$there" "$there6"; do
+        nsenter --net=/run/netns/other $asker serve "$address" 6000 "$work/file" &
         server=$!
-        [ "$($asker fetch $address 6000)" = "$wanted" ] && ends 0 "$server" || return 1
-        $asker icmp $address || return 1
+        [ "$($asker fetch "$address" 6000)" = "$wanted" ] && ends 0 "$server" || return 1
+        $asker icmp "$address" || return 1
     done
-    is_refused $there 8 && is_refused $there6 8 && stop
+    is_refused "$there" 8 && is_refused "$there6" 8 && stop
 }
 # Somebody else's services might answer an answer.
 low_ports_are_not_answered() {
-    start --port 5007 && is_refused $there 5007 1023 && is_refused $there6 5007 5007 &&
-        $asker ask $there 5007 1024 && stop && grep -q 'refused 2 (source 2, ' "$work/echo.out"
+    start --port 5007 && is_refused "$there" 5007 1023 && is_refused "$there6" 5007 5007 &&
+        $asker ask "$there" 5007 1024 && stop && grep -q 'refused 2 (source 2, ' "$work/echo.out"
 }
 new_addresses_are_learnt() {
     start && ip -n other addr add 10.8.0.3/24 dev far && $asker ask 10.8.0.3 7 &&
@@ -116,7 +118,7 @@ new_addresses_are_learnt() {
 
 killed_leaves_nothing() {
     start && far_has_program && kill -KILL "$echo" && await has_ended "$echo" && echo='' &&
-        await no_program && is_refused $there 7
+        await no_program && is_refused "$there" 7
 }
 gone_interface_ends_it() {
     ip link add brief type veth peer name other_brief && ip link set brief up || return 1
@@ -135,7 +137,7 @@ somebody_elses_program_stays() {
     says 1 "rj_echo_pass (id " "$ramjet" echo near && has_program near
     verdict=$?
     stop_pass
-    return $verdict
+    return "$verdict"
 }
 
 check "generic mode answers both families, sums unfinished" generic_answers
@@ -163,4 +165,4 @@ check "misuse: a mode" says 2 "auto, native or generic" "$ramjet" echo near --mo
 check "misuse: a port" says 2 "1 to 65535" "$ramjet" echo near --port 0
 check "misuse: --pass in generic mode" says 2 "native mode only" "$ramjet" echo near --pass \
     --mode generic
-exit $failed
+exit "$failed"
