@@ -1,21 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Shows a file crossing a lossy wire (`make run`): two lab hosts, a driver on each, `ramjet pub` on
-# one, `ramjet sub` on the other, and the SHA-256 of both ends. Needs root, for namespaces and BPF.
+# Shows a file crossing a lossy wire over AF_XDP (`make run`): two lab hosts with the steering
+# program attached, a driver on each, `ramjet pub` on one, `ramjet sub` on the other, the SHA-256 of
+# both ends, and where every datagram went. Needs root, for namespaces and BPF.
 #
 #   RUN_BYTES=1G   length of the file            RUN_LOSS=1    percent of datagrams lost, both ways
 #   RUN_SEED=1     which ones are lost           RUN_HOSTS=v4  v4 or v6: how the hosts are addressed
+#   RUN_MODE=auto  auto, native or generic XDP, or socket: no XDP at all
 #   RUN_LIMIT=300  seconds until it gives up
 #
-# Exits with 0 when the digests are equal, 1 when they are not or anything else went wrong. Whatever
-# it made, namespaces, processes and files, is gone when it ends, however it ends.
+# Exits with 0 when the digests are equal and every datagram is accounted for, 1 when not or when
+# anything else went wrong. Whatever it made, namespaces, processes, pins and files, is gone when it
+# ends, however it ends.
 set -eu
 cd "$(dirname "$0")/.."
 
 ramjet=${O:-build}/ramjet
 seed=${RUN_SEED:-1} loss=${RUN_LOSS:-1} hosts=${RUN_HOSTS:-v4} limit=${RUN_LIMIT:-300}
+mode=${RUN_MODE:-auto} bpffs=/sys/fs/bpf
 lab=rj-run-$$
-data='' shm='' pids='' has_lab=''
+data='' shm='' pids='' has_lab='' has_bpffs=''
 
 die() {
     echo "ramjet: $*" >&2
@@ -37,7 +41,11 @@ clean_up() {
     for each in $pids; do
         stop "$each"
     done
+    [ -z "$has_lab" ] || [ "$mode" = socket ] || for host in h1 h2; do
+        "$ramjet" lab exec --name "$lab" $host -- "$ramjet" detach eth0 >/dev/null 2>&1 || true
+    done
     [ -z "$has_lab" ] || "$ramjet" lab down --name "$lab" >/dev/null || true
+    [ -z "$has_bpffs" ] || umount "$bpffs" || true
     for each in "$data" "$shm"; do
         [ -z "$each" ] || rm -rf "$each"
     done
@@ -76,7 +84,8 @@ on() {
 start_driver() {
     (on "$1" env AERON_DIR="$shm/$1" AERON_TERM_BUFFER_LENGTH=16m \
         AERON_SOCKET_SO_RCVBUF="$buffer" AERON_SOCKET_SO_SNDBUF="$buffer" \
-        AERON_RCV_INITIAL_WINDOW_LENGTH="$window" "$ramjet" driver >"$shm/$1.out" 2>&1) &
+        AERON_RCV_INITIAL_WINDOW_LENGTH="$window" RAMJET_TRANSPORT="$transport" \
+        "$ramjet" driver >"$shm/$1.out" 2>&1) &
     pids="$pids $!"
     for _ in $(seq 200); do
         kill -0 "$!" 2>/dev/null || break
@@ -86,11 +95,12 @@ start_driver() {
     die "the driver on $1 does not start: $(cat "$shm/$1.out")"
 }
 
-# counter HOST LABEL: the value of one of a driver's system counters.
+# counter HOST LABEL: the sum of those of a driver's counters whose label holds the text.
 counter() {
     "$ramjet" stat --dir "$shm/$1" | awk -v label="$2" '
-        { value = $2; $1 = $2 = ""; sub(/^ +/, "") }
-        index($0, label) == 1 { print value; exit }'
+        { value = $2; $1 = $2 = "" }
+        index($0, label) { sum += value }
+        END { print sum + 0 }'
 }
 
 # field NAME: of the JSON object on stdin.
@@ -107,6 +117,23 @@ told_by() {
         "($(awk -v d="$dropped" -v s="$seen" 'BEGIN { printf "%.2f", s ? 100 * d / s : 0 }') %)"
 }
 
+# Pins need a bpffs. Where none is mounted it is there as long as this runs, for others to look at.
+mount_bpffs() {
+    [ "$(stat -f -c %T "$bpffs" 2>/dev/null)" != bpf_fs ] || return 0
+    mount -t bpf bpf "$bpffs" || die "no bpffs: mount -t bpf bpf $bpffs"
+    has_bpffs=yes
+}
+
+attach() {
+    [ "$mode" != socket ] || return 0
+    mount_bpffs
+    for host in h1 h2; do
+        printf '%s ' "$host"
+        "$ramjet" lab exec --name "$lab" $host -- "$ramjet" attach eth0 --mode "$mode" ||
+            die "no steering program on $host"
+    done
+}
+
 prepare() {
     [ "$(id -u)" = 0 ] || die "make run makes network namespaces: run it as root"
     [ -x "$ramjet" ] || die "no $ramjet: run make"
@@ -117,6 +144,11 @@ prepare() {
     *) die "RUN_HOSTS=$hosts: v4 or v6" ;;
     esac
     channel="aeron:udp?endpoint=$endpoint"
+    case $mode in
+    auto | native | generic) transport=xdp ;;
+    socket) transport=socket ;;
+    *) die "RUN_MODE=$mode: auto, native, generic or socket" ;;
+    esac
     # As much as the system grants, up to 2 MiB, and a window that datagrams with the kernel's
     # bookkeeping fit into.
     buffer=$(cat /proc/sys/net/core/rmem_max 2>/dev/null || echo 212992)
@@ -130,9 +162,10 @@ set_up() {
     has_lab=yes
     "$ramjet" lab up --name "$lab" >/dev/null || die "no lab"
     "$ramjet" lab impair --name "$lab" --loss "$loss" --seed "$seed" >/dev/null || die "no loss"
+    attach
     start_driver h1
     start_driver h2
-    echo "two hosts, $loss % loss each way (seed $seed), a driver on each;" \
+    echo "two hosts, $loss % loss each way (seed $seed), a driver on each over $transport;" \
         "window $((window >> 10)) KiB"
 }
 
@@ -157,8 +190,83 @@ send() {
     publisher=$!
     pids="$publisher $subscriber $pids"
     echo "sending $bytes bytes from h1 to $channel on h2"
+    [ "$mode" = socket ] || show_maps
     finish pub "$publisher"
     finish sub "$subscriber"
+}
+
+# What the maps hold while the stream is there, as `ramjet status` and as bpftool see it.
+show_maps() {
+    pins=$bpffs/ramjet/$(stat -L -c %i "/run/netns/$lab-h2")/eth0
+    for _ in $(seq 200); do
+        [ "$(counter h2 ': frames received')" -lt 10000 ] || break
+        sleep 0.05
+    done
+    echo
+    echo "--- ramjet status eth0, on h2"
+    "$ramjet" lab exec --name "$lab" h2 -- "$ramjet" status eth0 --dir "$shm/h2"
+    for map in rj_channels rj_streams; do
+        echo "--- bpftool map dump pinned $pins/$map"
+        bpftool map dump pinned "$pins/$map"
+    done
+    echo
+}
+
+# udp_reasons HOST: "redirected passed", the UDP datagrams that the program saw, from its maps. The
+# stream's are the only ones in this lab.
+udp_reasons() {
+    "$ramjet" lab exec --name "$lab" "$1" -- "$ramjet" status eth0 --json --dir "$shm/$1" |
+        awk -F '"' '
+        /"kind":"reason"/ {
+            for (i = 1; i < NF; i++) {
+                if ($i == "frames") what = $(i + 2)
+                if ($i == "packets") { count = $(i + 1); gsub(/[:,]/, "", count) }
+            }
+            if (what ~ /^redirected/) redirected += count
+            else if (what !~ /not IP|not UDP|another host|fragment/) passed += count
+        }
+        END { print redirected + 0, passed + 0 }'
+}
+
+# figures FROM TO: what one direction did, as name=value. Frames that the rings lost were redirected
+# before.
+figures() {
+    wire=$("$ramjet" lab impair show --name "$lab" --json | grep "\"$1->$2\"") ||
+        die "the wire does not tell of $1->$2"
+    reasons=$(udp_reasons "$2")
+    lost=$(counter "$2" 'frames lost')
+    echo "sent=$(($(counter "$1" ': frames sent') + $(counter "$1" 'datagrams sent by sockets')))" \
+        "duplicated=$(echo "$wire" | field duplicated_frames)" \
+        "redirected=$((${reasons% *} - lost)) passed=${reasons#* }" \
+        "dropped=$(echo "$wire" | field dropped_frames)" \
+        "held=$(($(echo "$wire" | field held_frames) - $(echo "$wire" | field released_frames)))" \
+        "lost=$lost"
+}
+
+# Everything that is sent has arrived once the same figures come twice.
+settle() {
+    before=''
+    for _ in $(seq 100); do
+        now="$(figures h1 h2) $(figures h2 h1)"
+        [ "$now" != "$before" ] || return 0
+        before=$now
+        sleep 0.3
+    done
+    die "the drivers do not come to rest: $now"
+}
+
+# account FROM TO: each datagram that was sent or doubled is somewhere.
+account() {
+    figures "$1" "$2" | tr ' ' '\n' | awk -F = -v from="$1" -v to="$2" '
+        { n[$1] = $2 }
+        END {
+            printf "datagrams %s->%s  sent %d + duplicated %d", from, to, n["sent"], n["duplicated"]
+            printf " = redirected %d + passed %d", n["redirected"], n["passed"]
+            printf " + dropped %d + held %d", n["dropped"], n["held"]
+            printf " + lost at the RX ring of eth0 on %s %d\n", to, n["lost"]
+            exit n["sent"] + n["duplicated"] != n["redirected"] + n["passed"] + n["dropped"] + \
+                n["held"] + n["lost"]
+        }' || die "$1->$2: not every datagram is accounted for"
 }
 
 tell() {
@@ -177,6 +285,11 @@ tell() {
         "$shm/pub.out"
     [ "$sent" = "$received" ] || die "what came is not what was sent"
     echo "both ends are equal"
+    [ "$mode" != socket ] || return 0
+    settle
+    account h1 h2
+    account h2 h1
+    echo "every datagram is accounted for"
 }
 
 trap clean_up EXIT

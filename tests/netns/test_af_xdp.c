@@ -75,7 +75,8 @@ static int try_open(int host, rj_af_xdp_params_t *params, rj_port_t **ret_port, 
     veth_enter(host);
     params->port = (rj_port_params_t){.receive_batch = BATCH, .endpoint_max = ENDPOINTS};
     params->sockets = open_sockets();
-    const int result = rj_af_xdp_open(params, ret_port, err);
+    uint32_t failed_ring;
+    const int result = rj_af_xdp_open(params, ret_port, &failed_ring, err);
     if (result < 0)
         params->sockets->ops->close(params->sockets);
     return result;
@@ -694,8 +695,10 @@ Test(af_xdp, says_that_it_needs_a_capability)
                                  .ring_count = 1,
                                  .port = {.receive_batch = BATCH, .endpoint_max = ENDPOINTS}};
     params.sockets = open_sockets();
+    uint32_t failed_ring = UINT32_MAX;
     drop_capability(CAP_NET_RAW);
-    cr_assert_eq(rj_af_xdp_open(&params, &sides[0].port, &err), -EPERM);
+    cr_assert_eq(rj_af_xdp_open(&params, &sides[0].port, &failed_ring, &err), -EPERM);
+    cr_assert_eq(failed_ring, 0);
     expect_text(&err, "CAP_NET_RAW");
     params.sockets->ops->close(params.sockets);
 }
@@ -703,6 +706,7 @@ Test(af_xdp, says_that_it_needs_a_capability)
 Test(af_xdp, refuses_sizes_that_no_ring_has)
 {
     rj_err_t err;
+    uint32_t failed_ring;
     const rj_af_xdp_ring_params_t ring = {.interface_name = "lo", .interface_index = 1};
     const rj_af_xdp_params_t rows[] = {
         {.rings = &ring, .ring_count = 0},
@@ -712,5 +716,6 @@ Test(af_xdp, refuses_sizes_that_no_ring_has)
         {.rings = &ring, .ring_count = 1, .rx_size = 4096},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        cr_assert_eq(rj_af_xdp_open(&rows[i], &sides[0].port, &err), -EINVAL, "row %zu", i);
+        cr_assert_eq(rj_af_xdp_open(&rows[i], &sides[0].port, &failed_ring, &err), -EINVAL,
+                     "row %zu", i);
 }

@@ -19,7 +19,7 @@
 enum {
     RUNNERS_MAX = 2 + RJ_ENGINES_MAX,
     HELPER_RUNNER = 1,
-    ENGINE_RUNNER = 2, /* the first of them, where engines have threads */
+    ENGINE_RUNNER = 2,      /* the first of them, where engines have threads */
     THREAD_NAME_BYTES = 24, /* the system shows 15 of them */
     ECHO_NS = 1000000000,
     OPTION_SETTINGS = 0x100,
@@ -275,6 +275,8 @@ static int start(daemon_t *daemon, rj_driver_config_t *config, rj_err_t *err)
         .is_interrupted = is_interrupted,
         .wake_helper = config->threading_mode == RJ_THREADING_SHARED ? wake_helper : NULL,
         .wake_helper_state = daemon,
+        .attach = strcmp(program_invocation_short_name, "aeronmd") == 0 ? RJ_RING_ATTACH_NEVER
+                                                                        : RJ_RING_ATTACH_NAMED,
     };
     return result == 0 ? rj_driver_start(&daemon->driver, config, &how, err) : result;
 }

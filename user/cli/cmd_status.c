@@ -190,7 +190,7 @@ static void print_counters(const rj_driver_files_t *files, rj_output_format_t fo
 {
     static const rj_column_t json_columns[] = {
         {"kind", 0}, {"dir", 0}, {"type_id", 0}, {"label", 0}, {"value", 0}};
-    static const rj_column_t columns[] = {{"label", -60}, {"value", 12}};
+    static const rj_column_t columns[] = {{"label", -64}, {"value", 12}};
     rj_output_t output;
     rj_counter_view_t view;
     int32_t cursor = 0;

@@ -51,18 +51,32 @@ static int prepare_directory(const rj_driver_config_t *config, const rj_driver_s
     }
 }
 
+/* What was asked for and refused is trouble, and belongs on stderr; what was chosen is not. */
+static void tell(void *state, rj_ring_told_t told, const char *text)
+{
+    const rj_driver_start_t *start = state;
+    if (told == RJ_RING_REFUSED)
+        fprintf(stderr, "WARNING: %s\n", text);
+    else if (!start->is_quiet)
+        printf("%s\n", text);
+}
+
 int rj_driver_start(rj_driver_t **ret_driver, const rj_driver_config_t *config,
                     const rj_driver_start_t *start, rj_err_t *err)
 {
-    rj_driver_world_t world = {.sockets = NULL};
-    int result = rj_driver_kernel_world(&world, "socket", err);
-    if (result == 0)
-        result = rj_driver_check(config, world.sockets, stderr, err);
+    rj_driver_world_t world;
+    const rj_kernel_world_params_t params = {.config = config,
+                                             .attach = start->attach,
+                                             .tell = tell,
+                                             .tell_state = (void *)(uintptr_t)start};
+    int result = rj_driver_check(config, rj_sockets_kernel(), stderr, err);
     if (result == 0)
         result = prepare_directory(config, start, err);
+    if (result == 0)
+        result = rj_driver_kernel_world(&world, &params, err);
+    if (result < 0)
+        return result;
     world.wake_helper = start->wake_helper;
     world.wake_helper_state = start->wake_helper_state;
-    if (result == 0)
-        result = rj_driver_open(ret_driver, config, &world, rj_clock_epoch_ms(), err);
-    return result;
+    return rj_driver_open(ret_driver, config, &world, rj_clock_epoch_ms(), err);
 }

@@ -10,11 +10,14 @@
 #define RJ_CLI_DRIVER_START_H
 
 #include "driver/driver.h"
+#include "driver/ring_world.h"
 
 typedef struct rj_driver_start {
     bool (*is_interrupted)(void);     /* ends the wait for another driver's directory */
     void (*wake_helper)(void *state); /* NULL: the helper looks by itself */
     void *wake_helper_state;
+    rj_ring_attach_t attach;
+    bool is_quiet; /* says nothing of what was chosen, only of what was refused */
 } rj_driver_start_t;
 
 /* Makes the directory absolute and checks the settings. Touches nothing. */

@@ -16,7 +16,8 @@ int rj_embedded_open(rj_embedded_t *embedded, const char *directory, bool (*is_i
                      rj_err_t *err)
 {
     rj_driver_config_t *config = &embedded->config;
-    const rj_driver_start_t start = {.is_interrupted = is_interrupted};
+    const rj_driver_start_t start = {
+        .is_interrupted = is_interrupted, .attach = RJ_RING_ATTACH_NAMED, .is_quiet = true};
     const char *named = directory != NULL ? directory : getenv("AERON_DIR");
     *embedded = (rj_embedded_t){.driver = NULL};
     rj_config_read(config, rj_config_environment, NULL, stderr);

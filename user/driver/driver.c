@@ -12,6 +12,7 @@
 #include "driver/conductor.h"
 #include "driver/engine.h"
 #include "driver/helper.h"
+#include "driver/ring_counters.h"
 #include "driver/system_counters.h"
 #include "shm/cnc.h"
 
@@ -28,6 +29,7 @@ struct rj_driver {
     rj_engine_t *engines[RJ_ENGINES_MAX];
     int engine_count;
     rj_conductor_t *conductor;
+    rj_ring_counters_t ring_counters;
     int32_t is_terminated;
     bool is_published;
 };
@@ -144,13 +146,18 @@ static int open_counters(rj_driver_t *driver, int64_t epoch_ms, rj_err_t *err)
 
 /* --- agents --- */
 
+rj_port_params_t rj_driver_port_params(const rj_driver_config_t *config)
+{
+    return (rj_port_params_t){.receive_batch = config->receive_batch != 0
+                                                   ? (uint32_t)config->receive_batch
+                                                   : RECEIVE_BATCH_DEFAULT,
+                              .endpoint_max = RJ_PORT_ENDPOINTS_MAX};
+}
+
 static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves, rj_err_t *err)
 {
     const rj_driver_config_t *config = &driver->config;
-    int32_t batch =
-        config->receive_batch != 0 ? (int32_t)config->receive_batch : RECEIVE_BATCH_DEFAULT;
-    rj_port_params_t port_params = {.receive_batch = (uint32_t)batch,
-                                    .endpoint_max = RJ_PORT_ENDPOINTS_MAX};
+    const rj_port_params_t port_params = rj_driver_port_params(config);
     rj_port_t *port;
     int result =
         driver->world.open_port(driver->world.open_port_state, index, &port_params, &port, err);
@@ -159,7 +166,7 @@ static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves
     rj_engine_params_t params = {.ports = {port},
                                  .port_count = 1,
                                  .system_counters = &driver->system,
-                                 .receive_batch = batch,
+                                 .receive_batch = (int32_t)port_params.receive_batch,
                                  .halves = halves,
                                  .index = index,
                                  .sender_threshold_ns = config->sender_threshold_ns,
@@ -246,8 +253,11 @@ int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
                    const rj_driver_world_t *world, int64_t epoch_ms, rj_err_t *err)
 {
     rj_driver_t *driver = calloc(1, sizeof(*driver));
-    if (driver == NULL)
+    if (driver == NULL) {
+        if (world->close != NULL)
+            world->close(world->close_state);
         return rj_fail(err, -ENOMEM, "driver: out of memory");
+    }
     driver->config = *config;
     driver->world = *world;
     int result = open_files(driver, epoch_ms, err);
@@ -255,6 +265,9 @@ int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
         result = open_counters(driver, epoch_ms, err);
     if (result == 0)
         result = open_agents(driver, err);
+    if (result == 0 && world->rings != NULL)
+        result = rj_ring_counters_open(&driver->ring_counters, &driver->counters, world->rings,
+                                       epoch_ms, err);
     if (result < 0) {
         rj_driver_close(driver);
         return result;
@@ -302,7 +315,11 @@ const rj_engine_stats_t *rj_driver_engine_stats(const rj_driver_t *driver, int i
 
 int rj_driver_conductor_work(rj_driver_t *driver, int64_t now_ns, int64_t epoch_ms)
 {
-    return rj_conductor_do_work(driver->conductor, now_ns, epoch_ms);
+    const int work = rj_conductor_do_work(driver->conductor, now_ns, epoch_ms);
+    if (driver->world.rings != NULL)
+        rj_ring_counters_update(&driver->ring_counters, driver->world.rings, driver->engines,
+                                driver->conductor, now_ns);
+    return work;
 }
 
 int rj_driver_engine_work(rj_driver_t *driver, int index, int64_t now_ns)
@@ -344,6 +361,7 @@ void rj_driver_close(rj_driver_t *driver)
 {
     if (driver == NULL)
         return;
+    const rj_driver_world_t world = driver->world;
     rj_helper_end_tasks(&driver->helper);
     for (int i = 0; i < driver->engine_count; i++)
         rj_engine_close(driver->engines[i]);
@@ -361,4 +379,6 @@ void rj_driver_close(rj_driver_t *driver)
         rj_dir_remove_tree(driver->config.dir, &err) < 0)
         fprintf(stderr, "ramjet driver: %s\n", err.text);
     free(driver);
+    if (world.close != NULL)
+        world.close(world.close_state);
 }

@@ -47,13 +47,19 @@ typedef struct rj_driver_world {
     int ring_engine_count;                /* 0: sockets only; else up to RJ_ENGINES_MAX engines */
     const rj_steering_params_t *steering; /* of the rings' interfaces; NULL: none is steered */
     rj_net_feed_t *feed;                  /* NULL: paths get no headers */
+    struct rj_ring_world *rings;          /* whose figures become counters; NULL: none */
     void (*wake_helper)(void *state); /* there is work for the helper; NULL: it looks by itself */
     void *wake_helper_state;
     int64_t pid;
     uint64_t seed;
+    void (*close)(void *state); /* the last thing that a driver does; NULL: nothing */
+    void *close_state;
 } rj_driver_world_t;
 
 typedef struct rj_driver rj_driver_t;
+
+/* What the ports of a driver with these settings are opened with. */
+rj_port_params_t rj_driver_port_params(const rj_driver_config_t *config);
 
 /* Whether MTU and window fit into the socket buffers that the system grants. Asked first: a driver
  * that cannot start leaves every directory alone. `warnings` (NULL: nowhere) gets a line about what
@@ -67,7 +73,7 @@ int rj_driver_prepare_dir(const rj_driver_config_t *config, int64_t epoch_ms,
                           rj_dir_patience_t patience, rj_err_t *err);
 
 /* Makes the files, opens ports and agents and, last, shows itself to clients. The directory is
- * prepared. */
+ * prepared. The world is closed with the driver, or by this call when it fails. */
 int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
                    const rj_driver_world_t *world, int64_t epoch_ms, rj_err_t *err);
 

@@ -418,7 +418,8 @@ static int take_scratch(af_xdp_t *xdp, rj_err_t *err)
     return 0;
 }
 
-static int open_all(af_xdp_t *xdp, const rj_af_xdp_params_t *params, rj_err_t *err)
+static int open_all(af_xdp_t *xdp, const rj_af_xdp_params_t *params, uint32_t *ret_failed_ring,
+                    rj_err_t *err)
 {
     uint32_t frame_bytes = RJ_UMEM_FRAME_BYTES_MIN;
     for (uint32_t i = 0; i < params->ring_count; i++)
@@ -428,14 +429,19 @@ static int open_all(af_xdp_t *xdp, const rj_af_xdp_params_t *params, rj_err_t *e
     if (result == 0)
         result = rj_umem_open(&xdp->umem, frame_bytes, params->frames_per_ring * params->ring_count,
                               err);
-    for (uint32_t i = 0; result == 0 && i < params->ring_count; i++)
+    for (uint32_t i = 0; result == 0 && i < params->ring_count; i++) {
         result = open_ring(xdp, params, i, err);
+        if (result < 0)
+            *ret_failed_ring = i;
+    }
     return result == 0 ? take_scratch(xdp, err) : result;
 }
 
-int rj_af_xdp_open(const rj_af_xdp_params_t *params, rj_port_t **ret_port, rj_err_t *err)
+int rj_af_xdp_open(const rj_af_xdp_params_t *params, rj_port_t **ret_port,
+                   uint32_t *ret_failed_ring, rj_err_t *err)
 {
     const rj_af_xdp_params_t full = complete(params);
+    *ret_failed_ring = params->ring_count;
     int result = check(&full, err);
     if (result < 0)
         return result;
@@ -449,7 +455,7 @@ int rj_af_xdp_open(const rj_af_xdp_params_t *params, rj_port_t **ret_port, rj_er
         .rings_brought_ns = long_ago_ns,
         .sockets_polled_ns = long_ago_ns,
     };
-    result = open_all(xdp, &full, err);
+    result = open_all(xdp, &full, ret_failed_ring, err);
     if (result < 0) {
         give_back(xdp);
         return result;

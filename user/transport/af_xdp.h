@@ -83,8 +83,11 @@ typedef struct rj_af_xdp_ring_info {
     const rj_af_xdp_ring_stats_t *stats;
 } rj_af_xdp_ring_info_t;
 
-/* Opens all rings or fails. On failure the inner port is still the caller's. */
-int rj_af_xdp_open(const rj_af_xdp_params_t *params, rj_port_t **ret_port, rj_err_t *err);
+/* Opens all rings or fails. On failure the inner port is still the caller's, and
+ * `*ret_failed_ring` says which ring could not be opened, so that the others may be tried without
+ * it; ring_count when it was none of them. */
+int rj_af_xdp_open(const rj_af_xdp_params_t *params, rj_port_t **ret_port,
+                   uint32_t *ret_failed_ring, rj_err_t *err);
 
 uint32_t rj_af_xdp_ring_count(const rj_port_t *port);
 

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver/ring_world.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/ring_config.h"
+#include "netlink/agent.h"
+#include "transport/af_xdp.h"
+#include "transport/registry.h"
+#include "xdp/steer.h"
+
+enum { TEXT_MAX = 512, RINGS_MAX = RJ_ENGINES_MAX * RJ_AF_XDP_RINGS_MAX };
+
+/* An interface whose steering program is there. */
+typedef struct ring_interface {
+    rj_steer_t steer;
+    uint32_t mtu_bytes;
+    uint32_t queue_count; /* that the interface receives on */
+    uint32_t room_bytes;  /* of the smallest UMEM */
+    int ring_count;       /* of its queues, from the first asked for on */
+} ring_interface_t;
+
+typedef struct ring {
+    const ring_interface_t *interface;
+    rj_af_xdp_ring_info_t info;
+} ring_t;
+
+struct rj_ring_world {
+    rj_ring_world_params_t params;
+    rj_netlink_t *netlink; /* NULL: not open */
+    ring_interface_t interfaces[RJ_STEERING_INTERFACES_MAX];
+    int interface_count;
+    rj_port_t *ports[RJ_ENGINES_MAX];                      /* NULL once taken */
+    const rj_af_xdp_stats_t *socket_stats[RJ_ENGINES_MAX]; /* NULL: no ring */
+    int engine_count;
+    ring_t rings[RINGS_MAX];
+    int ring_count;
+};
+
+__attribute__((format(printf, 3, 4))) static void tell(const rj_ring_world_t *world,
+                                                       rj_ring_told_t told, const char *format, ...)
+{
+    char text[TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    world->params.tell(world->params.tell_state, told, text);
+}
+
+/* --- interfaces --- */
+
+static const rj_net_snapshot_t *snapshot_of(rj_ring_world_t *world)
+{
+    rj_net_feed_t *feed = rj_netlink_feed(world->netlink);
+    return feed->ops->latest(feed);
+}
+
+static int open_program(const rj_ring_world_t *world, rj_steer_t *steer, const char *name,
+                        rj_steer_attach_if_t attach_if, rj_err_t *err)
+{
+    const rj_driver_config_t *config = world->params.config;
+    const rj_steer_options_t options = {.interface = name,
+                                        .instance =
+                                            config->instance[0] != '\0' ? config->instance : NULL,
+                                        .mode = config->xdp_mode,
+                                        .attach_if = attach_if};
+    return rj_steer_open(steer, &options, world->params.now_ns, err);
+}
+
+/* Takes over an opened program for good. */
+static void add_interface(rj_ring_world_t *world, const rj_steer_t *steer,
+                          const rj_net_link_t *link)
+{
+    ring_interface_t *interface = &world->interfaces[world->interface_count++];
+    *interface =
+        (ring_interface_t){.steer = *steer,
+                           .mtu_bytes = link->mtu_bytes,
+                           .queue_count = link->rx_queue_count > 0 ? link->rx_queue_count : 1,
+                           .room_bytes = UINT32_MAX};
+}
+
+static void add_named(rj_ring_world_t *world, const char *name)
+{
+    rj_err_t err;
+    rj_steer_t steer;
+    const rj_net_link_t *link = rj_net_snapshot_link_named(
+        rj_netlink_feed(world->netlink)->ops->latest(rj_netlink_feed(world->netlink)), name);
+    if (link == NULL) {
+        tell(world, RJ_RING_REFUSED, "%s: no such interface here: `ip link` lists them", name);
+        return;
+    }
+    const rj_steer_attach_if_t attach_if =
+        world->params.attach == RJ_RING_ATTACH_NAMED ? RJ_STEER_ATTACH_IF_NONE : RJ_STEER_USE_ONLY;
+    if (open_program(world, &steer, name, attach_if, &err) < 0)
+        tell(world, RJ_RING_REFUSED, "%s", err.text);
+    else
+        add_interface(world, &steer, link);
+}
+
+/* What `ramjet attach` prepared is used without being named. Whoever lacks the privilege to see it
+ * has not prepared it for himself, and hears nothing. */
+static void add_attached(rj_ring_world_t *world)
+{
+    const rj_net_snapshot_t *snapshot = snapshot_of(world);
+    for (size_t i = 0; i < snapshot->link_count; i++) {
+        const rj_net_link_t *link = &snapshot->links[i];
+        rj_err_t err;
+        rj_steer_t steer;
+        if (link->xdp_program_id == 0 || world->interface_count == RJ_STEERING_INTERFACES_MAX ||
+            open_program(world, &steer, link->name, RJ_STEER_USE_ONLY, &err) < 0)
+            continue;
+        if (steer.holder == RJ_STEER_PINNED)
+            add_interface(world, &steer, link);
+        else
+            rj_steer_close(&steer);
+    }
+}
+
+static void find_interfaces(rj_ring_world_t *world)
+{
+    const rj_driver_config_t *config = world->params.config;
+    for (int i = 0; i < config->interface_count; i++)
+        add_named(world, config->interfaces[i]);
+    if (config->interface_count == 0)
+        add_attached(world);
+}
+
+/* --- rings --- */
+
+static uint32_t first_queue(const rj_ring_world_t *world)
+{
+    const int32_t first = world->params.config->queue_first;
+    return first < 0 ? 0 : (uint32_t)first;
+}
+
+static int wanted_engine_count(const rj_ring_world_t *world)
+{
+    const rj_driver_config_t *config = world->params.config;
+    return config->queue_first < 0 ? 1 : config->queue_last - config->queue_first + 1;
+}
+
+static rj_xsk_mode_t xsk_mode(enum rj_xdp_mode mode)
+{
+    switch (mode) {
+    case RJ_XDP_MODE_ZERO_COPY:
+        return RJ_XSK_ZERO_COPY;
+    case RJ_XDP_MODE_GENERIC:
+        return RJ_XSK_COPY;
+    case RJ_XDP_MODE_AUTO:
+    case RJ_XDP_MODE_NATIVE:
+        break;
+    }
+    return RJ_XSK_AUTO;
+}
+
+static rj_af_xdp_ring_params_t ring_params(const ring_interface_t *interface, uint32_t queue)
+{
+    return (rj_af_xdp_ring_params_t){.interface_name = interface->steer.interface,
+                                     .interface_index = interface->steer.maps.interface_index,
+                                     .mtu_bytes = interface->mtu_bytes,
+                                     .queue = queue,
+                                     .mode = xsk_mode(interface->steer.wanted_mode)};
+}
+
+static void note_ring(rj_ring_world_t *world, const rj_port_t *port, uint32_t index,
+                      ring_interface_t *interface)
+{
+    ring_t *ring = &world->rings[world->ring_count];
+    ring->interface = interface;
+    rj_af_xdp_ring_info(port, index, &ring->info);
+    const int result = rj_steer_put_xsk(&interface->steer, ring->info.queue, ring->info.fd);
+    if (result < 0) {
+        tell(world, RJ_RING_REFUSED, "%s queue %u: the steering program does not take the ring: %s",
+             interface->steer.interface, ring->info.queue, strerror(-result));
+        return;
+    }
+    world->ring_count++;
+    interface->ring_count++;
+    if (ring->info.room_bytes < interface->room_bytes)
+        interface->room_bytes = ring->info.room_bytes;
+    rj_ring_view_t view;
+    rj_ring_world_look(world, world->ring_count - 1, &view);
+    tell(world, RJ_RING_CHOSEN, "%s%s%s", view.name, interface->steer.why[0] != '\0' ? ": " : "",
+         interface->steer.why);
+}
+
+/* Whether that queue of the interface is to be tried: a ring whose queue is missing would leave a
+ * hole in the range that steering keeps. */
+static bool has_queue(const rj_ring_world_t *world, const ring_interface_t *interface, int engine)
+{
+    if (interface->ring_count != engine)
+        return false;
+    if (first_queue(world) + (uint32_t)engine < interface->queue_count)
+        return true;
+    tell(world, RJ_RING_REFUSED,
+         "%s receives on %u queues, queue %u is not among them: `ethtool -L %s combined N`, or "
+         "fewer --queues",
+         interface->steer.interface, interface->queue_count, first_queue(world) + (uint32_t)engine,
+         interface->steer.interface);
+    return false;
+}
+
+/* The rings of one engine. A ring that cannot be opened is told of and left out. */
+static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
+{
+    rj_af_xdp_ring_params_t rings[RJ_STEERING_INTERFACES_MAX];
+    ring_interface_t *interfaces[RJ_STEERING_INTERFACES_MAX];
+    uint32_t count = 0;
+    rj_port_t *sockets;
+    int result = rj_port_open("socket", &world->params.port, &sockets, err);
+    if (result < 0)
+        return result;
+    for (int i = 0; i < world->interface_count; i++) {
+        ring_interface_t *interface = &world->interfaces[i];
+        if (!has_queue(world, interface, engine))
+            continue;
+        interfaces[count] = interface;
+        rings[count++] = ring_params(interface, first_queue(world) + (uint32_t)engine);
+    }
+    world->ports[engine] = sockets;
+    while (count > 0) {
+        uint32_t failed = 0;
+        const rj_af_xdp_params_t params = {
+            .port = world->params.port, .sockets = sockets, .rings = rings, .ring_count = count};
+        if (rj_af_xdp_open(&params, &world->ports[engine], &failed, err) == 0)
+            break;
+        tell(world, RJ_RING_REFUSED, "%s; sockets serve it", err->text);
+        if (failed >= count) {
+            count = 0;
+            break;
+        }
+        count--;
+        memmove(&rings[failed], &rings[failed + 1], (count - failed) * sizeof(rings[0]));
+        memmove(&interfaces[failed], &interfaces[failed + 1],
+                (count - failed) * sizeof(interfaces[0]));
+    }
+    for (uint32_t i = 0; i < count; i++)
+        note_ring(world, world->ports[engine], i, interfaces[i]);
+    if (count > 0)
+        world->socket_stats[engine] = rj_af_xdp_stats(world->ports[engine]);
+    return 0;
+}
+
+static void close_ports(rj_ring_world_t *world)
+{
+    for (int i = 0; i < RJ_ENGINES_MAX; i++) {
+        if (world->ports[i] != NULL)
+            world->ports[i]->ops->close(world->ports[i]);
+        world->ports[i] = NULL;
+    }
+}
+
+/* All engines have a port each, also those whose queues are not to be had: homes are spread over
+ * all of them. Without any ring there are no engines of this kind. */
+static int open_ports(rj_ring_world_t *world, rj_err_t *err)
+{
+    const int count = wanted_engine_count(world);
+    for (int i = 0; i < count; i++) {
+        const int result = open_port(world, i, err);
+        if (result < 0)
+            return result;
+    }
+    if (world->ring_count > 0)
+        world->engine_count = count;
+    else
+        close_ports(world);
+    return 0;
+}
+
+/* --- open, close --- */
+
+static bool is_wanted(const rj_driver_config_t *config)
+{
+    return strcmp(config->transport, "socket") != 0;
+}
+
+static int open_netlink(rj_ring_world_t *world, rj_err_t *err)
+{
+    world->netlink = calloc(1, sizeof(*world->netlink));
+    if (world->netlink == NULL)
+        return rj_fail(err, -ENOMEM, "no memory for the kernel's routes");
+    return rj_netlink_open(world->netlink, NULL, world->params.now_ns, err);
+}
+
+static void close_netlink(rj_ring_world_t *world)
+{
+    if (world->netlink == NULL)
+        return;
+    rj_netlink_stop(world->netlink);
+    rj_netlink_close(world->netlink);
+    free(world->netlink);
+}
+
+static int open_rings(rj_ring_world_t *world, rj_err_t *err)
+{
+    int result = open_netlink(world, err);
+    if (result < 0) {
+        tell(world, RJ_RING_REFUSED, "%s; no rings without it", err->text);
+        return 0;
+    }
+    find_interfaces(world);
+    if (world->interface_count > 0)
+        result = open_ports(world, err);
+    if (result == 0 && world->engine_count > 0)
+        return rj_netlink_start(world->netlink, err);
+    if (result == 0 && world->params.config->interface_count > 0)
+        tell(world, RJ_RING_REFUSED, "no ring is to be had: the driver runs on sockets");
+    return result;
+}
+
+int rj_ring_world_open(rj_ring_world_t **ret_world, const rj_ring_world_params_t *params,
+                       rj_err_t *err)
+{
+    rj_ring_world_t *world = calloc(1, sizeof(*world));
+    if (world == NULL)
+        return rj_fail(err, -ENOMEM, "no memory for rings");
+    world->params = *params;
+    int result = is_wanted(params->config) ? open_rings(world, err) : 0;
+    if (result < 0) {
+        rj_ring_world_close(world);
+        return result;
+    }
+    *ret_world = world;
+    return 0;
+}
+
+void rj_ring_world_close(rj_ring_world_t *world)
+{
+    if (world == NULL)
+        return;
+    close_netlink(world);
+    close_ports(world);
+    for (int i = 0; i < world->interface_count; i++)
+        rj_steer_close(&world->interfaces[i].steer);
+    free(world);
+}
+
+/* --- what others ask --- */
+
+int rj_ring_world_engine_count(const rj_ring_world_t *world)
+{
+    return world->engine_count;
+}
+
+rj_port_t *rj_ring_world_take_port(rj_ring_world_t *world, int engine)
+{
+    rj_port_t *port = world->ports[engine];
+    world->ports[engine] = NULL;
+    return port;
+}
+
+rj_net_feed_t *rj_ring_world_feed(rj_ring_world_t *world)
+{
+    return world->engine_count > 0 ? rj_netlink_feed(world->netlink) : NULL;
+}
+
+void rj_ring_world_steering(const rj_ring_world_t *world, rj_steering_params_t *ret_params)
+{
+    *ret_params = (rj_steering_params_t){.control = world->params.config->control == RJ_CONTROL_RING
+                                                        ? RJ_STEERING_CONTROL_TO_RING
+                                                        : RJ_STEERING_CONTROL_TO_KERNEL};
+    for (int i = 0; i < world->interface_count; i++) {
+        const ring_interface_t *interface = &world->interfaces[i];
+        if (interface->ring_count == 0)
+            continue;
+        ret_params->interfaces[ret_params->interface_count++] = (rj_steering_interface_t){
+            /* The maps are written through; the world itself stays as it is. */
+            .maps = (rj_steer_maps_t *)(uintptr_t)&interface->steer.maps.maps,
+            .name = interface->steer.interface,
+            .index = interface->steer.maps.interface_index,
+            .queue_first = first_queue(world),
+            .queue_count = (uint32_t)interface->ring_count,
+            .room_bytes = interface->room_bytes};
+    }
+}
+
+int rj_ring_world_ring_count(const rj_ring_world_t *world)
+{
+    return world->ring_count;
+}
+
+/* Relaxed: figures for people, each whole by itself. */
+static uint64_t load(const uint64_t *value)
+{
+    return __atomic_load_n(value, __ATOMIC_RELAXED);
+}
+
+void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *ret_view)
+{
+    const ring_t *at = &world->rings[ring];
+    const rj_af_xdp_ring_stats_t *stats = at->info.stats;
+    rj_xsk_losses_t losses = {0};
+    (void)rj_xsk_losses(at->info.fd, &losses); /* only a closed socket has none to tell */
+    *ret_view = (rj_ring_view_t){.received = load(&stats->rx_frames),
+                                 .sent = load(&stats->tx_frames),
+                                 .send_full = load(&stats->tx_ring_full),
+                                 .refused = load(&stats->rx_checksum_errors) +
+                                            load(&stats->rx_malformed) + load(&stats->rx_unknown),
+                                 .lost_full = losses.rx_ring_full,
+                                 .lost_other = losses.rx_dropped};
+    snprintf(ret_view->name, sizeof(ret_view->name), "%s queue %u, %s, %s",
+             at->interface->steer.interface, at->info.queue,
+             rj_xdp_mode_name(at->interface->steer.mode),
+             at->info.is_zero_copy ? "zero-copy" : "copy");
+}
+
+void rj_ring_world_sockets(const rj_ring_world_t *world, int engine, uint64_t *ret_sent,
+                           uint64_t *ret_received)
+{
+    const rj_af_xdp_stats_t *stats = world->socket_stats[engine];
+    *ret_sent = stats != NULL ? load(&stats->socket_sends) : 0;
+    *ret_received = stats != NULL ? load(&stats->socket_receives) : 0;
+}
