@@ -57,12 +57,16 @@ ends() {
     [ "$status" = "$1" ] || { echo "status $status, not $1" && return 1; }
 }
 
-# launch NAME [VARIABLE=VALUE...]: a driver in the background, `driver` is its process.
+# launch NAME [VARIABLE=VALUE...]: a driver in the background, `driver` is its process. `inside` are
+# the words that take it elsewhere, and end as the command that follows them.
+inside=''
 launch() {
     name=$1
     shift
     mkdir -p "$(dirname "$work/$name")"
-    env AERON_DIR="/dev/shm/$name" "$@" "$ramjet" driver >"$work/$name.out" 2>"$work/$name.err" &
+    # shellcheck disable=SC2086 # words
+    $inside env AERON_DIR="/dev/shm/$name" "$@" "$ramjet" driver \
+        >"$work/$name.out" 2>"$work/$name.err" &
     driver=$!
     echo "$driver" >"$work/$name.pid"
 }

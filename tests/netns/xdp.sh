@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# What the tests over AF_XDP share, on top of driver.sh, which isolates them: they source this file
+# and have a bpffs, names of namespaces and a lab of their own. A driver's host is the beginning of
+# its name: h2, h2a and h2b all run on h2. What is left at the end goes with the last process.
+. tests/netns/driver.sh
+
+mount -t tmpfs tmpfs /run
+mount -t bpf bpf /sys/fs/bpf
+lab=rj-xdp
+PATH=$PATH:/usr/sbin:/sbin
+
+# make_lab OPTIONS...: of `ramjet lab up`; whatever lab was there is gone.
+make_lab() {
+    "$ramjet" lab down --name $lab && "$ramjet" lab up --name $lab "$@" >"$work/lab"
+}
+
+# on HOST COMMAND...: with the network of that host and nothing else of it, so bpffs stays.
+on() {
+    place=$1
+    shift
+    nsenter --net="/run/netns/$lab-$place" -- "$@"
+}
+
+# host_of DRIVER
+host_of() {
+    echo "${1%[a-z]}"
+}
+
+# start_driver NAME [VARIABLE=VALUE...]: ready, on its host, over sockets unless told otherwise.
+start_driver() {
+    inside="nsenter --net=/run/netns/$lab-$(host_of "$1") --"
+    start "$@"
+    started=$?
+    inside=''
+    return $started
+}
+
+# start_xdp NAME [VARIABLE=VALUE...]: that driver, asked to use AF_XDP on its only interface.
+start_xdp() {
+    who=$1
+    shift
+    start_driver "$who" RAMJET_INTERFACE=eth0 "$@"
+}
+
+# process NAME: of a driver that was started.
+process() {
+    cat "$work/$1.pid"
+}
+
+# stop_driver NAME...: as SIGTERM has it.
+stop_driver() {
+    for one in "$@"; do
+        driver=$(process "$one")
+        stop || return 1
+    done
+}
+
+# kill_driver NAME: without a chance to tidy up.
+kill_driver() {
+    driver=$(process "$1")
+    kill -KILL "$driver" && ends 137 "$driver"
+}
+
+# end_drivers NAME...: whatever a failed check has left of them.
+end_drivers() {
+    for one in "$@"; do
+        [ ! -f "$work/$one.pid" ] || retire "$one"
+    done
+}
+
+# warned NAME TEXT: the driver said so on stderr; warned_once: in one line and no other.
+warned() {
+    grep -qF "$2" "$work/$1.err" || { cat "$work/$1.err" && return 1; }
+}
+warned_once() {
+    warned "$1" "$2" || return 1
+    [ "$(wc -l <"$work/$1.err")" = 1 ] || { cat "$work/$1.err" && return 1; }
+}
+
+# --- streams ---
+
+# begin STREAM FROM TO CHANNEL [OPTIONS...]: between clients of two drivers; options are of `pub`.
+# How it went: "$work/STREAM.pub" and ".sub".
+begin() {
+    stream=$1 from=$2 to=$3 channel=$4
+    shift 4
+    timeout -k 5 60 "$ramjet" sub --dir "/dev/shm/$to" --channel "$channel" --digest --until-eos \
+        --connect-timeout 0s --json >"$work/$stream.sub" 2>&1 &
+    echo $! >"$work/$stream.sub.pid"
+    timeout -k 5 60 "$ramjet" pub --dir "/dev/shm/$from" --channel "$channel" --digest \
+        --linger 30s --connect-timeout 0s --json "$@" >"$work/$stream.pub" 2>&1 &
+    echo $! >"$work/$stream.pub.pid"
+}
+
+# finish STREAM: both ends have ended well, with the same bytes.
+finish() {
+    for end in pub sub; do
+        ends 0 "$(cat "$work/$1.$end.pid")" || { cat "$work/$1.$end" && return 1; }
+    done
+    sent=$(digest "$1.pub") received=$(digest "$1.sub")
+    [ -n "$sent" ] || { cat "$work/$1.pub" && return 1; }
+    [ "$sent" = "$received" ] || { cat "$work/$1.pub" "$work/$1.sub" && return 1; }
+}
+
+# digest FILE: what a tool said at its end.
+digest() {
+    tail -n 1 "$work/$1" | sed -n 's/.*"sha256":"\([0-9a-f]*\)".*/\1/p'
+}
+
+# carry FROM TO CHANNEL [OPTIONS...]: from the first byte to the last, exactly.
+carry() {
+    begin stream "$@" && finish stream
+}
+
+# --- what the interface and its maps say ---
+
+# cell HOST KIND COLUMN [COLUMN=TEXT...]: of the first row of that kind in `ramjet status` whose
+# columns begin so; fails when there is none.
+cell() {
+    on "$1" "$ramjet" status eth0 --json >"$work/status.$1" 2>"$work/status.$1.err" || return 1
+    shift
+    python3 tests/netns/xdp_peer.py cell "$work/status.$place" "$@"
+}
+
+# frames HOST REASON: how many frames of its eth0 went that way, by the words of `ramjet status`.
+frames() {
+    cell "$1" reason packets "frames=$2" || echo 0
+}
+
+# has_program HOST [MODE]: generic or native, on eth0; by somebody else's word.
+has_program() {
+    case ${2:-any} in
+    any) on "$1" ip link show dev eth0 | grep -q 'prog/xdp' ;;
+    generic) on "$1" ip link show dev eth0 | grep -q ' xdpgeneric ' ;;
+    native) on "$1" ip link show dev eth0 | grep -q ' xdp ' ;;
+    esac
+}
+
+# is_bare HOST: nothing of ours is on the interface, and nothing is pinned anywhere.
+is_bare() {
+    ! has_program "$1" && [ ! -e /sys/fs/bpf/ramjet ] &&
+        ! on "$1" bpftool net show dev eth0 | grep -q 'id [0-9]'
+}
+
+# uses_ring DRIVER: it moves data by a ring; uses_sockets DRIVER: it has none.
+uses_ring() {
+    has_counter "$1" "ramjet eth0 queue"
+}
+uses_sockets() {
+    "$ramjet" stat --dir "/dev/shm/$1" >/dev/null && ! uses_ring "$1"
+}
