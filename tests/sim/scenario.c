@@ -383,9 +383,10 @@ static void run_groups(uint64_t seed, const char *directory)
         run.lane_count++;
         for (int host = 0; host < HOSTS; host++)
             lane_subscribe(lane, world_connect(run.world, host), 0);
-        if (rj_prng_chance(prng(), 0.5))
-            lane_subscribe(lane, world_connect(run.world, (int)between(0, HOSTS - 1)),
-                           MILLIS(between(1, 400)));
+        if (rj_prng_chance(prng(), 0.5)) {
+            const int host = (int)between(0, HOSTS - 1);
+            lane_subscribe(lane, world_connect(run.world, host), MILLIS(between(1, 400)));
+        }
     }
     world_run_until(run.world, all_complete, NULL, SECONDS(300), "the streams of the group");
     end_world(HOSTS);
@@ -480,8 +481,9 @@ static void change_view(int host)
 static int run_weather(void *state, int64_t now_ns)
 {
     (void)state;
-    int work =
-        sim_steer_work(world_steer(run.world, 0)) + sim_steer_work(world_steer(run.world, 1));
+    int work = 0;
+    for (int i = 0; i < 2; i++)
+        work += sim_steer_work(world_steer(run.world, i));
     if (weather.is_calm || now_ns < weather.next_ns)
         return work;
     if (weather.next_ns != 0)
@@ -498,11 +500,11 @@ static void open_steered(uint64_t seed, const char *directory)
     rj_prng_t draw;
     rj_prng_init(&draw, ~seed + 1);
     draw_rings(seed);
-    steer =
-        (sim_steer_params_t){.room_bytes = rooms_bytes[rj_prng_below(&draw, 4)],
-                             .control = rj_prng_chance(&draw, 0.5) ? RJ_STEERING_CONTROL_TO_RING
-                                                                   : RJ_STEERING_CONTROL_TO_KERNEL,
-                             .foreign_ppm = rj_prng_chance(&draw, 0.5) ? 300000 : 0};
+    /* One by one: the order within a list of initializers is the compiler's choice. */
+    steer.room_bytes = rooms_bytes[rj_prng_below(&draw, 4)];
+    steer.control =
+        rj_prng_chance(&draw, 0.5) ? RJ_STEERING_CONTROL_TO_RING : RJ_STEERING_CONTROL_TO_KERNEL;
+    steer.foreign_ppm = rj_prng_chance(&draw, 0.5) ? 300000 : 0;
     next_steer = &steer;
     open_world(seed, directory, 2);
     memset(&weather, 0, sizeof(weather));

@@ -57,9 +57,9 @@ static size_t list_neighbours(const sim_feed_t *feed, rj_net_neighbour_t *neighb
         if (i == feed->host->index)
             continue;
         rj_net_neighbour_t *neighbour = &neighbours[count++];
-        *neighbour = (rj_net_neighbour_t){.link_index = SIM_LINK_INDEX,
-                                          .address = feed->host->net->hosts[i].address,
-                                          .is_usable = (feed->view.lost_neighbours >> i & 1) == 0};
+        neighbour->link_index = SIM_LINK_INDEX;
+        neighbour->address = feed->host->net->hosts[i].address;
+        neighbour->is_usable = (feed->view.lost_neighbours >> i & 1) == 0;
         sim_host_mac(i, neighbour->mac);
     }
     return count;
@@ -92,41 +92,66 @@ static size_t list_memberships(const sim_feed_t *feed, rj_net_membership_t *memb
     return count;
 }
 
-static rj_net_snapshot_t *build(const sim_feed_t *feed)
-{
-    rj_net_link_t link = {.index = SIM_LINK_INDEX,
-                          .mtu_bytes = feed->view.mtu_bytes,
-                          .rx_queue_count = 1,
-                          .name = "sim0",
-                          .is_ethernet = true,
-                          .is_up = !feed->view.is_link_down};
-    sim_host_mac(feed->host->index, link.mac);
-    const uint8_t prefix_bits = feed->host->address.family == AF_INET ? 24 : 64;
-    const rj_net_address_t addresses[] = {
-        {SIM_LINK_INDEX, prefix_bits, feed->host->address},
-        {SIM_LINK_INDEX, prefix_bits, sim_feed_second_address(feed)}};
-    const rj_net_hop_t hop = {.link_index = SIM_LINK_INDEX, .weight = 1};
-    rj_net_route_t route = {.destination = feed->host->address,
-                            .prefix_bits = prefix_bits,
-                            .type = RJ_NET_ROUTE_UNICAST,
-                            .table = RJ_NET_TABLE_MAIN,
-                            .hop_count = 1};
-    route.destination.bytes[feed->host->address.family == AF_INET ? 3 : 15] = 0;
+/* What a snapshot is made of. All of it is zeroed first: snapshots are compared with their padding.
+ */
+typedef struct parts {
+    rj_net_link_t link;
+    rj_net_address_t addresses[2];
+    rj_net_hop_t hop;
+    rj_net_route_t route;
     rj_net_neighbour_t neighbours[SIM_HOSTS_MAX];
     rj_net_membership_t memberships[2 * WANTS_MAX];
+} parts_t;
+
+static void fill_link(const sim_feed_t *feed, rj_net_link_t *link)
+{
+    link->index = SIM_LINK_INDEX;
+    link->mtu_bytes = feed->view.mtu_bytes;
+    link->rx_queue_count = 1;
+    memcpy(link->name, "sim0", 4);
+    link->is_ethernet = true;
+    link->is_up = !feed->view.is_link_down;
+    sim_host_mac(feed->host->index, link->mac);
+}
+
+/* The subnet is on the link; there is no other route. */
+static void fill_addresses(const sim_feed_t *feed, parts_t *own)
+{
+    const bool is_ipv4 = feed->host->address.family == AF_INET;
+    for (int i = 0; i < 2; i++) {
+        own->addresses[i].link_index = SIM_LINK_INDEX;
+        own->addresses[i].prefix_bits = is_ipv4 ? 24 : 64;
+        own->addresses[i].address = i == 0 ? feed->host->address : sim_feed_second_address(feed);
+    }
+    own->hop.link_index = SIM_LINK_INDEX;
+    own->hop.weight = 1;
+    own->route.destination = feed->host->address;
+    own->route.destination.bytes[is_ipv4 ? 3 : 15] = 0;
+    own->route.prefix_bits = is_ipv4 ? 24 : 64;
+    own->route.type = RJ_NET_ROUTE_UNICAST;
+    own->route.table = RJ_NET_TABLE_MAIN;
+    own->route.hop_count = 1;
+}
+
+static rj_net_snapshot_t *build(const sim_feed_t *feed)
+{
+    parts_t own;
+    memset(&own, 0, sizeof(own));
+    fill_link(feed, &own.link);
+    fill_addresses(feed, &own);
     const rj_net_snapshot_t parts = {.generation = feed->generation,
-                                     .links = &link,
+                                     .links = &own.link,
                                      .link_count = 1,
-                                     .addresses = addresses,
+                                     .addresses = own.addresses,
                                      .address_count = feed->view.has_second_address ? 2 : 1,
-                                     .routes = &route,
+                                     .routes = &own.route,
                                      .route_count = feed->view.is_route_gone ? 0 : 1,
-                                     .hops = &hop,
+                                     .hops = &own.hop,
                                      .hop_count = 1,
-                                     .neighbours = neighbours,
-                                     .neighbour_count = list_neighbours(feed, neighbours),
-                                     .memberships = memberships,
-                                     .membership_count = list_memberships(feed, memberships)};
+                                     .neighbours = own.neighbours,
+                                     .neighbour_count = list_neighbours(feed, own.neighbours),
+                                     .memberships = own.memberships,
+                                     .membership_count = list_memberships(feed, own.memberships)};
     rj_net_snapshot_t *snapshot;
     rj_err_t err;
     if (rj_net_snapshot_build(&parts, &snapshot, &err) < 0)
@@ -136,12 +161,19 @@ static rj_net_snapshot_t *build(const sim_feed_t *feed)
 
 /* --- the feed --- */
 
+static bool is_same_view(const sim_view_t *a, const sim_view_t *b)
+{
+    return a->lost_neighbours == b->lost_neighbours && a->is_link_down == b->is_link_down &&
+           a->is_route_gone == b->is_route_gone && a->has_second_address == b->has_second_address &&
+           a->mtu_bytes == b->mtu_bytes;
+}
+
 static const rj_net_snapshot_t *latest(rj_net_feed_t *base)
 {
     sim_feed_t *feed = (sim_feed_t *)base;
     const int64_t now_ns = sim_net_now_ns(feed->host->net);
     if (feed->snapshot != NULL && now_ns < feed->next_look_ns &&
-        memcmp(&feed->view, &feed->shown, sizeof(feed->view)) == 0)
+        is_same_view(&feed->view, &feed->shown))
         return feed->snapshot;
     feed->next_look_ns = now_ns + LOOK_NS;
     feed->shown = feed->view;
