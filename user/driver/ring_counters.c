@@ -132,6 +132,8 @@ static int put_engine(rj_ring_counters_t *self, int at, const rj_ring_world_t *r
 static void put_steering(rj_ring_counters_t *self, int at, const rj_conductor_t *conductor)
 {
     const rj_steering_stats_t *stats = rj_conductor_steering_stats(conductor);
+    if (stats == NULL)
+        return; /* it could not be opened: the zeros are true */
     const rj_path_counts_t paths = rj_conductor_count_paths(conductor);
     int64_t by_sockets = 0;
     for (int door = 0; door < RJ_DOOR_COUNT; door++)
