@@ -106,7 +106,7 @@ $(TESTS): $(O)/%: $(O)/obj/%.o $(FIX) $(LIB)
 
 $(O)/tests/sim: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(O)/tests/sim: $(call obj,$(SIM_SRC)) $(FIX) $(LIB)
-$(STRESS): $(O)/%: $(O)/obj/%.o $(LIB)
+$(STRESS): $(O)/%: $(O)/obj/%.o $(FIX) $(LIB)
 $(RJ_STREAM): $(call obj,tests/interop/rj_stream.c tests/fixtures/message_stream.c) $(LIB)
 $(UDP_PING): $(call obj,bench/udp_ping.c) $(LIB)
 $(O)/tests/sim $(STRESS) $(RJ_STREAM) $(UDP_PING):

@@ -44,12 +44,15 @@ static inline void rj_system_counter_add(rj_system_counters_t *system, int id, i
         rj_fetch_add_i64(system->values[id], delta);
 }
 
-/* Raises a maximum; several writers of one maximum take turns in the threads that own them. */
+/* Raises a maximum, of which several threads may know. */
 static inline void rj_system_counter_propose_max(rj_system_counters_t *system, int id,
                                                  int64_t value)
 {
-    if (value > rj_load_acquire_i64(system->values[id]))
-        rj_store_release_i64(system->values[id], value);
+    for (;;) {
+        const int64_t seen = rj_load_acquire_i64(system->values[id]);
+        if (value <= seen || rj_cas_i64(system->values[id], seen, value))
+            return;
+    }
 }
 
 #endif
