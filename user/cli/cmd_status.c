@@ -183,7 +183,7 @@ static void sweep_pins(const char *instance)
         return;
     if (rj_pins_sweep(&pins, names, sizeof(names)) > 0)
         fprintf(stderr, "%s: pins without a program were removed: %s\n", command, names);
-    close(lock_fd);
+    rj_pins_unlock(&pins, lock_fd);
 }
 
 static void print_counters(const rj_driver_files_t *files, rj_output_format_t format)

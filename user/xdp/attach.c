@@ -6,6 +6,7 @@
 #include "xdp/libbpf_log.h"
 #include "xdp/privilege.h"
 #include "xdp/program.h"
+#include "xdp/zero_copy.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -121,9 +122,11 @@ static int attach_now(const rj_attach_options_t *options, rj_attach_report_t *re
     rj_steer_t steer;
     int code = 0;
     rj_steer_init(&steer);
-    if (options->way == RJ_ATTACH_BY_LINK)
+    if (options->mode == RJ_XDP_MODE_ZERO_COPY)
+        code = rj_zero_copy_probe(&report->device, err);
+    if (code == 0 && options->way == RJ_ATTACH_BY_LINK)
         code = rj_program_attach(&steer, &report->device, options->mode, err);
-    else
+    else if (code == 0)
         code = rj_program_attach_to_dispatcher(&steer, &report->device, options->mode, err);
     if (code == 0)
         code = rj_pins_put(&report->pins, &steer.maps,
@@ -241,7 +244,7 @@ int rj_attach(const rj_attach_options_t *options, int64_t now_ns, rj_attach_repo
     if (code == 0)
         code = attach_or_accept(options, now_ns, ret_report, err);
     if (lock_fd >= 0)
-        close(lock_fd);
+        rj_pins_unlock(&ret_report->pins, lock_fd);
     return code == 0 ? 0 : rj_err_context(err, "%s: ", options->interface);
 }
 
@@ -332,6 +335,6 @@ int rj_detach(const rj_attach_options_t *options, rj_attach_report_t *ret_report
     if (code == 0)
         code = detach(options, ret_report, err);
     if (lock_fd >= 0)
-        close(lock_fd);
+        rj_pins_unlock(&ret_report->pins, lock_fd);
     return code == 0 ? 0 : rj_err_context(err, "%s: ", options->interface);
 }

@@ -18,7 +18,7 @@
 
 #define BPFFS "/sys/fs/bpf"
 
-enum { FOLDER_MODE = 0755, STALE_MAX = 64 };
+enum { FOLDER_MODE = 0755, STALE_MAX = 64, LOCK_TRIES = 100 };
 
 /* bpffs takes no dots in names, and interfaces of VLANs have them. */
 static void escape(const char *interface, char *text, size_t size)
@@ -119,20 +119,47 @@ static int make_folder(const char *path, rj_err_t *err)
     return rj_fail(err, -errno, "%s: %s", path, strerror(errno));
 }
 
-int rj_pins_lock(const rj_pins_t *pins, int *ret_fd, rj_err_t *err)
+/* Whether the descriptor is the folder that the path names: another may have removed it while we
+ * waited, and a third made it anew. */
+static bool is_still_there(int fd, const char *path)
+{
+    struct stat held;
+    struct stat named;
+    return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino;
+}
+
+static int try_lock(const rj_pins_t *pins, int *ret_fd, rj_err_t *err)
 {
     int code = make_folder(pins->root, err);
     if (code != 0)
         return code;
     int fd = open(pins->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX) != 0) {
+    if (fd < 0 && errno == ENOENT)
+        return -EAGAIN;
+    if (fd < 0 || flock(fd, LOCK_EX) != 0)
         code = rj_fail(err, -errno, "%s: cannot lock: %s", pins->root, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return code;
-    }
-    *ret_fd = fd;
-    return 0;
+    else if (!is_still_there(fd, pins->root))
+        code = rj_fail(err, -EAGAIN, "%s: others work there all the time: try again", pins->root);
+    if (code == 0)
+        *ret_fd = fd;
+    else if (fd >= 0)
+        close(fd);
+    return code;
+}
+
+int rj_pins_lock(const rj_pins_t *pins, int *ret_fd, rj_err_t *err)
+{
+    int code = -EAGAIN;
+    for (int i = 0; code == -EAGAIN && i < LOCK_TRIES; i++)
+        code = try_lock(pins, ret_fd, err);
+    return code;
+}
+
+void rj_pins_unlock(const rj_pins_t *pins, int fd)
+{
+    if (rmdir(pins->instance) == 0 || errno == ENOENT)
+        rmdir(pins->root);
+    close(fd);
 }
 
 bool rj_pins_exist(const rj_pins_t *pins)
@@ -268,9 +295,6 @@ int rj_pins_remove(const rj_pins_t *pins, rj_err_t *err)
     closedir(list);
     if (rmdir(pins->folder) != 0)
         return rj_fail(err, -errno, "cannot remove %s: %s", pins->folder, strerror(errno));
-    /* Others may live beside it. */
-    if (rmdir(pins->instance) == 0)
-        rmdir(pins->root);
     return 0;
 }
 

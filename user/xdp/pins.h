@@ -50,9 +50,12 @@ int rj_pins_check(const rj_pins_t *pins, rj_err_t *err);
  * does: pins there go with the namespace's last process. */
 bool rj_pins_is_private(const rj_pins_t *pins);
 
-/* Makes the folders above the interface's and keeps others from writing there until the descriptor
- * is closed, or its process has ended. */
+/* Makes the root and keeps others from writing there until it is unlocked, or the process has
+ * ended. */
 int rj_pins_lock(const rj_pins_t *pins, int *ret_fd, rj_err_t *err);
+
+/* Removes the folders above the interface's that are empty, and lets others in. */
+void rj_pins_unlock(const rj_pins_t *pins, int fd);
 
 /* Whether anything is there at all. */
 bool rj_pins_exist(const rj_pins_t *pins);
@@ -74,7 +77,7 @@ int rj_pins_open_maps(const rj_pins_t *pins, rj_kernel_maps_t *maps, rj_err_t *e
 int rj_pins_put(const rj_pins_t *pins, const rj_kernel_maps_t *maps, const char *name, int fd,
                 rj_err_t *err);
 
-/* Removes all that is there, link first, and the folders that are empty then. */
+/* Removes the interface's folder and all that is in it, link first. */
 int rj_pins_remove(const rj_pins_t *pins, rj_err_t *err);
 
 /* Removes the instance's folders without link or program, and those whose link is defunct because
