@@ -2,16 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The other traffic beside a driver on AF_XDP, and looks into its maps: tests/netns/test_xdp_*.sh.
 
-xdp_peer.py tcp-receive ADDRESS PORT                 accept one connection, print what it sent's digest
+xdp_peer.py tcp-receive ADDRESS PORT                 one connection, print the digest of what came
 xdp_peer.py tcp-send ADDRESS PORT BYTES              send so much over one, print its digest
 xdp_peer.py udp-receive ADDRESS PORT COUNT [GROUP]   until datagrams 0 to COUNT - 1 were there
 xdp_peer.py udp-send ADDRESS PORT COUNT [INTERFACE]  send them; each looks like data of stream 1001
 xdp_peer.py ping ADDRESS COUNT                       ICMP echo; every request is answered
 xdp_peer.py tagged-receive INTERFACE COUNT           as udp-receive, as frames with a VLAN tag
 xdp_peer.py tagged-send INTERFACE FROM TO PORT COUNT as udp-send, so; from host 1 to 2 of the lab
+xdp_peer.py tags-in-frames INTERFACE                 it sends VLAN tags in frames, not beside them
 xdp_peer.py cell FILE KIND COLUMN [COLUMN=TEXT...]   of the first such row of `ramjet status --json`
 xdp_peer.py age-owners FOLDER                        nobody of the maps pinned there shows life
 """
+import array
+import fcntl
 import hashlib
 import json
 import os
@@ -158,6 +161,16 @@ def tagged_send(interface, source, destination, port, count):
             pause(number)
 
 
+def tags_in_frames(interface):
+    """A tag beside the frame is one that no XDP program sees (ETH_FLAG_TXVLAN)."""
+    value = array.array("I", [0x25, 0])
+    request = struct.pack("16sP", interface.encode(), value.buffer_info()[0])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, 0x8946, request)
+        value[0], value[1] = 0x26, value[1] & ~(1 << 7)
+        fcntl.ioctl(sock, 0x8946, request)
+
+
 def cell(path, kind, column, *conditions):
     wanted = [condition.split("=", 1) for condition in conditions]
     with open(path, encoding="utf-8") as lines:
@@ -184,7 +197,8 @@ def age_owners(folder):
 def main():
     commands = {"tcp-receive": tcp_receive, "tcp-send": tcp_send, "udp-receive": udp_receive,
                 "udp-send": udp_send, "ping": ping, "tagged-receive": tagged_receive,
-                "tagged-send": tagged_send, "cell": cell, "age-owners": age_owners}
+                "tagged-send": tagged_send, "tags-in-frames": tags_in_frames,
+                "cell": cell, "age-owners": age_owners}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])
