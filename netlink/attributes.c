@@ -4,6 +4,21 @@
 #include <libmnl/libmnl.h>
 #include <string.h>
 
+bool rj_nl_message_is_whole(const struct nlmsghdr *message, size_t left)
+{
+    return left >= sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
+           message->nlmsg_len <= left;
+}
+
+const struct nlmsghdr *rj_nl_message_next(const struct nlmsghdr *message, size_t *left)
+{
+    /* The last one need not be padded. */
+    const size_t padded = MNL_ALIGN((size_t)message->nlmsg_len);
+    const size_t step = padded < *left ? padded : *left;
+    *left -= step;
+    return (const struct nlmsghdr *)((const uint8_t *)message + step);
+}
+
 void rj_nl_attributes_read(const void *bytes, size_t length, const struct nlattr **ret_attributes,
                            size_t count)
 {

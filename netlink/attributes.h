@@ -19,9 +19,16 @@
 
 #include "proto/address.h"
 
+/* The `left` bytes begin with a whole message. (mnl_nlmsg_ok takes a length above 2^31 for a
+ * negative one, which fits anywhere: found by the fuzzer.) */
+bool rj_nl_message_is_whole(const struct nlmsghdr *message, size_t left);
+
+/* The message behind this one; what is left is reduced by this one. */
+const struct nlmsghdr *rj_nl_message_next(const struct nlmsghdr *message, size_t *left);
+
 /* The fixed part of the message, at least `body_bytes` long, and behind it the attributes with a
- * type below `count`. NULL when the message is too short for its body; `message` itself has been
- * checked with mnl_nlmsg_ok. */
+ * type below `count`. NULL when the message is too short for its body; `message` itself is
+ * whole. */
 const void *rj_nl_message_read(const struct nlmsghdr *message, size_t body_bytes,
                                const struct nlattr **ret_attributes, size_t count);
 

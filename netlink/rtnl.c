@@ -103,9 +103,9 @@ int rj_rtnl_listen(rj_rtnl_t *rtnl, rj_rtnl_visit_t *visit, void *state)
     if (got < 0)
         return got == -EAGAIN ? 0 : (int)got;
     int count = 0;
-    int left = (int)got;
+    size_t left = (size_t)got;
     const struct nlmsghdr *message = (const struct nlmsghdr *)rtnl->buffer;
-    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+    for (; rj_nl_message_is_whole(message, left); message = rj_nl_message_next(message, &left)) {
         if (message->nlmsg_type >= NLMSG_MIN_TYPE)
             visit(state, message);
         count++;
@@ -149,10 +149,10 @@ typedef struct answer {
 /* Looks at one datagram of an answer. What is left of an earlier question has another number. */
 static void take_answer(rj_rtnl_t *rtnl, ssize_t got, bool is_dump, answer_t *answer, rj_err_t *err)
 {
-    int left = (int)got;
+    size_t left = (size_t)got;
     const struct nlmsghdr *message = (const struct nlmsghdr *)rtnl->buffer;
-    for (; mnl_nlmsg_ok(message, left) && !answer->is_done;
-         message = mnl_nlmsg_next(message, &left)) {
+    for (; rj_nl_message_is_whole(message, left) && !answer->is_done;
+         message = rj_nl_message_next(message, &left)) {
         if (message->nlmsg_seq != rtnl->sequence)
             continue;
         answer->is_interrupted |= (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0;

@@ -20,6 +20,7 @@ typedef struct draft {
     size_t route_count;
     size_t hop_count;
     size_t hop_room;
+    bool is_for_tos; /* this visit takes the routes for one type of service, the next all others */
     bool has_failed;
 } draft_t;
 
@@ -103,12 +104,15 @@ static void copy_nexthop(draft_t *draft, rj_net_route_t *route, const rj_nl_next
 static void add_route(const rj_nl_route_t *from, void *state)
 {
     draft_t *draft = state;
+    if ((from->key.tos != 0) != draft->is_for_tos)
+        return;
     rj_net_route_t *route = memset(&draft->routes[draft->route_count], 0, sizeof(*route));
     route->destination.family = from->key.family;
     memcpy(route->destination.bytes, from->key.destination, sizeof(route->destination.bytes));
     route->prefix_bits = from->key.prefix_bits;
     route->table = from->key.table;
-    /* A route for one type of service leaves the whole prefix to the kernel. */
+    /* A route for one type of service comes before the others of its prefix, and as it is none
+     * that a header can follow it leaves the whole prefix to the kernel. */
     route->priority = from->key.tos != 0 ? 0 : from->key.priority;
     route->type = from->type;
     route->mtu_bytes = from->mtu_bytes;
@@ -133,6 +137,9 @@ static bool draft_routes(draft_t *draft)
     draft->hops = malloc(draft->hop_room * sizeof(*draft->hops));
     if (draft->routes == NULL || draft->hops == NULL)
         return false;
+    draft->is_for_tos = true;
+    rj_nl_route_table_visit(draft->tables->routes, add_route, draft);
+    draft->is_for_tos = false;
     rj_nl_route_table_visit(draft->tables->routes, add_route, draft);
     return !draft->has_failed;
 }
