@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver/conductor.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/fixtures/driver_rig.h"
+#include "tests/fixtures/steer_tables.h"
+#include "transport/header.h"
+
+#define SECONDS(n) ((n)*INT64_C(1000000000))
+#define CHANNEL    "aeron:udp?endpoint=127.0.0.1:24391"
+#define WILDCARD   "aeron:udp?endpoint=0.0.0.0:24392"
+
+enum { CLIENT = 7000, ETH0 = 2, WANTS_MAX = 16 };
+
+/* --- a port that sends nothing and remembers the header of what it was to send --- */
+
+static bool was_headed;
+static rj_header_t seen;
+static int send_count;
+
+static int port_send(rj_port_t *port, rj_run_t *runs, size_t count)
+{
+    (void)port;
+    for (size_t i = 0; i < count; i++) {
+        was_headed = runs[i].path->header != NULL;
+        if (was_headed)
+            seen = *runs[i].path->header;
+        runs[i].number = (uint64_t)send_count++;
+        runs[i].result = (int32_t)runs[i].total_bytes;
+    }
+    return (int)count;
+}
+
+static int port_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns)
+{
+    (void)port;
+    (void)packets;
+    (void)count;
+    (void)now_ns;
+    return 0;
+}
+
+static uint64_t port_reclaim(rj_port_t *port)
+{
+    (void)port;
+    return (uint64_t)send_count;
+}
+
+static int port_attach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
+{
+    (void)port;
+    (void)endpoint;
+    (void)role;
+    return 0;
+}
+
+static void port_detach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
+{
+    (void)port_attach(port, endpoint, role);
+}
+
+static int port_take_error(rj_port_t *port, rj_endpoint_t **ret_endpoint)
+{
+    (void)port;
+    (void)ret_endpoint;
+    return 0;
+}
+
+static void port_close(rj_port_t *port)
+{
+    (void)port;
+}
+
+static const rj_port_ops_t port_ops = {.name = "spy",
+                                       .send = port_send,
+                                       .poll = port_poll,
+                                       .reclaim = port_reclaim,
+                                       .attach = port_attach,
+                                       .detach = port_detach,
+                                       .take_error = port_take_error,
+                                       .close = port_close};
+static rj_port_t spy = {&port_ops};
+
+/* --- a feed whose snapshot the test writes --- */
+
+static struct {
+    rj_net_feed_t base;
+    rj_net_snapshot_t *snapshot;
+    rj_address_t wants[WANTS_MAX];
+    int want_count;
+} feed;
+
+static const rj_net_snapshot_t *latest(rj_net_feed_t *base)
+{
+    (void)base;
+    return feed.snapshot;
+}
+
+static void want(rj_net_feed_t *base, const rj_address_t *destination)
+{
+    (void)base;
+    cr_assert_lt(feed.want_count, WANTS_MAX);
+    feed.wants[feed.want_count++] = *destination;
+}
+
+static void unwant(rj_net_feed_t *base, const rj_address_t *destination)
+{
+    (void)base;
+    int at = 0;
+    while (at < feed.want_count && !rj_address_same_host(&feed.wants[at], destination))
+        at++;
+    cr_assert_lt(at, feed.want_count, "a destination that was not wanted");
+    feed.wants[at] = feed.wants[--feed.want_count];
+}
+
+static const rj_net_feed_ops_t feed_ops = {latest, want, unwant};
+
+/* 127.0.0.1 as a neighbour on eth0: the sockets are the kernel's, so what they are bound to has to
+ * be there; the snapshot may say what it likes. */
+static struct {
+    bool has_neighbour;
+    uint8_t mac;
+    uint32_t mtu_bytes;
+} view;
+
+static void publish(void)
+{
+    static uint64_t generation;
+    static const uint8_t loopback[4] = {127, 0, 0, 1}, ours[4] = {10, 0, 0, 1}, net[4] = {127};
+    const rj_net_link_t link = {.index = ETH0,
+                                .mtu_bytes = view.mtu_bytes,
+                                .name = "eth0",
+                                .mac = {2, 0, 0, 0, 0, 1},
+                                .is_ethernet = true,
+                                .is_up = true};
+    const rj_net_address_t address = {
+        .link_index = ETH0, .prefix_bits = 8, .address = rj_address_ipv4(ours, 0)};
+    const rj_net_hop_t hop = {.link_index = ETH0, .weight = 1};
+    const rj_net_route_t route = {.destination = rj_address_ipv4(net, 0),
+                                  .prefix_bits = 8,
+                                  .type = RJ_NET_ROUTE_UNICAST,
+                                  .table = RJ_NET_TABLE_MAIN,
+                                  .hop_count = 1};
+    const rj_net_neighbour_t neighbour = {.link_index = ETH0,
+                                          .address = rj_address_ipv4(loopback, 0),
+                                          .mac = {2, 0, 0, 0, 0, view.mac},
+                                          .is_usable = view.has_neighbour};
+    const rj_net_snapshot_t parts = {.generation = ++generation,
+                                     .links = &link,
+                                     .link_count = 1,
+                                     .addresses = &address,
+                                     .address_count = 1,
+                                     .routes = &route,
+                                     .route_count = 1,
+                                     .hops = &hop,
+                                     .hop_count = 1,
+                                     .neighbours = &neighbour,
+                                     .neighbour_count = 1};
+    rj_err_t err;
+    rj_net_snapshot_free(feed.snapshot);
+    cr_assert_eq(rj_net_snapshot_build(&parts, &feed.snapshot, &err), 0, "%s", err.text);
+}
+
+/* --- the rig --- */
+
+static driver_rig_t rig;
+static steer_tables_t tables;
+static char last_event[RJ_ERR_TEXT_MAX];
+
+static void on_event(void *state, const char *text)
+{
+    (void)state;
+    snprintf(last_event, sizeof(last_event), "%s", text);
+}
+
+static const rj_steering_params_t steering = {.interfaces = {{.maps = &tables.maps,
+                                                              .name = "eth0",
+                                                              .index = ETH0,
+                                                              .queue_count = 1,
+                                                              .room_bytes = 3840}},
+                                              .interface_count = 1,
+                                              .pid = 1,
+                                              .on_event = on_event};
+
+static void open_rig(void)
+{
+    steer_tables_init(&tables);
+    feed.base.ops = &feed_ops;
+    view.has_neighbour = true;
+    view.mac = 9;
+    view.mtu_bytes = 1500;
+    publish();
+    /* Not connected, or loopback would be the local address of all. */
+    static const char *const settings[] = {"AERON_DRIVER_CONNECT", "false", NULL};
+    driver_rig_open_steered(&rig, settings, &steering, &feed.base, &spy);
+    int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:ipc", 99);
+    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
+    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
+    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
+    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+}
+
+static void close_rig(void)
+{
+    driver_rig_close(&rig);
+    rj_net_snapshot_free(feed.snapshot);
+    cr_expect_eq(tables.channel_count + tables.stream_count + tables.claim_count, 0,
+                 "entries were left behind");
+    cr_expect_eq(tables.owner_count, 0);
+}
+
+TestSuite(conductor_steering, .init = open_rig, .fini = close_rig);
+
+static int64_t publication(const char *channel)
+{
+    int64_t id = driver_rig_add_publication(&rig, CLIENT, true, channel, 2001);
+    (void)driver_rig_expect(&rig, RJ_EVENT_EXCLUSIVE_PUBLICATION_READY);
+    driver_rig_live(&rig, CLIENT, SECONDS(1));
+    return id;
+}
+
+static int paths(rj_path_door_t door)
+{
+    const rj_path_counts_t counts = rj_driver_count_paths(rig.driver);
+    return counts.by_door[door];
+}
+
+static void change(void)
+{
+    publish();
+    driver_rig_live(&rig, CLIENT, SECONDS(2));
+}
+
+Test(conductor_steering, gives_the_path_of_a_publication_its_header)
+{
+    (void)publication(CHANNEL);
+    cr_assert(was_headed);
+    cr_expect_eq(paths(RJ_DOOR_RING), 1);
+    cr_expect_eq(feed.want_count, 1);
+    cr_expect_eq(seen.interface_index, ETH0);
+    cr_expect_eq(seen.payload_bytes_max, 1500 - 28);
+    static const uint8_t macs[] = {2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 8, 0};
+    static const uint8_t addresses[] = {10, 0, 0, 1, 127, 0, 0, 1};
+    cr_expect_arr_eq(seen.bytes, macs, sizeof(macs));
+    cr_expect_arr_eq(seen.bytes + 26, addresses, sizeof(addresses));
+    cr_expect_eq(seen.bytes[36] << 8 | seen.bytes[37], 24391);
+}
+
+Test(conductor_steering, follows_the_neighbour_the_mtu_and_the_loss_of_both)
+{
+    (void)publication(CHANNEL);
+    view.mac = 8;
+    change();
+    cr_expect(was_headed);
+    cr_expect_eq(seen.bytes[5], 8);
+    view.mtu_bytes = 1300;
+    change();
+    cr_expect_eq(seen.payload_bytes_max, 1300 - 28);
+    view.has_neighbour = false;
+    change();
+    cr_expect_not(was_headed);
+    const rj_path_counts_t counts = rj_driver_count_paths(rig.driver);
+    cr_expect_eq(counts.by_door[RJ_DOOR_NO_WAY], 1);
+    cr_expect_eq(counts.by_answer[RJ_NET_NO_NEIGHBOUR], 1);
+    view.has_neighbour = true;
+    change();
+    cr_expect(was_headed);
+}
+
+Test(conductor_steering, takes_headers_back_when_the_program_is_gone)
+{
+    (void)publication(CHANNEL);
+    tables.is_attached = false;
+    driver_rig_live(&rig, CLIENT, SECONDS(2));
+    cr_expect_not(was_headed);
+    cr_expect_eq(paths(RJ_DOOR_NO_RING), 1);
+    cr_expect(driver_rig_has_error(&rig, "WARNING: eth0: the steering program is gone"));
+    cr_expect_not_null(strstr(last_event, "gone"));
+    cr_expect_eq(rj_driver_steering_stats(rig.driver)->detached, 1);
+}
+
+Test(conductor_steering, lets_a_path_go_with_its_endpoint)
+{
+    int64_t id = publication(CHANNEL);
+    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_PUBLICATION, CLIENT, id);
+    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    driver_rig_live(&rig, CLIENT, SECONDS(20));
+    cr_expect_eq(paths(RJ_DOOR_RING), 0);
+    cr_expect_eq(feed.want_count, 0);
+    cr_expect_eq(tables.channel_count, 0);
+}
+
+Test(conductor_steering, keeps_channels_and_streams_of_subscriptions_in_the_maps)
+{
+    int64_t first = driver_rig_add_subscription(&rig, CLIENT, WILDCARD, 1001);
+    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
+    int64_t second = driver_rig_add_subscription(&rig, CLIENT, WILDCARD "|session-id=5", 1002);
+    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
+    static const uint8_t address[16] = {[10] = 0xff, 0xff, 10, 0, 0, 1};
+    cr_assert_eq(tables.channel_count, 1);
+    cr_expect_arr_eq(tables.channels[0].key.address, address, sizeof(address));
+    cr_expect_eq(tables.channels[0].key.port, 24392);
+    cr_assert_eq(tables.stream_count, 2);
+    cr_expect_eq(tables.streams[0].key.stream_id, 1001);
+    cr_expect_eq(tables.streams[0].key.any_session, 1);
+    cr_expect_eq(tables.streams[1].key.stream_id, 1002);
+    cr_expect_eq(tables.streams[1].key.session_id, 5);
+    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, first);
+    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    cr_expect_eq(tables.stream_count, 1);
+    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, second);
+    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    cr_expect_eq(tables.channel_count, 0);
+    cr_expect_eq(tables.stream_count, 0);
+}
+
+Test(conductor_steering, has_a_channel_for_what_comes_back_to_a_publication)
+{
+    (void)publication(CHANNEL);
+    /* Bound to any address: what comes back is addressed to the one that the kernel chose. */
+    cr_assert_eq(tables.channel_count, 1);
+    cr_expect_eq(tables.channels[0].value.verdict, RJ_XDP_TO_KERNEL);
+    cr_expect_neq(tables.channels[0].value.counter_index, RJ_XDP_COUNTER_NONE);
+    cr_expect_eq(tables.stream_count, 0);
+}
+
+Test(conductor_steering, leaves_nothing_when_the_driver_ends_in_the_middle)
+{
+    (void)publication(CHANNEL);
+    (void)driver_rig_add_subscription(&rig, CLIENT, WILDCARD, 1001);
+    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
+    view.mac = 7;
+    publish();
+    /* The new header is on its way, the old one not back yet; close_rig looks at the rest. */
+    (void)rj_driver_conductor_work(rig.driver, rig.now_ns, rig.epoch_ms);
+    cr_expect_eq(tables.channel_count, 2);
+}
