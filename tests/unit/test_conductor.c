@@ -131,7 +131,6 @@ Test(conductor, refuses_what_it_cannot_do_by_code_and_leaves_nothing)
         {CHANNEL "|mtu=1000", 11, "mtu"},
         {CHANNEL "|term-length=100k", 11, "term-length"},
         {CHANNEL "|init-term-id=1", 11, "complete set"},
-        {"aeron:udp?endpoint=224.0.1.1:4000", 11, "not supported"},
         {"aeron:udp?control=127.0.0.1:4000|control-mode=dynamic", 11, "control-mode=dynamic"},
         {"aeron:udp?control-mode=manual", 11, "control-mode=manual"},
         {"aeron:ipc?mtu=1000", 11, "mtu"},
