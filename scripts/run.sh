@@ -14,6 +14,7 @@
 # ends, however it ends.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/account.sh
 
 ramjet=${O:-build}/ramjet
 seed=${RUN_SEED:-1} loss=${RUN_LOSS:-1} hosts=${RUN_HOSTS:-v4} limit=${RUN_LIMIT:-300}
@@ -93,19 +94,6 @@ start_driver() {
         sleep 0.05
     done
     die "the driver on $1 does not start: $(cat "$shm/$1.out")"
-}
-
-# counter HOST LABEL: the sum of those of a driver's counters whose label holds the text.
-counter() {
-    "$ramjet" stat --dir "$shm/$1" | awk -v label="$2" '
-        { value = $2; $1 = $2 = "" }
-        index($0, label) { sum += value }
-        END { print sum + 0 }'
-}
-
-# field NAME: of the JSON object on stdin.
-field() {
-    sed -n "s/.*\"$1\":\"\\{0,1\\}\\([^,\"}]*\\).*/\\1/p"
 }
 
 # told_by DIRECTION: what the wire did to it.
@@ -212,63 +200,6 @@ show_maps() {
     echo
 }
 
-# udp_reasons HOST: "redirected passed", the UDP datagrams that the program saw, from its maps. The
-# stream's are the only ones in this lab.
-udp_reasons() {
-    "$ramjet" lab exec --name "$lab" "$1" -- "$ramjet" status eth0 --json --dir "$shm/$1" |
-        awk -F '"' '
-        /"kind":"reason"/ {
-            for (i = 1; i < NF; i++) {
-                if ($i == "frames") what = $(i + 2)
-                if ($i == "packets") { count = $(i + 1); gsub(/[:,]/, "", count) }
-            }
-            if (what ~ /^redirected/) redirected += count
-            else if (what !~ /not IP|not UDP|another host|fragment/) passed += count
-        }
-        END { print redirected + 0, passed + 0 }'
-}
-
-# figures FROM TO: what one direction did, as name=value. Frames that the rings lost were redirected
-# before.
-figures() {
-    wire=$("$ramjet" lab impair show --name "$lab" --json | grep "\"$1->$2\"") ||
-        die "the wire does not tell of $1->$2"
-    reasons=$(udp_reasons "$2")
-    lost=$(counter "$2" 'frames lost')
-    echo "sent=$(($(counter "$1" ': frames sent') + $(counter "$1" 'datagrams sent by sockets')))" \
-        "duplicated=$(echo "$wire" | field duplicated_frames)" \
-        "redirected=$((${reasons% *} - lost)) passed=${reasons#* }" \
-        "dropped=$(echo "$wire" | field dropped_frames)" \
-        "held=$(($(echo "$wire" | field held_frames) - $(echo "$wire" | field released_frames)))" \
-        "lost=$lost"
-}
-
-# Everything that is sent has arrived once the same figures come twice.
-settle() {
-    before=''
-    for _ in $(seq 100); do
-        now="$(figures h1 h2) $(figures h2 h1)"
-        [ "$now" != "$before" ] || return 0
-        before=$now
-        sleep 0.3
-    done
-    die "the drivers do not come to rest: $now"
-}
-
-# account FROM TO: each datagram that was sent or doubled is somewhere.
-account() {
-    figures "$1" "$2" | tr ' ' '\n' | awk -F = -v from="$1" -v to="$2" '
-        { n[$1] = $2 }
-        END {
-            printf "datagrams %s->%s  sent %d + duplicated %d", from, to, n["sent"], n["duplicated"]
-            printf " = redirected %d + passed %d", n["redirected"], n["passed"]
-            printf " + dropped %d + held %d", n["dropped"], n["held"]
-            printf " + lost at the RX ring of eth0 on %s %d\n", to, n["lost"]
-            exit n["sent"] + n["duplicated"] != n["redirected"] + n["passed"] + n["dropped"] + \
-                n["held"] + n["lost"]
-        }' || die "$1->$2: not every datagram is accounted for"
-}
-
 tell() {
     sent=$(sha256sum <"$data/sent") received=$(sha256sum <"$data/received")
     sent=${sent%% *} received=${received%% *}
@@ -286,9 +217,7 @@ tell() {
     [ "$sent" = "$received" ] || die "what came is not what was sent"
     echo "both ends are equal"
     [ "$mode" != socket ] || return 0
-    settle
-    account h1 h2
-    account h2 h1
+    account || exit 1
     echo "every datagram is accounted for"
 }
 

@@ -4,10 +4,12 @@
 # and have a bpffs, names of namespaces and a lab of their own. A driver's host is the beginning of
 # its name: h2, h2a and h2b all run on h2. What is left at the end goes with the last process.
 . tests/netns/driver.sh
+. scripts/account.sh
 
 mount -t tmpfs tmpfs /run
 mount -t bpf bpf /sys/fs/bpf
 lab=rj-xdp
+shm=/dev/shm
 PATH=$PATH:/usr/sbin:/sbin
 
 # make_lab OPTIONS...: of `ramjet lab up`; whatever lab was there is gone.
