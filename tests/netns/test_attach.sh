@@ -80,13 +80,15 @@ attach_dry_run_changes_nothing() { prints "would attach in generic" attach v0 --
 native_says_what_it_costs() {
     prints "divides the TCP rate" attach v0 --mode native && notes "GRO" && carries v0 xdp &&
         prints "v0: attached already" attach v0 &&
-        says 1 "detach v0" "$ramjet" attach v0 --mode generic && detach v0 && await is_clean
+        says 1 "detach v0" "$ramjet" attach v0 --mode generic && detach v0 &&
+        await is_clean
 }
 zero_copy_is_refused_where_there_is_none() {
     says 1 "no zero-copy" "$ramjet" attach v0 --mode zero-copy && await is_clean
 }
 native_is_refused_on_the_loopback() {
-    says 1 "no native XDP: use --mode generic" "$ramjet" attach lo --mode native && carries lo none &&
+    says 1 "no native XDP: use --mode generic" "$ramjet" attach lo --mode native &&
+        carries lo none &&
         prints "attached in generic mode (native was refused" attach lo && detach lo
 }
 queues_are_checked() {
@@ -112,7 +114,8 @@ named_instance() {
         says 1 "another instance" "$ramjet" detach v0 && detach v0 --instance one && await is_clean
 }
 unknown_interface() {
-    says 1 "no interface 'nosuch' here" "$ramjet" attach nosuch && says 1 "no interface" "$ramjet" detach nosuch &&
+    says 1 "no interface 'nosuch' here" "$ramjet" attach nosuch &&
+        says 1 "no interface" "$ramjet" detach nosuch &&
         says 1 "no interface" "$ramjet" attach 0123456789abcdef0123456789
 }
 no_ethernet() {
@@ -124,8 +127,10 @@ no_ethernet() {
 }
 misuse() {
     says 2 "which interface" "$ramjet" attach && says 2 "is another" "$ramjet" attach v0 v1 &&
-        says 2 "auto, native" "$ramjet" attach v0 --mode fast && says 2 "--queues" "$ramjet" attach v0 --queues 3-1 &&
-        says 2 "letters, digits" "$ramjet" attach v0 --instance ../etc && says 2 "--instance" "$ramjet" attach v0 --instance ''
+        says 2 "auto, native" "$ramjet" attach v0 --mode fast &&
+        says 2 "--queues" "$ramjet" attach v0 --queues 3-1 &&
+        says 2 "letters, digits" "$ramjet" attach v0 --instance ../etc &&
+        says 2 "--instance" "$ramjet" attach v0 --instance ''
 }
 no_privilege() {
     for dropped in net_admin "bpf,-sys_admin"; do
@@ -163,8 +168,8 @@ maps_of_another_version() {
     bpftool map update pinned "$pins/v0/rj_config" key 0 0 0 0 \
         value 99 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 || return 1
     prints "would attach" attach v0 --dry-run && notes "version 99" && notes "would be removed" &&
-        [ "$(bpftool -j net)" = "$old" ] && prints "v0: attached in generic" attach v0 &&
-        notes "version 99" && notes "stale pins were removed" && [ "$(bpftool -j net)" != "$old" ] &&
+        [ "$(bpftool -j net)" = "$old" ] &&
+        prints "v0: attached in generic" attach v0 && notes "version 99" && notes "stale pins were removed" && [ "$(bpftool -j net)" != "$old" ] &&
         detach v0 && await is_clean
 }
 link_was_detached_by_hand() {

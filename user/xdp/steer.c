@@ -54,6 +54,11 @@ static int open_attached(rj_steer_t *steer, const rj_steer_options_t *options,
     int code = open_pinned(steer, options, device, attached, err);
     if (code != -ENOENT)
         return code;
+    if (attached->name[0] == '\0')
+        return rj_fail(err, -EPERM,
+                       "it carries program %u, and to tell whose that is needs CAP_SYS_ADMIN, or "
+                       "the right to read its pins: run as root",
+                       attached->program_id);
     if (!rj_attached_is_steer(attached)) {
         char text[128];
         rj_attached_find_holder(attached);
