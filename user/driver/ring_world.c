@@ -296,6 +296,18 @@ static void close_netlink(rj_ring_world_t *world)
     free(world->netlink);
 }
 
+/* Whoever asked for rings hears that there are none. */
+static void tell_of_none(const rj_ring_world_t *world)
+{
+    const rj_driver_config_t *config = world->params.config;
+    if (config->interface_count > 0)
+        tell(world, RJ_RING_REFUSED, "no ring is to be had: the driver runs on sockets");
+    else if (strcmp(config->transport, "xdp") == 0)
+        tell(world, RJ_RING_REFUSED,
+             "transport xdp: no interface is named (--interface IF) and none was attached before "
+             "(`ramjet attach IF`): the driver runs on sockets");
+}
+
 static int open_rings(rj_ring_world_t *world, rj_err_t *err)
 {
     int result = open_netlink(world, err);
@@ -308,8 +320,8 @@ static int open_rings(rj_ring_world_t *world, rj_err_t *err)
         result = open_ports(world, err);
     if (result == 0 && world->engine_count > 0)
         return rj_netlink_start(world->netlink, err);
-    if (result == 0 && world->params.config->interface_count > 0)
-        tell(world, RJ_RING_REFUSED, "no ring is to be had: the driver runs on sockets");
+    if (result == 0)
+        tell_of_none(world);
     return result;
 }
 
