@@ -87,6 +87,7 @@ Test(ring_config, refuses_what_it_cannot_read_by_the_name_of_the_setting)
         {"RAMJET_INTERFACE", "a,b,c,d,e,f,g,h", NULL},
         {"RAMJET_INTERFACE", long_text, NULL},
         {"RAMJET_TRANSPORT", "X DP", NULL},
+        {"RAMJET_TRANSPORT", "dpdk", NULL},
         {"RAMJET_XDP_MODE", "fast", NULL},
         {"RAMJET_QUEUES", "3-1", NULL},
         {"RAMJET_QUEUES", "64", NULL},

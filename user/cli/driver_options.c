@@ -22,7 +22,7 @@ enum {
 
 static const struct argp_option rows[] = {
     {"interface", KEY_INTERFACE, "IF", 0, "use XDP on this interface; may be repeated", GROUP},
-    {"transport", KEY_TRANSPORT, "NAME", 0, "how datagrams travel: socket or xdp", GROUP},
+    {"transport", KEY_TRANSPORT, "NAME", 0, "how datagrams travel: auto, socket or xdp", GROUP},
     {"xdp-mode", KEY_XDP_MODE, "MODE", 0, RJ_XDP_MODE_NAMES, GROUP},
     {"queues", KEY_QUEUES, "A-B", 0, "receive queues of the interfaces, an engine for each", GROUP},
     {"control", KEY_CONTROL, "WAY", 0, "where control frames come in: kernel or ring", GROUP},
