@@ -58,7 +58,7 @@ static void expect(bool holds, const char *what)
     abort();
 }
 
-/* --- a port: nothing it sends matters; each brings its share of the frames, until they are there */
+/* --- a port: its share of the frames until they are there; what it sends goes nowhere --- */
 
 static int port_send(rj_port_t *base, rj_run_t *runs, size_t count)
 {

@@ -40,7 +40,7 @@ enum {
 };
 
 typedef enum rj_engine_command_type {
-    /* Endpoints: the home engine reads them, any other learns them as a guest. Each owes RELEASED. */
+    /* The endpoint's home reads it, any other engine learns it as a guest. Each owes RELEASED. */
     RJ_ENGINE_ADD_SEND_ENDPOINT,       /* send_endpoint */
     RJ_ENGINE_REMOVE_SEND_ENDPOINT,    /* -> SEND_ENDPOINT_RELEASED */
     RJ_ENGINE_ADD_PUBLICATION,         /* send_endpoint, publication */
