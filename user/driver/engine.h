@@ -70,6 +70,7 @@ typedef struct rj_engine_stats {
     int64_t retransmit_throttles;
     int64_t receiver_overflows;
     int64_t log_corruptions;
+    /* These may be read at any time, by relaxed loads. */
     int64_t frames_forwarded; /* to another engine */
     int64_t frames_taken;     /* from another engine */
     int64_t forward_drops;    /* its ring was full */
