@@ -76,7 +76,9 @@ detach_leaves_nothing() { prints "v0: detached" detach v0 && await is_clean; }
 detach_twice_is_once() {
     prints "nothing of ours" detach v0 && prints '"result":"nothing of ours there"' detach v0 --json
 }
-attach_dry_run_changes_nothing() { prints "would attach in generic" attach v0 --dry-run && is_clean; }
+attach_dry_run_changes_nothing() {
+    prints "would attach in generic" attach v0 --dry-run && is_clean
+}
 native_says_what_it_costs() {
     prints "divides the TCP rate" attach v0 --mode native && notes "GRO" && carries v0 xdp &&
         prints "v0: attached already" attach v0 &&
@@ -169,7 +171,8 @@ maps_of_another_version() {
         value 99 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 || return 1
     prints "would attach" attach v0 --dry-run && notes "version 99" && notes "would be removed" &&
         [ "$(bpftool -j net)" = "$old" ] &&
-        prints "v0: attached in generic" attach v0 && notes "version 99" && notes "stale pins were removed" && [ "$(bpftool -j net)" != "$old" ] &&
+        prints "v0: attached in generic" attach v0 && notes "version 99" &&
+        notes "stale pins were removed" && [ "$(bpftool -j net)" != "$old" ] &&
         detach v0 && await is_clean
 }
 link_was_detached_by_hand() {

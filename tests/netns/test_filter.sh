@@ -69,21 +69,24 @@ queue() {
 nothing_attached() {
     says 1 "nothing is attached: \`ramjet attach v0\`" "$ramjet" filter list v0 &&
         "$ramjet" status | grep -q "no interface carries" &&
-        "$ramjet" status v0 | grep -q "nothing is attached" && [ -z "$("$ramjet" status --json)" ] &&
+        "$ramjet" status v0 | grep -q "nothing is attached" &&
+        [ -z "$("$ramjet" status --json)" ] &&
         says 1 "no interface 'nosuch'" "$ramjet" status nosuch
 }
 round_trip() {
     "$ramjet" attach v0 && is_empty_list &&
         "$ramjet" filter add v0 $rule --verdict drop &&
         rows '"address":"10.0.0.1","port":40123,"vlan":null,"stream_id":null' '"verdict":"drop"' &&
-        "$ramjet" filter add v0 $rule --verdict kernel && rows '"verdict":"kernel","by":"operator"' &&
+        "$ramjet" filter add v0 $rule --verdict kernel &&
+        rows '"verdict":"kernel","by":"operator"' &&
         [ "$("$ramjet" filter list v0 --json | wc -l)" = 1 ] &&
         "$ramjet" filter add v0 $rule --stream -7 --session -2147483648 --verdict echo &&
         rows '"stream_id":-7,"session_id":-2147483648,"verdict":"echo"' &&
         "$ramjet" filter add v0 --address fd00::1 --port 65535 --vlan 4094 --verdict broker &&
         rows '"address":"fd00::1","port":65535,"vlan":4094' '"verdict":"broker"' &&
         "$ramjet" filter del v0 $rule && "$ramjet" filter del v0 $rule --stream -7 \
-        --session -2147483648 && "$ramjet" filter del v0 --address fd00::1 --port 65535 --vlan 4094 &&
+        --session -2147483648 &&
+        "$ramjet" filter del v0 --address fd00::1 --port 65535 --vlan 4094 &&
         is_empty_list && [ "$(bpftool -j map dump pinned "$pins/rj_claims")" = "[]" ]
 }
 dump_has_names() {
@@ -156,7 +159,8 @@ rules_outlive_drivers() {
         "$ramjet" filter add v0 $rule --stream 5 --verdict drop && owner 79 1 && send 5 1 2 &&
         "$ramjet" status v0 && await rows '"stream_id":5' '"dropped_packets":2' &&
         rows '"stream_id":null' '"verdict":"kernel","by":"nobody"' && send 5 1 2 &&
-        await rows '"stream_id":5' '"dropped_packets":4' && "$ramjet" filter del v0 $rule --stream 5 &&
+        await rows '"stream_id":5' '"dropped_packets":4' &&
+        "$ramjet" filter del v0 $rule --stream 5 &&
         is_empty_list && [ "$(bpftool -j map dump pinned "$pins/rj_claims")" = "[]" ]
 }
 detach_names_drivers() {
