@@ -45,7 +45,7 @@ STRESS  := $(patsubst %.c,$(O)/%,$(wildcard tests/stress/*.c))
 RJ_STREAM := $(O)/tests/interop/rj_stream
 UDP_PING := $(O)/bench/udp_ping
 FUZZ    := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
-LIBS    := $(if $(wildcard user/xdp/*.c),libxdp libbpf) $(if $(wildcard netlink/*.c),libmnl)
+LIBS    := $(if $(wildcard user/xdp/*.c),libxdp libbpf) $(if $(wildcard netlink/*.c),libmnl) libcap-ng
 LDLIBS  += $(if $(strip $(LIBS)),$(shell pkg-config --libs $(LIBS) 2>/dev/null)) -pthread -lm
 
 # What only the programs need: SHA-256.

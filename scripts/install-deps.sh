@@ -16,7 +16,7 @@ die() {
 packages_of() {
     case $1 in
     product)
-        echo gcc libc6-dev libssl-dev uthash-dev make pkg-config iproute2
+        echo gcc libc6-dev libssl-dev libcap-ng-dev uthash-dev make pkg-config iproute2
         # A group asks only for what the tree at hand uses.
         ls bpf/*.bpf.c >/dev/null 2>&1 && echo clang bpftool libbpf-dev libxdp-dev
         ls netlink/*.c >/dev/null 2>&1 && echo libmnl-dev

@@ -275,6 +275,7 @@ static int start(daemon_t *daemon, rj_driver_config_t *config, rj_err_t *err)
         .is_interrupted = is_interrupted,
         .wake_helper = config->threading_mode == RJ_THREADING_SHARED ? wake_helper : NULL,
         .wake_helper_state = daemon,
+        .privilege = RJ_RING_REDUCE_PRIVILEGE,
         .attach = strcmp(program_invocation_short_name, "aeronmd") == 0 ? RJ_RING_ATTACH_NEVER
                                                                         : RJ_RING_ATTACH_NAMED,
     };

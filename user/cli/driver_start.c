@@ -67,6 +67,7 @@ int rj_driver_start(rj_driver_t **ret_driver, const rj_driver_config_t *config,
     rj_driver_world_t world;
     const rj_kernel_world_params_t params = {.config = config,
                                              .attach = start->attach,
+                                             .privilege = start->privilege,
                                              .tell = tell,
                                              .tell_state = (void *)(uintptr_t)start};
     int result = rj_driver_check(config, rj_sockets_kernel(), stderr, err);

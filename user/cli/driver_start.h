@@ -17,6 +17,7 @@ typedef struct rj_driver_start {
     void (*wake_helper)(void *state); /* NULL: the helper looks by itself */
     void *wake_helper_state;
     rj_ring_attach_t attach;
+    rj_ring_privilege_t privilege;
     bool is_quiet; /* says nothing of what was chosen, only of what was refused */
 } rj_driver_start_t;
 

@@ -40,6 +40,7 @@ static int open_rings(kernel_world_t *self, const rj_kernel_world_params_t *para
     const rj_ring_world_params_t ring_params = {.config = params->config,
                                                 .port = rj_driver_port_params(params->config),
                                                 .attach = params->attach,
+                                                .privilege = params->privilege,
                                                 .now_ns = rj_clock_mono_ns(),
                                                 .tell = params->tell,
                                                 .tell_state = params->tell_state};

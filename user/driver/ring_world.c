@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver/capabilities.h"
 #include "driver/ring_config.h"
 #include "netlink/agent.h"
 #include "transport/af_xdp.h"
@@ -308,6 +309,15 @@ static void tell_of_none(const rj_ring_world_t *world)
              "(`ramjet attach IF`): the driver runs on sockets");
 }
 
+/* Everything that needs more is open. Threads keep what they began with: there are none yet. */
+static void reduce_privilege(const rj_ring_world_t *world)
+{
+    rj_err_t err;
+    if (world->params.privilege == RJ_RING_REDUCE_PRIVILEGE &&
+        rj_capabilities_reduce(world->params.config->dir, &err) < 0)
+        tell(world, RJ_RING_REFUSED, "%s", err.text);
+}
+
 static int open_rings(rj_ring_world_t *world, rj_err_t *err)
 {
     int result = open_netlink(world, err);
@@ -318,8 +328,10 @@ static int open_rings(rj_ring_world_t *world, rj_err_t *err)
     find_interfaces(world);
     if (world->interface_count > 0)
         result = open_ports(world, err);
-    if (result == 0 && world->engine_count > 0)
+    if (result == 0 && world->engine_count > 0) {
+        reduce_privilege(world);
         return rj_netlink_start(world->netlink, err);
+    }
     if (result == 0)
         tell_of_none(world);
     return result;

@@ -36,10 +36,17 @@ typedef enum rj_ring_attach {
     RJ_RING_ATTACH_NAMED, /* on interfaces that the configuration names */
 } rj_ring_attach_t;
 
+/* What becomes of the process's capabilities once rings are open. */
+typedef enum rj_ring_privilege {
+    RJ_RING_KEEP_PRIVILEGE, /* the process is somebody else's */
+    RJ_RING_REDUCE_PRIVILEGE, /* to what driver/capabilities.h lists, for this thread and later ones */
+} rj_ring_privilege_t;
+
 typedef struct rj_ring_world_params {
-    const rj_driver_config_t *config; /* outlives it */
+    const rj_driver_config_t *config; /* outlives it; its directory is there */
     rj_port_params_t port;
     rj_ring_attach_t attach;
+    rj_ring_privilege_t privilege;
     int64_t now_ns;
     void (*tell)(void *state, rj_ring_told_t told, const char *text);
     void *tell_state;
