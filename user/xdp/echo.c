@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xdp/echo.h"
 
-#include "base/log.h"
+#include "xdp/attached.h"
+#include "xdp/device.h"
+#include "xdp/libbpf_log.h"
 #include "xdp/mode.h"
-#include "xdp/veth.h"
+#include "xdp/privilege.h"
+#include "xdp/program.h"
 
 #include <echo.skel.h>
 
@@ -12,13 +15,10 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <linux/if_link.h>
-#include <net/if_arp.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,21 +27,8 @@ typedef struct addresses {
     uint32_t count;
 } addresses_t;
 
-/* What libbpf has to say is for whoever debugs this; the user gets our one line. */
-__attribute__((format(printf, 2, 0))) static int
-print_for_debugging(enum libbpf_print_level level, const char *format, va_list args)
+static int failed(rj_err_t *err, int code, const char *what)
 {
-    char text[512];
-    (void)level;
-    vsnprintf(text, sizeof(text), format, args);
-    rj_logger_debug("libbpf: %s", text);
-    return 0;
-}
-
-static int refused(rj_err_t *err, int code, const char *what)
-{
-    if (code == -EPERM)
-        return rj_fail(err, code, "%s: needs CAP_BPF and CAP_NET_ADMIN: run as root", what);
     return rj_fail(err, code, "%s: %s", what, strerror(-code));
 }
 
@@ -110,30 +97,13 @@ static int write_addresses(struct echo *skeleton, const addresses_t *addresses)
     return 0;
 }
 
-static int read_mac(const char *interface, uint8_t mac[static 6], rj_err_t *err)
-{
-    struct ifreq request = {.ifr_ifindex = 0};
-    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    int code = fd < 0 || ioctl(fd, SIOCGIFHWADDR, &request) < 0 ? -errno : 0;
-    if (fd >= 0)
-        close(fd);
-    if (code != 0)
-        return rj_fail(err, code, "cannot read the MAC address: %s", strerror(-code));
-    if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
-        return rj_fail(err, -EOPNOTSUPP, "not an Ethernet interface: there is nobody to answer");
-    memcpy(mac, request.ifr_hwaddr.sa_data, 6);
-    return 0;
-}
-
-static int write_settings(rj_echo_t *echo, rj_err_t *err)
+static int write_settings(rj_echo_t *echo, const rj_device_t *device, rj_err_t *err)
 {
     static addresses_t addresses;
     struct rj_echo_config config = {.port = echo->port};
     uint32_t zero = 0;
-    int code = read_mac(echo->interface, config.mac, err);
-    if (code == 0)
-        code = read_addresses(&addresses, err);
+    memcpy(config.mac, device->mac, sizeof(config.mac));
+    int code = read_addresses(&addresses, err);
     if (code != 0)
         return code;
     code = write_addresses(echo->skeleton, &addresses);
@@ -141,7 +111,7 @@ static int write_settings(rj_echo_t *echo, rj_err_t *err)
                                          &config, BPF_ANY) != 0)
         code = -errno;
     echo->address_count = addresses.count;
-    return code == 0 ? 0 : refused(err, code, "cannot tell the program its addresses");
+    return code == 0 ? 0 : failed(err, code, "cannot tell the program its addresses");
 }
 
 /* --- the program --- */
@@ -152,117 +122,106 @@ static void unload(rj_echo_t *echo)
     echo->skeleton = NULL;
 }
 
-static int load(rj_echo_t *echo, enum rj_xdp_mode mode, rj_err_t *err)
+static int load(rj_echo_t *echo, const rj_device_t *device, enum rj_xdp_mode mode, rj_err_t *err)
 {
     echo->skeleton = echo__open();
     if (echo->skeleton == NULL)
-        return refused(err, -errno, "cannot open the program");
+        return failed(err, -errno, "cannot open the program");
     echo->skeleton->rodata->rj_echo_generic = mode == RJ_XDP_MODE_GENERIC;
     int code = echo__load(echo->skeleton);
     if (code != 0)
-        return refused(err, code, "cannot load the program");
-    return echo->role == RJ_ECHO_ANSWERS ? write_settings(echo, err) : 0;
-}
-
-static void read_name(uint32_t program_id, char name[static BPF_OBJ_NAME_LEN])
-{
-    struct bpf_prog_info info = {.type = 0};
-    uint32_t size = sizeof(info);
-    int fd = bpf_prog_get_fd_by_id(program_id);
-    if (fd >= 0) {
-        bpf_obj_get_info_by_fd(fd, &info, &size);
-        close(fd);
-    }
-    snprintf(name, BPF_OBJ_NAME_LEN, "%s", info.name);
+        return failed(err, code, "cannot load the program");
+    return echo->role == RJ_ECHO_ANSWERS ? write_settings(echo, device, err) : 0;
 }
 
 /* A program that is there stays: whose it is, and how it goes, is for the user to say. */
-static int check_free(const rj_echo_t *echo, rj_err_t *err)
+static int check_free(const rj_device_t *device, rj_err_t *err)
 {
-    DECLARE_LIBBPF_OPTS(bpf_xdp_query_opts, opts);
-    char name[BPF_OBJ_NAME_LEN];
-    int code = bpf_xdp_query((int)echo->interface_index, 0, &opts);
+    rj_attached_t attached;
+    char text[128];
+    int code = rj_attached_look(device->index, &attached);
     if (code != 0)
-        return refused(err, code, "cannot ask for its XDP program");
-    uint32_t id = opts.drv_prog_id != 0   ? opts.drv_prog_id
-                  : opts.skb_prog_id != 0 ? opts.skb_prog_id
-                                          : opts.hw_prog_id;
-    if (id == 0)
+        return failed(err, code, "cannot ask what it carries");
+    if (attached.program_id == 0)
         return 0;
-    read_name(id, name);
-    return rj_fail(err, -EBUSY, "the XDP program %s (id %u) is there already: take it off first%s",
-                   name[0] != '\0' ? name : "of somebody", id,
-                   strcmp(name, "rj_steer") == 0 ? ", by `ramjet detach`" : ", see `bpftool net`");
+    rj_attached_find_holder(&attached);
+    rj_attached_print(&attached, text, sizeof(text));
+    return rj_fail(err, -EBUSY, "it carries %s already: take that off first%s%s", text,
+                   rj_attached_is_steer(&attached) ? ": ramjet detach " : "",
+                   rj_attached_is_steer(&attached) ? device->name : "");
 }
 
-static int attach(rj_echo_t *echo, enum rj_xdp_mode mode, rj_err_t *err)
+/* Returns the kernel's code where it refuses the mode, without a text. */
+static int attach_in(rj_echo_t *echo, const rj_device_t *device, enum rj_xdp_mode mode)
 {
     DECLARE_LIBBPF_OPTS(bpf_link_create_opts, opts,
                         .flags =
                             mode == RJ_XDP_MODE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
-    int code = load(echo, mode, err);
-    if (code == 0) {
-        const struct bpf_program *program = echo->role == RJ_ECHO_ANSWERS
-                                                ? echo->skeleton->progs.rj_echo
-                                                : echo->skeleton->progs.rj_echo_pass;
-        echo->link_fd =
-            bpf_link_create(bpf_program__fd(program), (int)echo->interface_index, BPF_XDP, &opts);
-        if (echo->link_fd < 0) {
-            char what[64];
-            code = echo->link_fd;
-            snprintf(what, sizeof(what), "cannot attach in %s mode", rj_xdp_mode_name(mode));
-            refused(err, code, what);
-        }
-    }
-    if (code != 0)
-        unload(echo);
-    else
-        echo->mode = mode;
-    return code;
+    const struct bpf_program *program = echo->role == RJ_ECHO_ANSWERS
+                                            ? echo->skeleton->progs.rj_echo
+                                            : echo->skeleton->progs.rj_echo_pass;
+    int fd = bpf_link_create(bpf_program__fd(program), (int)device->index, BPF_XDP, &opts);
+    if (fd < 0)
+        return -errno;
+    echo->link_fd = fd;
+    echo->mode = mode;
+    return 0;
 }
 
-static bool is_for_generic(int code)
+/* The program is another one in each mode: it has to know what becomes of unfinished sums. */
+static int attach(rj_echo_t *echo, const rj_device_t *device, enum rj_xdp_mode wanted,
+                  rj_err_t *err)
 {
-    return code == -EOPNOTSUPP || code == -ERANGE || code == -EINVAL;
-}
-
-static int attach_somehow(rj_echo_t *echo, rj_err_t *err)
-{
-    rj_veth_t veth;
-    if (echo->role == RJ_ECHO_PASSES)
-        return attach(echo, RJ_XDP_MODE_NATIVE, err);
-    int code = rj_veth_look(echo->interface_index, &veth, err);
-    if (code != 0)
-        return code;
-    if (veth.is_veth) {
+    enum rj_xdp_mode modes[2] = {RJ_XDP_MODE_AUTO, RJ_XDP_MODE_AUTO};
+    int count = rj_program_modes(device, wanted, modes);
+    int refusal = 0;
+    if (wanted == RJ_XDP_MODE_AUTO && rj_device_is_veth(device))
         snprintf(echo->why, sizeof(echo->why), "of a veth pair, whose TCP native mode slows down");
-        return attach(echo, RJ_XDP_MODE_GENERIC, err);
+    for (int i = 0; i < count; i++) {
+        int code = load(echo, device, modes[i], err);
+        if (code != 0)
+            return code;
+        refusal = attach_in(echo, device, modes[i]);
+        if (refusal == 0 || i + 1 == count || !rj_program_may_try_next(refusal))
+            return refusal == 0 ? 0 : rj_program_refused(device, modes[i], refusal, err);
+        snprintf(echo->why, sizeof(echo->why), "%s mode is refused: %s", rj_xdp_mode_name(modes[i]),
+                 strerror(-refusal));
+        unload(echo);
     }
-    code = attach(echo, RJ_XDP_MODE_NATIVE, err);
-    if (!is_for_generic(code))
-        return code;
-    snprintf(echo->why, sizeof(echo->why), "native mode is refused: %s", strerror(-code));
-    return attach(echo, RJ_XDP_MODE_GENERIC, err);
+    return refusal;
+}
+
+/* Whoever asks there is this host itself, which is not answered. */
+static int refuse_loopback(const rj_device_t *device, rj_err_t *err)
+{
+    static const uint8_t none[6];
+    if (memcmp(device->mac, none, sizeof(none)) != 0)
+        return 0;
+    return rj_fail(err, -EOPNOTSUPP, "it has no MAC address: there is nobody to answer");
 }
 
 int rj_echo_open(rj_echo_t *echo, const rj_echo_options_t *options, rj_err_t *err)
 {
+    rj_device_t device;
+    enum rj_xdp_mode mode = options->mode;
     *echo = (rj_echo_t){.link_fd = -1, .role = options->role, .port = options->port};
-    uint8_t mac[6];
     snprintf(echo->interface, sizeof(echo->interface), "%s", options->interface);
-    echo->interface_index = if_nametoindex(options->interface);
-    if (echo->interface_index == 0)
-        return rj_fail(err, -ENODEV, "%s: no such interface in this network namespace",
-                       options->interface);
-    libbpf_set_print(print_for_debugging);
-    int code = read_mac(echo->interface, mac, err);
+    if (options->role == RJ_ECHO_PASSES) /* a generic one would not serve the other end */
+        mode = RJ_XDP_MODE_NATIVE;
+    rj_libbpf_log_init();
+    int code = rj_device_look(options->interface, &device, err);
     if (code == 0)
-        code = check_free(echo, err);
+        code = refuse_loopback(&device, err);
     if (code == 0)
-        code = options->mode == RJ_XDP_MODE_AUTO ? attach_somehow(echo, err)
-                                                 : attach(echo, options->mode, err);
+        code = rj_privilege_check(err);
     if (code == 0)
+        code = check_free(&device, err);
+    if (code == 0)
+        code = attach(echo, &device, mode, err);
+    if (code == 0) {
+        echo->interface_index = device.index;
         return 0;
+    }
     rj_echo_close(echo);
     return rj_err_context(err, "%s: ", options->interface);
 }
@@ -271,13 +230,17 @@ int rj_echo_refresh(rj_echo_t *echo, rj_err_t *err)
 {
     struct bpf_link_info info = {.type = 0};
     uint32_t size = sizeof(info);
+    rj_device_t device;
     if (bpf_obj_get_info_by_fd(echo->link_fd, &info, &size) != 0)
         return rj_fail(err, -errno, "%s: cannot look at the link: %s", echo->interface,
                        strerror(errno));
     if (info.xdp.ifindex == 0)
         return rj_fail(err, -ENODEV, "%s is gone, or somebody took the program off",
                        echo->interface);
-    return echo->role == RJ_ECHO_ANSWERS ? write_settings(echo, err) : 0;
+    if (echo->role == RJ_ECHO_PASSES)
+        return 0;
+    int code = rj_device_look(echo->interface, &device, err);
+    return code == 0 ? write_settings(echo, &device, err) : code;
 }
 
 int rj_echo_read(const rj_echo_t *echo, rj_echo_counts_t *ret_counts, rj_err_t *err)
@@ -299,7 +262,7 @@ int rj_echo_read(const rj_echo_t *echo, rj_echo_counts_t *ret_counts, rj_err_t *
     }
     free(values);
     if (code != 0)
-        return refused(err, code, "cannot read the counts");
+        return failed(err, code, "cannot read the counts");
     *ret_counts = counts;
     return 0;
 }

@@ -60,7 +60,7 @@ static int refused_load(rj_err_t *err, int code)
     }
 }
 
-static int refused_mode(rj_err_t *err, const rj_device_t *device, enum rj_xdp_mode mode, int code)
+int rj_program_refused(const rj_device_t *device, enum rj_xdp_mode mode, int code, rj_err_t *err)
 {
     const char *name = rj_xdp_mode_name(mode);
     const char *other = mode == RJ_XDP_MODE_NATIVE ? "use --mode generic" : "use another interface";
@@ -85,8 +85,7 @@ static int refused_mode(rj_err_t *err, const rj_device_t *device, enum rj_xdp_mo
     }
 }
 
-/* Whether the next mode may do better. */
-static bool is_mode_refused(int code)
+bool rj_program_may_try_next(int code)
 {
     return code != 0 && code != -EBUSY && code != -EEXIST && code != -EPERM && code != -ENODEV;
 }
@@ -120,11 +119,11 @@ static int attach_best(rj_steer_t *steer, const rj_device_t *device, int program
     int count = rj_program_modes(device, wanted, modes);
     int code = attach_in(steer, device, program_fd, modes[0], &config);
     int tried = 1;
-    if (tried < count && is_mode_refused(code)) {
+    if (tried < count && rj_program_may_try_next(code)) {
         config.native_errno = (uint8_t)-code;
         code = attach_in(steer, device, program_fd, modes[tried++], &config);
     }
-    return code == 0 ? 0 : refused_mode(err, device, modes[tried - 1], code);
+    return code == 0 ? 0 : rj_program_refused(device, modes[tried - 1], code, err);
 }
 
 /* The program does not look at these two, and whoever finds the maps by the program must find them
@@ -242,7 +241,7 @@ int rj_program_attach_to_dispatcher(rj_steer_t *steer, const rj_device_t *device
     int code = rj_privilege_check(err);
     if (code == 0)
         code = dispatch(steer, device, modes[0], &config, err);
-    if (count > 1 && is_mode_refused(code)) {
+    if (count > 1 && rj_program_may_try_next(code)) {
         config.native_errno = (uint8_t)-code;
         code = dispatch(steer, device, modes[1], &config, err);
     }

@@ -20,6 +20,12 @@
 int rj_program_modes(const rj_device_t *device, enum rj_xdp_mode wanted,
                      enum rj_xdp_mode ret_modes[static 2]);
 
+/* Whether, after this error of one mode, the next may do better. */
+bool rj_program_may_try_next(int code);
+
+/* Tells in one line why the interface does not take a program in that mode, and what to do. */
+int rj_program_refused(const rj_device_t *device, enum rj_xdp_mode mode, int code, rj_err_t *err);
+
 /* Fills in everything but the holder. Leaves nothing when it fails. */
 int rj_program_attach(rj_steer_t *steer, const rj_device_t *device, enum rj_xdp_mode wanted,
                       rj_err_t *err);
