@@ -84,6 +84,22 @@ static void expect_packets(int count)
     rj_xdp_ring_release(&ring);
 }
 
+Test(xdp_ring, holds_a_frame_until_the_kernel_says_that_it_left_the_fill_ring)
+{
+    receive(100, 'a', true);
+    const uint32_t consumer = fill.consumer;
+    fill.consumer = 0;
+    expect_packets(1);
+    expect_packets(0);
+    cr_assert_eq(ring.held_count, 1);
+    cr_assert_eq(fill.producer, RX_FRAMES);
+    fill.consumer = consumer;
+    expect_packets(0);
+    cr_assert_eq(ring.held_count, 0);
+    cr_assert_eq(fill.producer, RX_FRAMES + 1);
+    cr_assert_eq(umem.counts[RJ_FRAME_FILL], RX_FRAMES);
+}
+
 Test(xdp_ring, gives_every_frame_back_at_the_next_poll)
 {
     for (uint32_t round = 0; round < 5 * RX_FRAMES; round++) {

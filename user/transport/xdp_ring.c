@@ -140,22 +140,28 @@ bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_header_t *header, const uint8
 
 /* --- receive --- */
 
-void rj_xdp_ring_recycle(rj_xdp_ring_t *ring)
+/* The kernel shows a packet before it shows that its frame has left the fill ring: who reads fast
+ * may find no room yet for what it read, and holds it until a later poll. */
+static void refill(rj_xdp_ring_t *ring)
 {
     rj_xsk_ring_t *fill = &ring->xsk->fill;
-    if (ring->held_count > 0) {
-        const bool has_room = rj_xsk_ring_has_room(fill, ring->held_count);
-        assert(has_room); /* it has an entry for every frame that we receive into */
-        (void)has_room;
-        for (uint32_t i = 0; i < ring->held_count; i++) {
-            rj_umem_move(ring->umem, ring->held[i], RJ_FRAME_RX, RJ_FRAME_FILL);
-            *rj_xsk_ring_address(fill, fill->mine++) =
-                ring->held[i] & ~(uint64_t)(ring->umem->frame_bytes - 1);
-        }
-        rj_xsk_ring_submit(fill);
-        ring->held_count = 0;
+    uint32_t given = 0;
+    while (given < ring->held_count && rj_xsk_ring_has_room(fill, 1)) {
+        const uint64_t address = ring->held[given++];
+        rj_umem_move(ring->umem, address, RJ_FRAME_RX, RJ_FRAME_FILL);
+        *rj_xsk_ring_address(fill, fill->mine++) =
+            address & ~(uint64_t)(ring->umem->frame_bytes - 1);
     }
-    if (!ring->is_gone && rj_xsk_ring_needs_wakeup(fill))
+    rj_xsk_ring_submit(fill);
+    ring->held_count -= given;
+    memmove(ring->held, ring->held + given, ring->held_count * sizeof(ring->held[0]));
+}
+
+void rj_xdp_ring_recycle(rj_xdp_ring_t *ring)
+{
+    if (ring->held_count > 0)
+        refill(ring);
+    if (!ring->is_gone && rj_xsk_ring_needs_wakeup(&ring->xsk->fill))
         rj_xsk_kick_rx(ring->xsk);
 }
 

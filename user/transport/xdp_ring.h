@@ -70,7 +70,7 @@ bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_header_t *header, const uint8
  * an earlier flush, if it must be told. */
 void rj_xdp_ring_flush(rj_xdp_ring_t *ring);
 
-/* Gives the frames that were read before back to the fill ring. */
+/* Gives the frames that were read before back to the fill ring, as far as it has room. */
 void rj_xdp_ring_recycle(rj_xdp_ring_t *ring);
 
 /* The next packet; false when there is none. One that lies in several frames is copied to
