@@ -453,7 +453,7 @@ static struct {
 static void change_view(int host)
 {
     sim_view_t *view = sim_feed_view(world_feed(run.world, host));
-    switch (between(0, 5)) {
+    switch (between(0, 6)) {
     case 0:
         view->lost_neighbours ^= 1U << (1 - host);
         break;
@@ -468,6 +468,9 @@ static void change_view(int host)
         break;
     case 4:
         view->mtu_bytes = view->mtu_bytes == SIM_MTU_BYTES ? 1280 : SIM_MTU_BYTES;
+        break;
+    case 5:
+        view->has_foreign_members = !view->has_foreign_members;
         break;
     default:
         weather.is_there[host] = !weather.is_there[host];

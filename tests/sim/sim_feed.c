@@ -67,7 +67,7 @@ static size_t list_neighbours(const sim_feed_t *feed, rj_net_neighbour_t *neighb
 
 static uint32_t count_members(const sim_feed_t *feed, const rj_address_t *group)
 {
-    uint32_t count = 0;
+    uint32_t count = feed->view.has_foreign_members;
     for (int i = 0; i < SIM_SOCKETS_MAX; i++) {
         const sim_socket_t *socket = &feed->host->net->sockets[i];
         count += socket->is_open && socket->host == feed->host->index &&
@@ -165,7 +165,7 @@ static bool is_same_view(const sim_view_t *a, const sim_view_t *b)
 {
     return a->lost_neighbours == b->lost_neighbours && a->is_link_down == b->is_link_down &&
            a->is_route_gone == b->is_route_gone && a->has_second_address == b->has_second_address &&
-           a->mtu_bytes == b->mtu_bytes;
+           a->has_foreign_members == b->has_foreign_members && a->mtu_bytes == b->mtu_bytes;
 }
 
 static const rj_net_snapshot_t *latest(rj_net_feed_t *base)

@@ -25,6 +25,7 @@ typedef struct sim_view {
     bool is_link_down;
     bool is_route_gone;
     bool has_second_address;
+    bool has_foreign_members; /* of every group that somebody asks for: not the driver's sockets */
     uint32_t mtu_bytes;
 } sim_view_t;
 
