@@ -147,12 +147,12 @@ status_names_drivers() {
 }
 status_sweeps_the_dead() {
     owner 77 1 && "$ramjet" status v0 >"$work/status" 2>"$work/notes" && cat "$work/notes" &&
-        grep -q "1 dead drivers had left" "$work/notes" && ! grep -q 4242 "$work/status" &&
+        grep -q "left in its maps was removed, of 1" "$work/notes" && ! grep -q 4242 "$work/status" &&
         is_empty_list && [ "$(bpftool -j map dump pinned "$pins/rj_claims")" = "[]" ]
 }
 attach_sweeps_the_dead() {
     owner 78 1 && channel 4 78 && "$ramjet" attach v0 2>"$work/notes" && cat "$work/notes" &&
-        grep -q "1 dead drivers had left" "$work/notes" && is_empty_list
+        grep -q "left in its maps was removed, of 1" "$work/notes" && is_empty_list
 }
 rules_outlive_drivers() {
     owner 79 "$(now_ns)" && channel 5 79 &&

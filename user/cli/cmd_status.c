@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "xdp/attached.h"
 
+#include <ramjet/command.h>
+
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
@@ -17,8 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Counters of a driver about its transports have type ids in this range. */
-enum { TRANSPORT_TYPE_ID_MIN = 17200, TRANSPORT_TYPE_ID_MAX = 17299, HELD_TEXT_MAX = 64 };
+enum { HELD_TEXT_MAX = 64 };
 
 typedef struct status_input {
     rj_look_input_t look;
@@ -136,8 +137,8 @@ static int show_interface(const status_input_t *input, const char *name, rj_err_
         return 0;
     bool is_open = rj_steer_open(&steer, &options, now_ns, &reason) == 0;
     if (is_open && steer.swept_owners > 0)
-        fprintf(stderr, "%s: %s: what %d dead drivers had left in its maps was removed\n", command,
-                name, steer.swept_owners);
+        fprintf(stderr, "%s: %s: what dead drivers had left in its maps was removed, of %d\n",
+                command, name, steer.swept_owners);
     /* The text begins with the interface's name, which stands in a column of its own. */
     const char *why = is_open ? steer.why : reason.text + strlen(name) + 2;
     begin_interfaces(&output, format);
@@ -194,14 +195,17 @@ static void print_counters(const rj_driver_files_t *files, rj_output_format_t fo
     rj_output_t output;
     rj_counter_view_t view;
     int32_t cursor = 0;
+    int64_t gone_count = 0;
     bool is_begun = false;
+    char state[64];
+    rj_driver_files_state(files, rj_clock_epoch_ms(), state, sizeof(state));
     while (rj_counters_next(&files->counters, &cursor, &view)) {
-        if (view.type_id < TRANSPORT_TYPE_ID_MIN || view.type_id > TRANSPORT_TYPE_ID_MAX)
+        if (view.type_id < RJ_COUNTER_TYPE_RAMJET_MIN || view.type_id > RJ_COUNTER_TYPE_RAMJET_MAX)
             continue;
         if (!is_begun && format == RJ_OUTPUT_JSON) {
             rj_output_init(&output, stdout, format, json_columns, 5);
         } else if (!is_begun) {
-            printf("driver in %s\n", files->directory);
+            printf("driver in %s, %s\n", files->directory, state);
             rj_output_init(&output, stdout, format, columns, 2);
         }
         is_begun = true;
@@ -213,7 +217,12 @@ static void print_counters(const rj_driver_files_t *files, rj_output_format_t fo
         rj_output_text(&output, view.label);
         rj_output_integer(&output, view.value);
         rj_output_end_row(&output);
+        if (view.type_id == RJ_COUNTER_TYPE_RAMJET_PROGRAMS_GONE)
+            gone_count = view.value;
     }
+    if (gone_count > 0 && format == RJ_OUTPUT_TABLE)
+        printf("\ndetached under this driver: it goes on over its sockets there, until it is "
+               "started again\n");
 }
 
 /* A driver that nobody asked for by name need not be there. */

@@ -41,6 +41,8 @@ enum {
     STEERING_TYPE = ENGINE_TYPE + 20,
 };
 
+_Static_assert(STEERING_TYPE + 8 == RJ_COUNTER_TYPE_RAMJET_PROGRAMS_GONE, "as `status` knows it");
+
 /* --- open --- */
 
 static int allocate(rj_ring_counters_t *self, rj_counters_t *counters, int32_t type_id,

@@ -112,7 +112,8 @@ static int accept_as_is(const rj_attach_options_t *options, int64_t now_ns,
     report->mode = steer.mode;
     memcpy(report->why, steer.why, sizeof(report->why));
     if (steer.swept_owners > 0)
-        note(report, "what %d dead drivers had left in its maps was removed", steer.swept_owners);
+        note(report, "what dead drivers had left in its maps was removed, of %d",
+             steer.swept_owners);
     rj_steer_close(&steer);
     return 0;
 }
