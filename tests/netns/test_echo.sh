@@ -112,7 +112,8 @@ others_are_untouched() {
 # Somebody else's services might answer an answer.
 low_ports_are_not_answered() {
     start --port 5007 && is_refused "$there" 5007 1023 && is_refused "$there6" 5007 5007 &&
-        $asker ask "$there" 5007 1024 && stop && grep -q 'refused [1-9][0-9]* (source ' "$work/echo.out"
+        $asker ask "$there" 5007 1024 && stop &&
+        grep -q 'refused [1-9][0-9]* (source ' "$work/echo.out"
 }
 new_addresses_are_learnt() {
     start && ip -n other addr add 10.8.0.3/24 dev far && $asker ask 10.8.0.3 7 &&
