@@ -7,8 +7,8 @@
 #
 # where the driver of the sending host counts what it sent, the wire what it duplicated, dropped
 # and still holds, the steering program of the receiving host what it redirected into a ring
-# (corrupted ones among them: the port refuses those) and passed to the kernel, and the kernel what a
-# ring lost.
+# (corrupted ones among them: the port refuses those) and passed to the kernel, and the kernel what
+# a ring lost.
 #
 # They set `ramjet` and `lab`, and `shm`: the folder of the drivers' directories h1 and h2. All
 # figures are sums since `account_from_here`, or since the drivers started; the drivers' are written

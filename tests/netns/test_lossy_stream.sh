@@ -17,15 +17,15 @@ set_up() {
     for host in h1 h2; do
         # shellcheck disable=SC2086 # words
         case $1 in
-        sockets) start_driver $host $patient ;;
-        *) start_xdp $host RAMJET_XDP_MODE="$1" $patient && uses_ring $host ;;
+        sockets) start_driver "$host" $patient ;;
+        *) start_xdp "$host" RAMJET_XDP_MODE="$1" $patient && uses_ring $host ;;
         esac || return 1
     done
 }
 
 # harmed: the wire did what it was asked for, both ways, or the test has shown nothing.
 harmed() {
-    [ "$("$ramjet" lab impair show --name $lab --json | grep -c '"dropped_frames":[1-9]')" = 2 ]
+    [ "$("$ramjet" lab impair show --name "$lab" --json | grep -c '"dropped_frames":[1-9]')" = 2 ]
 }
 
 # refused: corrupted datagrams came to the ring and were found there.
@@ -35,7 +35,7 @@ refused() {
 
 # crosses DOOR LOSS ADDRESS COUNT: so many messages, most of them small, some of many fragments.
 crosses() {
-    "$ramjet" lab impair --name $lab --loss "$2" --reorder 5 --duplicate 2 --corrupt 1 \
+    "$ramjet" lab impair --name "$lab" --loss "$2" --reorder 5 --duplicate 2 --corrupt 1 \
         --seed "$seed" || return 1
     [ "$1" = sockets ] || { account_from_here && before=$(counter h2 'frames refused'); } ||
         return 1
@@ -47,16 +47,16 @@ crosses() {
 check "two hosts" make_lab
 seed=${SEED:-1}
 for door in sockets generic native; do
-    check "$door: a driver on each" set_up $door
+    check "$door: a driver on each" set_up "$door"
     # At 30 % a repair takes several round trips, and the default window waits for each.
     for case in 1:4000 10:3000 30:1000; do
         for family in IPv4:10.0.0.2 'IPv6:[fd00::2]'; do
             seed=$((seed + 1))
             check "$door: ${case%:*} % loss over ${family%%:*}: exact" \
-                crosses $door "${case%:*}" "${family#*:}" "${case#*:}"
+                crosses "$door" "${case%:*}" "${family#*:}" "${case#*:}"
         done
     done
-    "$ramjet" lab impair --name $lab off >/dev/null
+    "$ramjet" lab impair --name "$lab" off >/dev/null
     check "$door: both drivers end" stop_driver h1 h2
     end_drivers h1 h2
 done
