@@ -48,8 +48,10 @@ __attribute__((format(printf, 3, 4))) static void tell(const rj_ring_world_t *wo
     char text[TEXT_MAX];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    int length = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    if (told == RJ_RING_REFUSED && length >= 0 && length < TEXT_MAX)
+        snprintf(text + length, sizeof(text) - (size_t)length, "; sockets serve it");
     world->params.tell(world->params.tell_state, told, text);
 }
 
@@ -230,7 +232,7 @@ static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
             .port = world->params.port, .sockets = sockets, .rings = rings, .ring_count = count};
         if (rj_af_xdp_open(&params, &world->ports[engine], &failed, err) == 0)
             break;
-        tell(world, RJ_RING_REFUSED, "%s; sockets serve it", err->text);
+        tell(world, RJ_RING_REFUSED, "%s", err->text);
         if (failed >= count) {
             count = 0;
             break;
@@ -297,16 +299,14 @@ static void close_netlink(rj_ring_world_t *world)
     free(world->netlink);
 }
 
-/* Whoever asked for rings hears that there are none. */
+/* Whoever asked for rings hears that there are none; of named interfaces he has heard. */
 static void tell_of_none(const rj_ring_world_t *world)
 {
     const rj_driver_config_t *config = world->params.config;
-    if (config->interface_count > 0)
-        tell(world, RJ_RING_REFUSED, "no ring is to be had: the driver runs on sockets");
-    else if (strcmp(config->transport, "xdp") == 0)
+    if (config->interface_count == 0 && strcmp(config->transport, "xdp") == 0)
         tell(world, RJ_RING_REFUSED,
              "transport xdp: no interface is named (--interface IF) and none was attached before "
-             "(`ramjet attach IF`): the driver runs on sockets");
+             "(`ramjet attach IF`)");
 }
 
 /* Everything that needs more is open. Threads keep what they began with: there are none yet. */
@@ -315,14 +315,14 @@ static void reduce_privilege(const rj_ring_world_t *world)
     rj_err_t err;
     if (world->params.privilege == RJ_RING_REDUCE_PRIVILEGE &&
         rj_capabilities_reduce(world->params.config->dir, &err) < 0)
-        tell(world, RJ_RING_REFUSED, "%s", err.text);
+        tell(world, RJ_RING_CHOSEN, "%s", err.text);
 }
 
 static int open_rings(rj_ring_world_t *world, rj_err_t *err)
 {
     int result = open_netlink(world, err);
     if (result < 0) {
-        tell(world, RJ_RING_REFUSED, "%s; no rings without it", err->text);
+        tell(world, RJ_RING_REFUSED, "no rings without it: %s", err->text);
         return 0;
     }
     find_interfaces(world);
