@@ -134,8 +134,16 @@ misuse() {
         says 2 "letters, digits" "$ramjet" attach v0 --instance ../etc &&
         says 2 "--instance" "$ramjet" attach v0 --instance ''
 }
+# What the documentation says is enough.
+few_privileges() {
+    for wanted in attach detach; do
+        setpriv --bounding-set=-all,+net_admin,+bpf,+perfmon --inh-caps=-all "$ramjet" "$wanted" v0 ||
+            return 1
+    done
+    await is_clean
+}
 no_privilege() {
-    for dropped in net_admin "bpf,-sys_admin"; do
+    for dropped in net_admin "bpf,-sys_admin" "perfmon,-sys_admin"; do
         says 1 "run as root" setpriv --bounding-set="-$dropped" --inh-caps="-$dropped" \
             "$ramjet" attach v0 || return 1
     done
@@ -282,6 +290,7 @@ check attach_names_an_unknown_interface unknown_interface
 check attach_wants_ethernet no_ethernet
 check attach_misuse misuse
 check attach_names_the_missing_capability no_privilege
+check attach_and_detach_with_few_privileges few_privileges
 check attach_leaves_another_program_alone another_program_is_in_the_way
 check attach_sweeps_pins_of_an_interface_that_went_away interface_went_away
 check detach_of_an_interface_that_went_away detach_of_what_went_away

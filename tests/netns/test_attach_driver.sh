@@ -10,15 +10,15 @@ make_lab --direct
 channel="aeron:udp?endpoint=10.0.0.2:40123"
 
 ours() { on h2 "$ramjet" "$@"; }
-is_bare() { ! on h2 ip -d link show dev eth0 | grep -q prog/xdp; }
-has_row() { ours status eth0 --json --dir $shm/h2 | grep -F "$1" | grep -qF "$2"; }
+has_no_program() { ! on h2 ip -d link show dev eth0 | grep -q prog/xdp; }
+has_row() { ours status eth0 --json --dir "$shm/h2" | grep -F "$1" | grep -qF "$2"; }
 
 # stream: whole messages from h1 to h2, whatever carries them.
 stream() {
-    on h2 timeout 60 "$ramjet" sub --dir $shm/h2 --channel "$channel" --until-eos --digest \
+    on h2 timeout 60 "$ramjet" sub --dir "$shm/h2" --channel "$channel" --until-eos --digest \
         >"$work/digest" 2>&1 &
     subscriber=$!
-    on h1 timeout 60 "$ramjet" pub --dir $shm/h1 --channel "$channel" --messages 2000 \
+    on h1 timeout 60 "$ramjet" pub --dir "$shm/h1" --channel "$channel" --messages 2000 \
         --length 1000 >"$work/pub" 2>&1 || { cat "$work/pub" && return 1; }
     ends 0 "$subscriber" || { cat "$work/digest" && return 1; }
 }
@@ -31,8 +31,8 @@ driver_holds_its_own_link() {
 detach_under_it() {
     ours detach eth0 2>"$work/notes" && cat "$work/notes" &&
         grep -q "driver process $(process h2) (ramjet) held it and goes on" "$work/notes" &&
-        is_bare && await has_row '"label":"ramjet steering: programs gone"' '"value":1' &&
-        ours status --dir $shm/h2 | grep -q "goes on over its sockets" && stream
+        has_no_program && await has_row '"label":"ramjet steering: programs gone"' '"value":1' &&
+        ours status --dir "$shm/h2" | grep -q "goes on over its sockets" && stream
 }
 attach_under_it_serves_the_next_start() {
     ours attach eth0 && stream && stop_driver h2 && start_driver h2 &&
@@ -40,12 +40,12 @@ attach_under_it_serves_the_next_start() {
         await has_row '"kind":"queue"' "\"by\":\"driver $(process h2)\"" && stream
 }
 detach_of_pins_under_it() {
-    ours detach eth0 2>"$work/notes" && cat "$work/notes" && is_bare &&
+    ours detach eth0 2>"$work/notes" && cat "$work/notes" && has_no_program &&
         grep -q "driver process $(process h2) used it and goes on" "$work/notes" &&
         await has_row '"label":"ramjet steering: programs gone"' '"value":1' && stream
 }
 killed_driver_leaves_nothing() {
-    stop_driver h2 && start_xdp h2 && ! is_bare && kill_driver h2 && await is_bare &&
+    stop_driver h2 && start_xdp h2 && ! has_no_program && kill_driver h2 && await has_no_program &&
         [ ! -e /sys/fs/bpf/ramjet ]
 }
 

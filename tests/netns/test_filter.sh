@@ -147,7 +147,8 @@ status_names_drivers() {
 }
 status_sweeps_the_dead() {
     owner 77 1 && "$ramjet" status v0 >"$work/status" 2>"$work/notes" && cat "$work/notes" &&
-        grep -q "left in its maps was removed, of 1" "$work/notes" && ! grep -q 4242 "$work/status" &&
+        grep -q "left in its maps was removed, of 1" "$work/notes" &&
+        ! grep -q 4242 "$work/status" &&
         is_empty_list && [ "$(bpftool -j map dump pinned "$pins/rj_claims")" = "[]" ]
 }
 attach_sweeps_the_dead() {

@@ -10,7 +10,8 @@
 
 #include "base/err.h"
 
-/* To load a program and put it on an interface: CAP_NET_ADMIN, and CAP_BPF or CAP_SYS_ADMIN. */
+/* To load a program and put it on an interface: CAP_NET_ADMIN, and CAP_BPF with CAP_PERFMON, for
+ * which CAP_SYS_ADMIN stands as well. */
 int rj_privilege_check(rj_err_t *err);
 
 #endif

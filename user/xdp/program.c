@@ -53,7 +53,7 @@ static int refused_load(rj_err_t *err, int code)
     case E2BIG:
         return rj_fail(err, code,
                        "this kernel's verifier refuses the steering program (%s): needs Linux 5.15 "
-                       "or later, or CAP_PERFMON",
+                       "or later",
                        strerror(-code));
     default:
         return rj_fail(err, code, "cannot load the steering program: %s", strerror(-code));
