@@ -137,8 +137,8 @@ misuse() {
 # What the documentation says is enough.
 few_privileges() {
     for wanted in attach detach; do
-        setpriv --bounding-set=-all,+net_admin,+bpf,+perfmon --inh-caps=-all "$ramjet" "$wanted" v0 ||
-            return 1
+        setpriv --bounding-set=-all,+net_admin,+bpf,+perfmon --inh-caps=-all \
+            "$ramjet" "$wanted" v0 || return 1
     done
     await is_clean
 }
