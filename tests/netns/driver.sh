@@ -58,14 +58,15 @@ ends() {
 }
 
 # launch NAME [VARIABLE=VALUE...]: a driver in the background, `driver` is its process. `inside` are
-# the words that take it elsewhere, and end as the command that follows them.
-inside=''
+# the words that take it elsewhere, and end as the command that follows them; it has the name of
+# `daemon`, and its first operand.
+inside='' daemon=$ramjet verb=driver
 launch() {
     name=$1
     shift
     mkdir -p "$(dirname "$work/$name")"
     # shellcheck disable=SC2086 # words
-    $inside env AERON_DIR="/dev/shm/$name" "$@" "$ramjet" driver \
+    $inside env AERON_DIR="/dev/shm/$name" "$@" "$daemon" $verb \
         >"$work/$name.out" 2>"$work/$name.err" &
     driver=$!
     echo "$driver" >"$work/$name.pid"

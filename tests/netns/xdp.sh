@@ -26,7 +26,7 @@ on() {
 
 # host_of DRIVER
 host_of() {
-    echo "${1%[a-z]}"
+    basename "${1%[a-z]}"
 }
 
 # start_driver NAME [VARIABLE=VALUE...]: ready, on its host, over sockets unless told otherwise.
@@ -82,27 +82,51 @@ warned_once() {
 
 # --- streams ---
 
-# begin STREAM FROM TO CHANNEL [OPTIONS...]: between clients of two drivers; options are of `pub`.
-# How it went: "$work/STREAM.pub" and ".sub".
-begin() {
-    stream=$1 from=$2 to=$3 channel=$4
-    shift 4
-    timeout -k 5 60 "$ramjet" sub --dir "/dev/shm/$to" --channel "$channel" --digest --until-eos \
-        --connect-timeout 0s --json >"$work/$stream.sub" 2>&1 &
-    echo $! >"$work/$stream.sub.pid"
-    timeout -k 5 60 "$ramjet" pub --dir "/dev/shm/$from" --channel "$channel" --digest \
-        --linger 30s --connect-timeout 0s --json "$@" >"$work/$stream.pub" 2>&1 &
-    echo $! >"$work/$stream.pub.pid"
+# `client` are words that run a tool as somebody else.
+client=''
+
+# read_stream NAME DRIVER CHANNEL: a client in the background; what it says is "$work/NAME".
+read_stream() {
+    # shellcheck disable=SC2086 # words
+    timeout -k 5 60 $client "$ramjet" sub --dir "/dev/shm/$2" --channel "$3" --digest --until-eos \
+        --connect-timeout 0s --json >"$work/$1" 2>&1 &
+    echo $! >"$work/$1.pid"
 }
 
-# finish STREAM: both ends have ended well, with the same bytes.
-finish() {
-    for end in pub sub; do
-        ends 0 "$(cat "$work/$1.$end.pid")" || { cat "$work/$1.$end" && return 1; }
+# write_stream NAME DRIVER CHANNEL OPTIONS...: of `pub`.
+write_stream() {
+    writer=$1 written_by=$2 written_to=$3
+    shift 3
+    # shellcheck disable=SC2086 # words
+    timeout -k 5 60 $client "$ramjet" pub --dir "/dev/shm/$written_by" --channel "$written_to" \
+        --digest --linger 30s --connect-timeout 0s --json "$@" >"$work/$writer" 2>&1 &
+    echo $! >"$work/$writer.pid"
+}
+
+# same NAME...: these have ended well, with the same bytes.
+same() {
+    wanted=''
+    for end in "$@"; do
+        ends 0 "$(cat "$work/$end.pid")" || { cat "$work/$end" && return 1; }
+        found=$(digest "$end")
+        case $found in
+        '') cat "$work/$end" && return 1 ;;
+        "${wanted:=$found}") ;;
+        *) cat "$work/$1" "$work/$end" && return 1 ;;
+        esac
     done
-    sent=$(digest "$1.pub") received=$(digest "$1.sub")
-    [ -n "$sent" ] || { cat "$work/$1.pub" && return 1; }
-    [ "$sent" = "$received" ] || { cat "$work/$1.pub" "$work/$1.sub" && return 1; }
+}
+
+# begin STREAM FROM TO CHANNEL [OPTIONS...]: between clients of two drivers; finish STREAM: exactly.
+# How it went: "$work/STREAM.pub" and ".sub".
+begin() {
+    stream=$1 begun_from=$2 begun_channel=$4
+    read_stream "$stream.sub" "$3" "$4"
+    shift 4
+    write_stream "$stream.pub" "$begun_from" "$begun_channel" "$@"
+}
+finish() {
+    same "$1.pub" "$1.sub"
 }
 
 # digest FILE: what a tool said at its end.
