@@ -39,7 +39,8 @@ typedef enum rj_ring_attach {
 /* What becomes of the process's capabilities once rings are open. */
 typedef enum rj_ring_privilege {
     RJ_RING_KEEP_PRIVILEGE, /* the process is somebody else's */
-    RJ_RING_REDUCE_PRIVILEGE, /* to what driver/capabilities.h lists, for this thread and later ones */
+    /* To what driver/capabilities.h lists, for this thread and later ones. */
+    RJ_RING_REDUCE_PRIVILEGE,
 } rj_ring_privilege_t;
 
 typedef struct rj_ring_world_params {

@@ -49,10 +49,10 @@ static int ask(uint32_t interface_index, answer_t *answer)
     return answer->head.nlmsg_type == RTM_NEWLINK ? 0 : -EPROTO;
 }
 
-static bool is_kind(const struct rtattr *info, const char *kind)
+static bool is_kind(struct rtattr *info, const char *kind)
 {
     int length = (int)RTA_PAYLOAD(info);
-    for (const struct rtattr *at = RTA_DATA(info); RTA_OK(at, length); at = RTA_NEXT(at, length))
+    for (struct rtattr *at = RTA_DATA(info); RTA_OK(at, length); at = RTA_NEXT(at, length))
         if (at->rta_type == IFLA_INFO_KIND)
             return strncmp(RTA_DATA(at), kind, RTA_PAYLOAD(at)) == 0;
     return false;
@@ -77,7 +77,7 @@ int rj_veth_look(uint32_t interface_index, rj_veth_t *ret_veth, rj_err_t *err)
         return rj_fail(err, code, "cannot look at interface %u: %s", interface_index,
                        strerror(-code));
     int length = (int)IFLA_PAYLOAD(&answer.head);
-    for (const struct rtattr *at = IFLA_RTA(NLMSG_DATA(&answer.head)); RTA_OK(at, length);
+    for (struct rtattr *at = IFLA_RTA(NLMSG_DATA(&answer.head)); RTA_OK(at, length);
          at = RTA_NEXT(at, length)) {
         if (at->rta_type == IFLA_LINKINFO)
             veth.is_veth = is_kind(at, "veth");
