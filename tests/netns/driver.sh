@@ -37,11 +37,11 @@ check() {
 
 # await COMMAND...: until it succeeds, half a minute at most.
 await() {
-    for _ in $(seq 600); do
-        ! "$@" >"$work/await" 2>&1 || return 0
+    deadline_s=$(($(date +%s) + 30))
+    until "$@" >"$work/await" 2>&1; do
+        [ "$(date +%s)" -lt $deadline_s ] || { echo "in vain: $*" && cat "$work/await" && return 1; }
         sleep 0.05
     done
-    echo "in vain: $*" && cat "$work/await" && return 1
 }
 
 # has_ended PID: it no longer runs, whether or not somebody has asked for its status.

@@ -28,7 +28,8 @@ tcp_is_exact() {
         [ "$(tail -n 1 "$listener")" = "$sent" ]
 }
 icmp_is_answered() {
-    on h1 "$other" ping 10.0.0.2 200 && on h1 "$other" ping fd00::2 200 && on h2 "$other" ping 10.0.0.1 50
+    on h1 "$other" ping 10.0.0.2 200 && on h1 "$other" ping fd00::2 200 &&
+        on h2 "$other" ping 10.0.0.1 50
 }
 # Both hosts forget each other, on both sides of the program.
 neighbours_are_found() {
@@ -54,8 +55,8 @@ fragments_arrive() {
     carry h1 h2 "aeron:udp?endpoint=$1:40200|mtu=8k" --messages 2000 --length 32-30K || return 1
     [ "$(frames h2 "passed: fragment")" -gt $((before + 1000)) ]
 }
-# The very channel and stream of ours, but for the tag. The wire's last link would keep it beside the
-# frame, where no program of the host sees it.
+# The very channel and stream of ours, but for the tag. The wire's last link would keep it beside
+# the frame, where no program of the host sees it.
 tagged_frames_pass() {
     on wire "$other" tags-in-frames h2 || return 1
     listens tagged tagged-receive eth0 1000 &&

@@ -107,7 +107,8 @@ does_all_with_three() {
     carry h1 h2 aeron:udp?endpoint=10.0.0.2:999 --messages 1000 --length 1K &&
         carry h2 h1 aeron:udp?endpoint=10.0.0.1:40123 --messages 1000 &&
         carry h1 h2 'aeron:udp?endpoint=239.77.0.1:40124|interface=10.0.0.0/24' --messages 1000 \
-            --length 1K && [ "$(frames h2 "redirected: data")" -gt 1500 ] && stop_driver h2 && is_bare h2
+            --length 1K && [ "$(frames h2 "redirected: data")" -gt 1500 ] && stop_driver h2 &&
+        is_bare h2
 }
 # As before rings: a driver without a mask has clients of every user.
 serves_another_user() {

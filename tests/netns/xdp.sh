@@ -61,7 +61,7 @@ stop_driver() {
 # kill_driver NAME: without a chance to tidy up.
 kill_driver() {
     driver=$(process "$1")
-    kill -KILL "$driver" && ends 137 "$driver"
+    kill -KILL "$driver" && ends 137 "$driver" && rm -rf "/dev/shm/$1"
 }
 
 # end_drivers NAME...: whatever a failed check has left of them.
