@@ -17,7 +17,8 @@ enum {
     SCRATCH_ALIGN = 64,
 };
 
-/* While rings bring packets, the sockets, of which each is a system call, may wait so long. */
+/* Unless they brought the last packet, the sockets, of which each is a system call, may wait so
+ * long: an engine that spins pays for none of them, one that has slept asks them at once. */
 static const int64_t sockets_interval_ns = 20000;
 static const int64_t long_ago_ns = INT64_MIN / 2;
 
@@ -38,6 +39,7 @@ typedef struct af_xdp {
     rj_endpoint_table_t endpoints;
     uint32_t receive_batch;
     int64_t rings_brought_ns; /* when a ring last had a packet */
+    int64_t sockets_brought_ns;
     int64_t sockets_polled_ns;
     bool sockets_waited; /* the batch was full when it was their turn */
     /* A place for each packet of a batch that cannot stay where it came: in several frames, or for
@@ -266,6 +268,8 @@ static void poll_sockets(af_xdp_t *xdp, sink_t *sink)
     const int got =
         xdp->sockets->ops->poll(xdp->sockets, sink->packets + sink->filled, room, sink->now_ns);
     xdp->sockets_polled_ns = sink->now_ns;
+    if (got > 0)
+        xdp->sockets_brought_ns = sink->now_ns;
     sink->filled += (uint32_t)got;
     rj_xdp_count(&xdp->stats.socket_receives, (uint64_t)got);
 }
@@ -280,7 +284,7 @@ static int af_xdp_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int6
         rj_xdp_ring_flush(&xdp->rings[i]);
     }
     const bool is_sockets_turn = now_ns - xdp->sockets_polled_ns >= sockets_interval_ns ||
-                                 now_ns - xdp->rings_brought_ns >= sockets_interval_ns;
+                                 xdp->sockets_brought_ns >= xdp->rings_brought_ns;
     const bool have_waited = is_sockets_turn && xdp->sockets_waited;
     if (have_waited)
         poll_sockets(xdp, &sink);
@@ -453,6 +457,7 @@ int rj_af_xdp_open(const rj_af_xdp_params_t *params, rj_port_t **ret_port,
         .sockets = full.sockets,
         .receive_batch = full.port.receive_batch,
         .rings_brought_ns = long_ago_ns,
+        .sockets_brought_ns = long_ago_ns,
         .sockets_polled_ns = long_ago_ns,
     };
     result = open_all(xdp, &full, ret_failed_ring, err);
