@@ -393,7 +393,7 @@ Test(af_xdp, pushes_back_while_the_link_is_down_and_sends_it_all_later)
 
 Test(af_xdp, sends_more_than_a_ring_holds_in_one_call)
 {
-    enum { RING = 64, DATAGRAMS = 1000, LENGTH = 64 };
+    enum { RING = 64, DATAGRAMS = RJ_XDP_RING_FEW, LENGTH = 64 };
     open_both(VETH_GENERIC, 1500, (rj_af_xdp_params_t){.tx_size = RING});
     bind_sides(AF_INET, 1500);
     rj_run_t run = run_of(&sides[0], pattern, DATAGRAMS * LENGTH, LENGTH);
@@ -567,7 +567,7 @@ Test(af_xdp, takes_a_super_frame_that_fits_for_one_packet)
 
 Test(af_xdp, serves_two_interfaces_from_one_umem)
 {
-    enum { DATAGRAMS = 1000, LENGTH = 700 };
+    enum { DATAGRAMS = RJ_XDP_RING_FEW, LENGTH = 700 };
     veth_up(2, 1500);
     for (int host = 0; host < 2; host++) {
         const rj_af_xdp_ring_params_t rings[2] = {ring_params(host, 0, 1500),

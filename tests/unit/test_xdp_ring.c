@@ -8,7 +8,7 @@
 
 #include "transport/datagram.h"
 
-enum { FRAME_BYTES = 2048, RX_FRAMES = 64, TX_FRAMES = 8, SIZE = 64, LATE = 30 };
+enum { FRAME_BYTES = 2048, RX_FRAMES = 64, TX_FRAMES = 8, MANY = 1024, LATE = 30 };
 
 /* The memory that the kernel would share. */
 typedef struct far_end {
@@ -16,11 +16,12 @@ typedef struct far_end {
     uint32_t consumer;
     uint32_t flags;
     union {
-        struct xdp_desc descs[SIZE];
-        uint64_t addresses[SIZE];
+        struct xdp_desc descs[MANY];
+        uint64_t addresses[MANY];
     };
 } far_end_t;
 
+static uint32_t size; /* of each ring */
 static far_end_t rx, tx, fill, completion;
 static rj_umem_t umem;
 static rj_xsk_t xsk;
@@ -34,15 +35,16 @@ static rj_xsk_ring_t near_end(far_end_t *far)
                            .consumer = &far->consumer,
                            .flags = &far->flags,
                            .entries = far->descs,
-                           .size = SIZE,
-                           .mask = SIZE - 1};
+                           .size = size,
+                           .mask = size - 1};
 }
 
-static void open_ring(void)
+static void open_of_size(uint32_t rx_frames)
 {
     static const rj_af_xdp_ring_params_t params = {.interface_index = 5};
     rj_err_t err;
-    cr_assert_eq(rj_umem_open(&umem, FRAME_BYTES, RX_FRAMES + TX_FRAMES, &err), 0);
+    size = rx_frames;
+    cr_assert_eq(rj_umem_open(&umem, FRAME_BYTES, rx_frames + TX_FRAMES, &err), 0);
     xsk = (rj_xsk_t){.fd = -1,
                      .uses_segments = true,
                      .rx = near_end(&rx),
@@ -50,6 +52,11 @@ static void open_ring(void)
                      .fill = near_end(&fill),
                      .completion = near_end(&completion)};
     cr_assert_eq(rj_xdp_ring_open(&ring, &xsk, &umem, &params, TX_FRAMES, &err), 0);
+}
+
+static void open_ring(void)
+{
+    open_of_size(RX_FRAMES);
     cr_assert_eq(fill.producer, RX_FRAMES);
 }
 
@@ -65,10 +72,10 @@ TestSuite(xdp_ring, .init = open_ring, .fini = close_ring);
 static void receive(uint32_t length, uint8_t byte, bool is_last)
 {
     cr_assert_neq(fill.consumer, fill.producer, "a frame to receive into");
-    const uint64_t address = fill.addresses[fill.consumer++ % SIZE] + RJ_UMEM_XDP_HEADROOM_BYTES +
+    const uint64_t address = fill.addresses[fill.consumer++ % size] + RJ_UMEM_XDP_HEADROOM_BYTES +
                              RJ_UMEM_HEADROOM_BYTES;
     memset(umem.bytes + address, byte, length);
-    rx.descs[rx.producer % SIZE] =
+    rx.descs[rx.producer % size] =
         (struct xdp_desc){.addr = address, .len = length, .options = is_last ? 0 : XDP_PKT_CONTD};
     rx.producer++;
 }
@@ -115,6 +122,35 @@ Test(xdp_ring, gives_every_frame_back_at_the_next_poll)
     cr_assert_eq(umem.counts[RJ_FRAME_FILL], RX_FRAMES);
     cr_assert_eq(fill.producer - fill.consumer, RX_FRAMES);
     cr_assert_eq(ring.stats.rx_frames, 15 * RX_FRAMES);
+}
+
+Test(xdp_ring, offers_few_frames_until_a_burst_and_then_all_until_calm)
+{
+    close_ring();
+    fill = (far_end_t){0};
+    open_of_size(MANY);
+    cr_assert_eq(fill.producer, RJ_XDP_RING_FEW);
+    for (int i = 0; i < RJ_XDP_RING_FEW / 4; i++)
+        receive(60, 1, true);
+    expect_packets(RJ_XDP_RING_FEW / 4);
+    expect_packets(0);
+    cr_assert_eq(fill.producer - fill.consumer, RJ_XDP_RING_FEW, "no burst");
+    for (int i = 0; i <= RJ_XDP_RING_FEW / 4; i++)
+        receive(60, 1, true);
+    expect_packets(RJ_XDP_RING_FEW / 4 + 1);
+    expect_packets(0);
+    cr_assert_eq(fill.producer - fill.consumer, MANY);
+    for (int i = 0; i < RJ_XDP_RING_CALM; i++) {
+        receive(60, 1, true);
+        expect_packets(1);
+    }
+    for (int i = 0; i <= MANY; i++) {
+        receive(60, 1, true);
+        expect_packets(1);
+    }
+    expect_packets(0);
+    cr_assert_eq(fill.producer - fill.consumer, RJ_XDP_RING_FEW);
+    cr_assert_eq(umem.counts[RJ_FRAME_RX], MANY - RJ_XDP_RING_FEW, "the reserve");
 }
 
 Test(xdp_ring, waits_for_the_end_of_a_packet)
@@ -187,13 +223,13 @@ static void complete(uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         cr_assert_neq(tx.consumer, tx.producer);
-        completion.addresses[completion.producer++ % SIZE] = tx.descs[tx.consumer++ % SIZE].addr;
+        completion.addresses[completion.producer++ % size] = tx.descs[tx.consumer++ % size].addr;
     }
 }
 
 Test(xdp_ring, submits_at_the_flush_and_takes_frames_back)
 {
-    for (int round = 0; round < 3 * SIZE; round++) {
+    for (int round = 0; round < 3 * RX_FRAMES; round++) {
         for (int i = 0; i < TX_FRAMES; i++)
             cr_assert(put(100));
         cr_assert_not(put(100), "all frames are out");

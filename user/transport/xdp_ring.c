@@ -9,6 +9,33 @@
 #include "base/bits.h"
 #include "base/checksum.h"
 
+/* --- the frames for receiving --- */
+
+/* How many the kernel gets while there are no bursts. */
+static uint32_t few_of(const rj_xdp_ring_t *ring)
+{
+    if (ring->xsk->is_zero_copy || ring->rx_frames < RJ_XDP_RING_FEW)
+        return ring->rx_frames;
+    return RJ_XDP_RING_FEW;
+}
+
+/* Those that were read last go first. The kernel shows a packet before it shows that its frame has
+ * left the fill ring: who reads fast may find no room yet, and gives the rest later. */
+static void refill(rj_xdp_ring_t *ring)
+{
+    rj_xsk_ring_t *fill = &ring->xsk->fill;
+    const uint32_t reserve = ring->rx_frames - ring->rx_offered;
+    if (ring->held_count <= reserve)
+        return;
+    while (ring->held_count > reserve && rj_xsk_ring_has_room(fill, 1)) {
+        const uint64_t address = ring->held[--ring->held_count];
+        rj_umem_move(ring->umem, address, RJ_FRAME_RX, RJ_FRAME_FILL);
+        *rj_xsk_ring_address(fill, fill->mine++) =
+            address & ~(uint64_t)(ring->umem->frame_bytes - 1);
+    }
+    rj_xsk_ring_submit(fill);
+}
+
 /* --- open, close --- */
 
 int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
@@ -29,8 +56,10 @@ int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
     if (ring->held == NULL)
         return rj_fail(err, -ENOMEM, "no memory for a ring of %u frames", fill_size);
     for (uint32_t i = 0; i < fill_size; i++)
-        *rj_xsk_ring_address(&xsk->fill, xsk->fill.mine++) = rj_umem_take(umem, RJ_FRAME_FILL);
-    rj_xsk_ring_submit(&xsk->fill);
+        ring->held[ring->held_count++] = rj_umem_take(umem, RJ_FRAME_RX);
+    ring->rx_frames = fill_size;
+    ring->rx_offered = few_of(ring);
+    refill(ring);
     return 0;
 }
 
@@ -140,25 +169,26 @@ bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_header_t *header, const uint8
 
 /* --- receive --- */
 
-/* The kernel shows a packet before it shows that its frame has left the fill ring: who reads fast
- * may find no room yet for what it read, and holds it until a later poll. */
-static void refill(rj_xdp_ring_t *ring)
+/* Looks at what came since the last time: that, and what waits. */
+static void adapt(rj_xdp_ring_t *ring)
 {
-    rj_xsk_ring_t *fill = &ring->xsk->fill;
-    uint32_t given = 0;
-    while (given < ring->held_count && rj_xsk_ring_has_room(fill, 1)) {
-        const uint64_t address = ring->held[given++];
-        rj_umem_move(ring->umem, address, RJ_FRAME_RX, RJ_FRAME_FILL);
-        *rj_xsk_ring_address(fill, fill->mine++) =
-            address & ~(uint64_t)(ring->umem->frame_bytes - 1);
+    const uint32_t few = few_of(ring);
+    const uint32_t burst = ring->rx_since + rj_xsk_ring_available_now(&ring->xsk->rx);
+    ring->calm += ring->rx_since;
+    ring->rx_since = 0;
+    if (burst > few / 4) {
+        ring->rx_offered = ring->rx_frames;
+        ring->calm = 0;
+    } else if (ring->calm >= RJ_XDP_RING_CALM) {
+        ring->rx_offered = few;
+        ring->calm = 0;
     }
-    rj_xsk_ring_submit(fill);
-    ring->held_count -= given;
-    memmove(ring->held, ring->held + given, ring->held_count * sizeof(ring->held[0]));
 }
 
 void rj_xdp_ring_recycle(rj_xdp_ring_t *ring)
 {
+    if (ring->rx_since > 0)
+        adapt(ring);
     if (ring->held_count > 0)
         refill(ring);
     if (!ring->is_gone && rj_xsk_ring_needs_wakeup(&ring->xsk->fill))
@@ -173,6 +203,7 @@ static struct xdp_desc take(rj_xdp_ring_t *ring)
     assert(rj_umem_contains(ring->umem, desc.addr, desc.len));
     rj_umem_move(ring->umem, desc.addr, RJ_FRAME_FILL, RJ_FRAME_RX);
     ring->held[ring->held_count++] = desc.addr;
+    ring->rx_since++;
     return desc;
 }
 
@@ -236,6 +267,6 @@ bool rj_xdp_ring_next(rj_xdp_ring_t *ring, uint8_t *scratch, rj_xdp_frame_t *ret
 
 void rj_xdp_ring_release(rj_xdp_ring_t *ring)
 {
-    if (ring->held_count > 0)
+    if (ring->rx_since > 0)
         rj_xsk_ring_release(&ring->xsk->rx);
 }

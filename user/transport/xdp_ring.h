@@ -8,6 +8,12 @@
  * fill ring, its RX ring or in our hands, and at most `tx_frames_max` for sending: a link that
  * stands still holds up no other.
  *
+ * The kernel takes frames in the order of the fill ring, so every frame there is touched before one
+ * is touched again: the fewer, the more of them are still in the caches. In copy mode a ring
+ * therefore offers RJ_XDP_RING_FEW frames and keeps the others in reserve, until more than a quarter
+ * of those few arrive between two polls; then all of them, until RJ_XDP_RING_CALM packets have come
+ * without such a burst. In zero-copy mode the device wants all.
+ *
  * Units      bytes; packets.
  * Ownership  the port owns it; the UMEM and the scratch are borrowed.
  * Thread     the engine's; `stats` as af_xdp.h says.
@@ -25,6 +31,11 @@
 #include "xdp/umem.h"
 #include "xdp/xsk.h"
 
+enum {
+    RJ_XDP_RING_FEW = 512,
+    RJ_XDP_RING_CALM = 1 << 16,
+};
+
 typedef struct rj_xdp_ring {
     rj_xsk_t *xsk;
     rj_umem_t *umem;
@@ -38,8 +49,12 @@ typedef struct rj_xdp_ring {
     bool is_full;       /* for the rest of this send */
     bool is_gone;       /* the interface is */
     bool skips_rest;    /* of a packet of too many frames */
-    uint64_t *held;     /* [held_count]: received frames in our hands */
+    uint64_t *held;     /* [held_count], a stack: the reserve, then what was read last */
     uint32_t held_count;
+    uint32_t rx_frames;  /* for receiving, wherever they are */
+    uint32_t rx_offered; /* of them, how many the kernel gets */
+    uint32_t rx_since;   /* packets read since the last recycle */
+    uint32_t calm;       /* and since the last burst */
     rj_af_xdp_ring_stats_t stats;
 } rj_xdp_ring_t;
 
@@ -70,7 +85,8 @@ bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_header_t *header, const uint8
  * an earlier flush, if it must be told. */
 void rj_xdp_ring_flush(rj_xdp_ring_t *ring);
 
-/* Gives the frames that were read before back to the fill ring, as far as it has room. */
+/* Gives frames that were read before back to the fill ring, as many as are to be offered and it has
+ * room for. */
 void rj_xdp_ring_recycle(rj_xdp_ring_t *ring);
 
 /* The next packet; false when there is none. One that lies in several frames is copied to
