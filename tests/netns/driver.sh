@@ -39,7 +39,9 @@ check() {
 await() {
     deadline_s=$(($(date +%s) + 30))
     until "$@" >"$work/await" 2>&1; do
-        [ "$(date +%s)" -lt $deadline_s ] || { echo "in vain: $*" && cat "$work/await" && return 1; }
+        if [ "$(date +%s)" -ge $deadline_s ]; then
+            echo "in vain: $*" && cat "$work/await" && return 1
+        fi
         sleep 0.05
     done
 }

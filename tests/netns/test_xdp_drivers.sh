@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Drivers, programs and rules on one interface: what a driver leaves however it ends, what becomes of
-# its entries, streams that outlive a detach, a second driver there, a group that two drivers are
-# in, and an operator who knows better.
+# Drivers, programs and rules on one interface: what a driver leaves however it ends, what becomes
+# of its entries, streams that outlive a detach, a second driver there, a group that two drivers
+# are in, and an operator who knows better.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -148,7 +148,8 @@ operator_wins() {
     attach && on h2 "$ramjet" filter add eth0 --address 10.0.0.2 --port 40123 --stream 1001 \
         --verdict kernel && start_driver h2 && uses_ring h2 &&
         carry h1 h2 "$to_h2" --messages 2000 --length 1K &&
-        [ "$(frames h2 "redirected: data")" = 0 ] && [ "$(frames h2 "passed: by verdict")" -gt 1500 ]
+        [ "$(frames h2 "redirected: data")" = 0 ] &&
+        [ "$(frames h2 "passed: by verdict")" -gt 1500 ]
 }
 drivers_turn_after_the_rule() {
     begin ruled h1 h2 "$to_h2" --messages 6000 --rate 2000 --length 1K &&
