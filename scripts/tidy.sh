@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 export LC_ALL=C
 
-edge='^user/(base/clock|client/client_runner|driver/(agent|config|kernel_world)'
+edge='^user/(base/clock|client/client_runner|(driver/(agent|kernel_world)|config/config)'
 edge=$edge'|name/resolve_system|cli/.*)[.][ch]$'
 edge_calls='clock_gettime|gettimeofday|time|secure_getenv|getenv|s?rand|s?random|getpid'
 edge_calls="$edge_calls|u?sleep|nanosleep|clock_nanosleep|sched_yield"

@@ -37,7 +37,7 @@ typedef struct side {
     rj_port_t *port;
     rj_af_xdp_ring_info_t rings[SIDE_RINGS_MAX];
     rj_endpoint_t endpoint;
-    rj_header_t header; /* to the other side */
+    rj_path_header_t header; /* to the other side */
     rj_path_t path;
 } side_t;
 
@@ -110,7 +110,7 @@ static void bind_sides(int family, uint32_t mtu_bytes)
         side_t *side = &sides[host];
         const rj_socket_params_t params = {.bind = veth_address(family, host, 0, VETH_PORT)};
         const rj_address_t other = veth_address(family, 1 - host, 0, VETH_PORT);
-        const rj_header_hop_t hop = veth_hop(host, 0, mtu_bytes);
+        const rj_path_header_hop_t hop = veth_hop(host, 0, mtu_bytes);
         rj_socket_info_t info;
         rj_err_t err;
         veth_enter(host);
@@ -118,7 +118,7 @@ static void bind_sides(int family, uint32_t mtu_bytes)
                      "%s", err.text);
         side->endpoint = (rj_endpoint_t){.socket = info.socket, .local = info.local, .slot = -1};
         rj_path_init(&side->path, &side->endpoint, &other, false);
-        rj_header_init(&side->header, &hop, &info.local, &other);
+        rj_path_header_init(&side->header, &hop, &info.local, &other);
         side->path.header = &side->header;
         if (side->port != NULL)
             cr_assert_eq(side->port->ops->attach(side->port, &side->endpoint, RJ_ATTACH_HOME), 0);
@@ -298,10 +298,10 @@ Test(af_xdp, accepts_the_partial_checksums_of_local_senders_over_ipv6)
 
 static uint32_t make_frame(const side_t *from, uint8_t *frame, uint32_t length)
 {
-    rj_header_put(&from->header, frame);
-    const uint64_t sum = rj_checksum_copy(frame + RJ_HEADER_IPV4_BYTES, pattern, length, 0);
-    rj_header_finish(&from->header, frame, length, sum, 1);
-    return RJ_HEADER_IPV4_BYTES + length;
+    rj_path_header_put(&from->header, frame);
+    const uint64_t sum = rj_checksum_copy(frame + RJ_PATH_HEADER_IPV4_BYTES, pattern, length, 0);
+    rj_path_header_finish(&from->header, frame, length, sum, 1);
+    return RJ_PATH_HEADER_IPV4_BYTES + length;
 }
 
 Test(af_xdp, drops_and_counts_what_is_damaged_or_for_nobody)
@@ -410,7 +410,7 @@ Test(af_xdp, sends_by_socket_what_no_ring_takes_and_counts_it)
     open_both(VETH_GENERIC, 1500, (rj_af_xdp_params_t){0});
     bind_sides(AF_INET, 1500);
     rj_path_t paths[3] = {sides[0].path, sides[0].path, sides[0].path};
-    rj_header_t elsewhere = sides[0].header;
+    rj_path_header_t elsewhere = sides[0].header;
     elsewhere.interface_index += 100;
     paths[0].header = NULL;
     paths[1].header = &elsewhere;
@@ -487,9 +487,9 @@ Test(af_xdp, gives_a_group_s_datagram_to_every_member)
         cr_assert_eq(port->ops->attach(port, &members[i], RJ_ATTACH_GUEST), 0);
     }
     cr_assert_eq(port->ops->attach(port, &members[BATCH], RJ_ATTACH_GUEST), -ENOSPC);
-    rj_header_hop_t hop = veth_hop(0, 0, 1500);
+    rj_path_header_hop_t hop = veth_hop(0, 0, 1500);
     memcpy(hop.destination_mac, "\x01\x00\x5e\x14\x1e\x27", 6);
-    rj_header_init(&sides[0].header, &hop, &sides[0].endpoint.local, &group);
+    rj_path_header_init(&sides[0].header, &hop, &sides[0].endpoint.local, &group);
     rj_run_t run = run_of(&sides[0], pattern, 8 * 500, 500);
     send_all(&sides[0], &run);
     int counts[ENDPOINTS] = {0};
@@ -579,9 +579,9 @@ Test(af_xdp, serves_two_interfaces_from_one_umem)
     bind_sides(AF_INET, 1500);
     const rj_address_t other = veth_address(AF_INET, 1, 1, VETH_PORT);
     rj_endpoint_t guest = {.socket = -1, .local = other, .slot = -1};
-    const rj_header_hop_t hop = veth_hop(0, 1, 1500);
-    rj_header_t header;
-    rj_header_init(&header, &hop, &sides[0].endpoint.local, &other);
+    const rj_path_header_hop_t hop = veth_hop(0, 1, 1500);
+    rj_path_header_t header;
+    rj_path_header_init(&header, &hop, &sides[0].endpoint.local, &other);
     rj_path_t path = sides[0].path;
     path.header = &header;
     cr_assert_eq(sides[1].port->ops->attach(sides[1].port, &guest, RJ_ATTACH_GUEST), 0);

@@ -7,7 +7,7 @@
 
 #include "bpf/steer_decide.h"
 #include "sim_state.h"
-#include "transport/header.h"
+#include "transport/path_header.h"
 
 enum {
     FIRST_BUFFER_BYTES = 128, /* of the payload: all that a decision reads */
@@ -48,7 +48,7 @@ static const struct rj_queue_value *rj_queue_find(__u32 queue)
 /* --- from a datagram to its frame --- */
 
 typedef struct frame {
-    uint8_t bytes[RJ_HEADER_BYTES_MAX + FIRST_BUFFER_BYTES];
+    uint8_t bytes[RJ_PATH_HEADER_BYTES_MAX + FIRST_BUFFER_BYTES];
     uint32_t first_bytes; /* of it, in `bytes` */
     uint32_t length_bytes;
 } frame_t;
@@ -313,7 +313,7 @@ static bool is_mac_of(const sim_net_t *net, const rj_address_t *destination, con
 
 void sim_steer_check_header(const sim_host_t *host, const rj_path_t *path)
 {
-    const rj_header_t *header = path->header;
+    const rj_path_header_t *header = path->header;
     const bool is_ipv4 = path->address.family == AF_INET;
     const uint8_t *ip = header->bytes + 14;
     const uint8_t *udp = ip + (is_ipv4 ? 20 : 40);
@@ -322,7 +322,7 @@ void sim_steer_check_header(const sim_host_t *host, const rj_path_t *path)
     uint8_t mac[6];
     sim_host_mac(host->index, mac);
     if (header->interface_index != SIM_LINK_INDEX ||
-        header->length_bytes != (is_ipv4 ? RJ_HEADER_IPV4_BYTES : RJ_HEADER_IPV6_BYTES) ||
+        header->length_bytes != (is_ipv4 ? RJ_PATH_HEADER_IPV4_BYTES : RJ_PATH_HEADER_IPV6_BYTES) ||
         !is_mac_of(host->net, &path->address, header->bytes) ||
         memcmp(header->bytes + 6, mac, sizeof(mac)) != 0 ||
         memcmp(source, host->address.bytes, address_bytes) != 0 ||

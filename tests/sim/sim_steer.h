@@ -12,7 +12,7 @@
 #ifndef RJ_TESTS_SIM_STEER_H
 #define RJ_TESTS_SIM_STEER_H
 
-#include "driver/steering.h"
+#include "fabric/steering.h"
 #include "sim_feed.h"
 #include "sim_net.h"
 #include "tests/fixtures/steer_tables.h"

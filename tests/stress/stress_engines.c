@@ -2,7 +2,7 @@
 /* Engines in threads of their own whose ports bring each other's frames, while a conductor gives
  * the session now to one engine and now to another: the stream goes on, and all is given back.
  * Bounded runs that sleep when they cannot go on; meant for the thread sanitizer. */
-#include "driver/engine.h"
+#include "engine/engine.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* Real threads on the rings between engines: three engines forward to each other in a circle, and
  * no frame is torn, lost or out of order. Bounded runs that sleep when they cannot go on; meant for
  * the thread sanitizer. */
-#include "driver/forward.h"
+#include "engine/forward.h"
 
 #include <pthread.h>
 #include <stdio.h>

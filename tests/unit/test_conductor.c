@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/conductor.h"
+#include "conductor/conductor.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "driver/conductor_state.h"
+#include "conductor/conductor_state.h"
 #include "tests/fixtures/driver_rig.h"
 #include "tests/fixtures/engine_bench.h"
 

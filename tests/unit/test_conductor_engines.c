@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A driver whose engines have rings: where endpoints and images live, and that all of it is given
  * back. The rings are memory, so that a test decides which engine a frame comes to. */
-#include "driver/conductor.h"
+#include "conductor/conductor.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "driver/conductor.h"
+#include "conductor/conductor.h"
 #include "shm/log_buffer.h"
 #include "tests/fixtures/driver_rig.h"
 

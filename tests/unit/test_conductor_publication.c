@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/conductor.h"
+#include "conductor/conductor.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What engines report and the conductor passes on; the other end of the wire is a plain socket. */
-#include "driver/conductor.h"
+#include "conductor/conductor.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/conductor.h"
+#include "conductor/conductor.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "tests/fixtures/driver_rig.h"
 #include "tests/fixtures/steer_tables.h"
-#include "transport/header.h"
+#include "transport/path_header.h"
 
 #define SECONDS(n) ((n)*INT64_C(1000000000))
 #define CHANNEL    "aeron:udp?endpoint=127.0.0.1:24391"
@@ -18,7 +18,7 @@ enum { CLIENT = 7000, ETH0 = 2, WANTS_MAX = 16 };
 /* --- a port that sends nothing and remembers the header of what it was to send --- */
 
 static bool was_headed;
-static rj_header_t seen;
+static rj_path_header_t seen;
 static int send_count;
 
 static int port_send(rj_port_t *port, rj_run_t *runs, size_t count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/config.h"
+#include "config/config.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
 
 #include "base/checksum.h"
 #include "base/prng.h"
-#include "transport/header.h"
+#include "transport/path_header.h"
 
 enum { INTERFACE = 9, PAYLOAD = 33, ETHERNET = 14, TAG = 4 };
 
@@ -26,17 +26,17 @@ static rj_address_t address(int family, int host, uint16_t port)
 
 static void make(frame_t *frame, int family)
 {
-    const rj_header_hop_t hop = {.mtu_bytes = 1500, .ttl = 3};
+    const rj_path_header_hop_t hop = {.mtu_bytes = 1500, .ttl = 3};
     const rj_address_t source = address(family, 0, 1000);
     const rj_address_t destination = address(family, 1, 2000);
-    rj_header_t header;
+    rj_path_header_t header;
     uint8_t payload[PAYLOAD];
     memset(payload, 0x5a, sizeof(payload));
-    rj_header_init(&header, &hop, &source, &destination);
+    rj_path_header_init(&header, &hop, &source, &destination);
     memset(frame, 0, sizeof(*frame));
-    rj_header_put(&header, frame->bytes);
+    rj_path_header_put(&header, frame->bytes);
     const uint64_t sum = rj_checksum_copy(frame->bytes + header.length_bytes, payload, PAYLOAD, 0);
-    rj_header_finish(&header, frame->bytes, PAYLOAD, sum, 77);
+    rj_path_header_finish(&header, frame->bytes, PAYLOAD, sum, 77);
     frame->length = header.length_bytes + PAYLOAD;
 }
 
@@ -66,7 +66,7 @@ Test(datagram, finds_payload_and_addresses)
     frame_t frame;
     make(&frame, AF_INET);
     cr_assert_eq(parse(&frame), RJ_DATAGRAM_GOOD);
-    cr_assert_eq(datagram.payload, frame.bytes + RJ_HEADER_IPV4_BYTES);
+    cr_assert_eq(datagram.payload, frame.bytes + RJ_PATH_HEADER_IPV4_BYTES);
     cr_assert_eq(datagram.payload_bytes, PAYLOAD);
     const rj_address_t source4 = address(AF_INET, 0, 1000);
     const rj_address_t destination4 = address(AF_INET, 1, 2000);
@@ -207,7 +207,7 @@ Test(datagram, stays_within_the_frame_whatever_is_in_it)
             frame.bytes[rj_prng_below(&prng, 70)] = (uint8_t)rj_prng_next(&prng);
         if (parse(&frame) != RJ_DATAGRAM_GOOD)
             continue;
-        cr_assert_geq(datagram.payload, frame.bytes + RJ_HEADER_IPV4_BYTES);
+        cr_assert_geq(datagram.payload, frame.bytes + RJ_PATH_HEADER_IPV4_BYTES);
         cr_assert_leq(datagram.payload + datagram.payload_bytes, frame.bytes + frame.length);
     }
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine as a whole; its halves are in test_sender.c and test_receiver.c. */
-#include "driver/engine.h"
+#include "engine/engine.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 
 #include "proto/frame.h"
-#include "transport/header.h"
+#include "transport/path_header.h"
 #include "tests/fixtures/engine_bench.h"
 
 static engine_bench_t bench;
@@ -149,7 +149,7 @@ Test(engine, serves_both_halves_in_one_turn)
 Test(engine, swaps_the_header_of_a_path_and_gives_the_old_one_back)
 {
     static bench_publication_t publication;
-    rj_header_t headers[2];
+    rj_path_header_t headers[2];
     rj_path_t *path = &bench.send.data_path;
     engine_bench_tell(
         &bench,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Several engines whose ports bring frames for each other. Engine 0 is the home of the endpoint
  * that frames are for; the test is the conductor. */
-#include "driver/engine.h"
+#include "engine/engine.h"
 
 #include <criterion/criterion.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/forward.h"
+#include "engine/forward.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

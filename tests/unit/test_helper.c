@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/helper.h"
+#include "conductor/helper.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The events as the worked vectors of commands.md 15 have them, read back from a broadcast. */
-#include "driver/reply.h"
+#include "conductor/reply.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

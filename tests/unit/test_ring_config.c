@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/ring_config.h"
+#include "config/ring_config.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/send_batch.h"
+#include "engine/send_batch.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

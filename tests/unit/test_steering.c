@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/steering.h"
+#include "fabric/steering.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "driver/system_counters.h"
+#include "engine/system_counters.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "xdp/umem.h"
+#include "xsk/umem.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

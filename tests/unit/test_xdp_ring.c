@@ -211,10 +211,10 @@ static const uint8_t payload[8 * FRAME_BYTES] = {7, 7, 7};
 static bool put(uint32_t length)
 {
     static const uint8_t host[4] = {10, 0, 0, 1};
-    const rj_header_hop_t hop = {.interface_index = 5, .mtu_bytes = 9000};
+    const rj_path_header_hop_t hop = {.interface_index = 5, .mtu_bytes = 9000};
     const rj_address_t address = rj_address_ipv4(host, 1);
-    rj_header_t header;
-    rj_header_init(&header, &hop, &address, &address);
+    rj_path_header_t header;
+    rj_path_header_init(&header, &hop, &address, &address);
     return rj_xdp_ring_put(&ring, &header, payload, length, 1);
 }
 
@@ -246,7 +246,7 @@ Test(xdp_ring, submits_at_the_flush_and_takes_frames_back)
 
 Test(xdp_ring, cuts_a_long_packet_into_frames_or_does_not_begin)
 {
-    const uint32_t longest = 5 * FRAME_BYTES - RJ_UMEM_HEADROOM_BYTES - RJ_HEADER_IPV4_BYTES;
+    const uint32_t longest = 5 * FRAME_BYTES - RJ_UMEM_HEADROOM_BYTES - RJ_PATH_HEADER_IPV4_BYTES;
     cr_assert(put(longest));
     cr_assert_not(put(longest), "three frames are left");
     cr_assert(put(2 * FRAME_BYTES));
@@ -258,7 +258,7 @@ Test(xdp_ring, cuts_a_long_packet_into_frames_or_does_not_begin)
         cr_assert(rj_umem_contains(&umem, tx.descs[i].addr, tx.descs[i].len));
     }
     cr_assert_eq(tx.descs[4].len, FRAME_BYTES);
-    cr_assert_eq(tx.descs[7].len, RJ_UMEM_HEADROOM_BYTES + RJ_HEADER_IPV4_BYTES);
+    cr_assert_eq(tx.descs[7].len, RJ_UMEM_HEADROOM_BYTES + RJ_PATH_HEADER_IPV4_BYTES);
     cr_assert_eq(ring.stats.tx_frames, 2);
 }
 

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
-#include "driver/ring_config.h"
+#include "config/ring_config.h"
 
 #include <stdio.h>
 #include <errno.h>

@@ -13,7 +13,7 @@
 #include "cli/driver_start.h"
 #include "cli/options.h"
 #include "driver/agent.h"
-#include "driver/config.h"
+#include "config/config.h"
 #include "driver/driver.h"
 
 enum {

@@ -2,7 +2,7 @@
 #include "cli/driver_options.h"
 
 #include "cli/options.h"
-#include "driver/ring_config.h"
+#include "config/ring_config.h"
 
 #include <errno.h>
 #include <stdio.h>

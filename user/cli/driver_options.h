@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* driver_options.h - the options that shape a media driver, for each command that runs one.
  *
- * Every option has a setting of the same meaning (driver/config.h) and goes there by way of the
+ * Every option has a setting of the same meaning (config/config.h) and goes there by way of the
  * process environment, so that -D, the environment and the option are three spellings of one thing
  * and the last one said on the command line wins.
  *
- * Units      driver/config.h.
+ * Units      config/config.h.
  * Ownership  the environment keeps copies.
  * Thread     the main thread, before any other starts.
  * Errors     a wrong value ends the process with RJ_EXIT_MISUSE and one line.

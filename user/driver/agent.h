@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "driver/config.h"
+#include "config/config.h"
 
 enum {
     RJ_RUNNER_AGENTS_MAX = RJ_ENGINES_MAX + 3, /* and conductor, helper, whoever looks for an end */

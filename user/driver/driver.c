@@ -9,11 +9,11 @@
 
 #include "base/bits.h"
 #include "base/mapfile.h"
-#include "driver/conductor.h"
-#include "driver/engine.h"
-#include "driver/helper.h"
+#include "conductor/conductor.h"
+#include "engine/engine.h"
+#include "conductor/helper.h"
 #include "driver/ring_counters.h"
-#include "driver/system_counters.h"
+#include "engine/system_counters.h"
 #include "shm/cnc.h"
 
 enum { RECEIVE_BATCH_DEFAULT = 64 };

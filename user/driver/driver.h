@@ -23,10 +23,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "driver/config.h"
-#include "driver/path_counts.h"
-#include "driver/engine.h"
-#include "driver/steering.h"
+#include "config/config.h"
+#include "conductor/path_counts.h"
+#include "engine/engine.h"
+#include "fabric/steering.h"
 #include "name/resolver.h"
 #include "netlink/feed.h"
 #include "proto/interface.h"

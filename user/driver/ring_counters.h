@@ -12,8 +12,8 @@
 #ifndef RJ_DRIVER_RING_COUNTERS_H
 #define RJ_DRIVER_RING_COUNTERS_H
 
-#include "driver/conductor.h"
-#include "driver/engine.h"
+#include "conductor/conductor.h"
+#include "engine/engine.h"
 #include "driver/ring_world.h"
 #include "shm/counters.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "driver/capabilities.h"
-#include "driver/ring_config.h"
+#include "config/ring_config.h"
 #include "netlink/agent.h"
 #include "transport/af_xdp.h"
 #include "transport/registry.h"

@@ -18,8 +18,8 @@
 #define RJ_DRIVER_RING_WORLD_H
 
 #include "base/err.h"
-#include "driver/config.h"
-#include "driver/steering.h"
+#include "config/config.h"
+#include "fabric/steering.h"
 #include "netlink/feed.h"
 #include "transport/port.h"
 

@@ -62,7 +62,7 @@ static af_xdp_t *from_port(rj_port_t *port)
 /* The ring that can send all of the run; NULL: the sockets do. */
 static rj_xdp_ring_t *ring_of(af_xdp_t *xdp, const rj_run_t *run)
 {
-    const rj_header_t *header = run->path->header;
+    const rj_path_header_t *header = run->path->header;
     if (header == NULL)
         return NULL;
     const uint32_t longest =
@@ -81,7 +81,7 @@ static rj_xdp_ring_t *ring_of(af_xdp_t *xdp, const rj_run_t *run)
 static bool put(af_xdp_t *xdp, rj_xdp_ring_t *ring, const rj_run_t *run, uint32_t offset,
                 uint32_t length)
 {
-    const rj_header_t *header = run->path->header;
+    const rj_path_header_t *header = run->path->header;
     const uint16_t identification = xdp->identification++;
     if (rj_xdp_ring_put(ring, header, run->start + offset, length, identification))
         return true;

@@ -27,7 +27,7 @@
 
 #include "base/err.h"
 #include "transport/port.h"
-#include "xdp/xsk.h"
+#include "xsk/xsk.h"
 
 enum {
     RJ_AF_XDP_RINGS_MAX = 16,

@@ -21,13 +21,13 @@
 #include "proto/address.h"
 
 struct rj_endpoint;
-struct rj_header;
+struct rj_path_header;
 
 typedef struct rj_path {
     struct rj_endpoint *endpoint;
-    /* What a ring puts in front (transport/header.h); NULL: the kernel's socket sends. The path's
-     * engine swaps it, ports only read it. */
-    struct rj_header *header;
+    /* What a ring puts in front (transport/path_header.h); NULL: the kernel's socket sends. The
+     * path's engine swaps it, ports only read it. */
+    struct rj_path_header *header;
     rj_address_t address;
     /* The address as sendmmsg wants it; a length of 0 means that the socket is connected to it. */
     struct sockaddr_storage sockaddr;

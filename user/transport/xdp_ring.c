@@ -142,7 +142,7 @@ static uint64_t put_rest(rj_xdp_ring_t *ring, const uint8_t *payload, uint32_t l
     return sum;
 }
 
-bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_header_t *header, const uint8_t *payload,
+bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_path_header_t *header, const uint8_t *payload,
                      uint32_t payload_bytes, uint16_t identification)
 {
     const uint32_t frame_bytes = ring->umem->frame_bytes;
@@ -155,12 +155,12 @@ bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_header_t *header, const uint8
     uint8_t *frame = ring->umem->bytes + address;
     const uint32_t first_bytes = (uint32_t)rj_min_i64(bytes, frame_bytes) - RJ_UMEM_HEADROOM_BYTES;
     const uint32_t first_payload = first_bytes - header->length_bytes;
-    rj_header_put(header, frame);
+    rj_path_header_put(header, frame);
     uint64_t sum = rj_checksum_copy(frame + header->length_bytes, payload, first_payload, 0);
     put_descriptor(ring, address, first_bytes, segments == 1);
     if (segments > 1)
         sum = put_rest(ring, payload + first_payload, payload_bytes - first_payload, sum);
-    rj_header_finish(header, frame, payload_bytes, sum, identification);
+    rj_path_header_finish(header, frame, payload_bytes, sum, identification);
     ring->tx_frames += segments;
     ring->has_unsent = true;
     rj_xdp_count(&ring->stats.tx_frames, 1);

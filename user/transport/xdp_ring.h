@@ -27,9 +27,9 @@
 #include <stdint.h>
 
 #include "transport/af_xdp.h"
-#include "transport/header.h"
-#include "xdp/umem.h"
-#include "xdp/xsk.h"
+#include "transport/path_header.h"
+#include "xsk/umem.h"
+#include "xsk/xsk.h"
 
 enum {
     RJ_XDP_RING_FEW = 512,
@@ -78,7 +78,7 @@ int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
 void rj_xdp_ring_close(rj_xdp_ring_t *ring);
 
 /* Writes header and payload into a frame. False when ring or frames are used up. */
-bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_header_t *header, const uint8_t *payload,
+bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_path_header_t *header, const uint8_t *payload,
                      uint32_t payload_bytes, uint16_t identification);
 
 /* Takes back sent frames, submits what was put and makes the kernel send what waits, now or since

@@ -2,7 +2,7 @@
 /* steer_maps.h - the maps of one interface's steering program, as a table of calls.
  *
  * Two kinds: the kernel's (xdp/steer.h) and the simulation's plain tables. What goes into them is
- * decided by driver/steering.h and by `ramjet filter`; nothing here knows why.
+ * decided by fabric/steering.h and by `ramjet filter`; nothing here knows why.
  *
  * Units      ramjet/xdp_abi.h.
  * Ownership  the caller owns keys and values; the maps keep copies.

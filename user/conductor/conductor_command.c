@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What clients write into the command ring: checked for length, then executed (commands.md 3). */
+#include "conductor/conductor_state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <utlist.h>
+
+/* Copies a command's fixed part; false when the record is too short for it. */
+static bool take(void *ret_command, size_t fixed, const uint8_t *body, int32_t length)
+{
+    if (length < (int32_t)fixed)
+        return false;
+    memcpy(ret_command, body, fixed);
+    return true;
+}
+
+/* A text that must follow a command's fixed part; NULL when the record is too short for it. */
+static const char *text_after(const uint8_t *body, int32_t length, size_t fixed,
+                              int32_t text_length)
+{
+    if (text_length < 0 || (int64_t)fixed + text_length > length)
+        return NULL;
+    return (const char *)body + fixed;
+}
+
+static bool on_publication(rj_conductor_t *conductor, int32_t type, const uint8_t *body,
+                           int32_t length)
+{
+    rj_command_publication_t command;
+    if (!take(&command, sizeof(command), body, length))
+        return false;
+    const char *channel = text_after(body, length, sizeof(command), command.channel_length);
+    if (channel != NULL)
+        rj_conductor_on_add_publication(conductor, type, &command, channel);
+    return channel != NULL;
+}
+
+static bool on_subscription(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
+{
+    rj_command_subscription_t command;
+    if (!take(&command, sizeof(command), body, length))
+        return false;
+    const char *channel = text_after(body, length, sizeof(command), command.channel_length);
+    if (channel != NULL)
+        rj_conductor_on_add_subscription(conductor, &command, channel);
+    return channel != NULL;
+}
+
+static bool on_remove_publication(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
+{
+    rj_command_remove_publication_t command = {.flags = 0};
+    bool is_legacy = length == RJ_REMOVE_PUBLICATION_LEGACY_BYTES;
+    if (!take(&command, is_legacy ? (size_t)length : sizeof(command), body, length))
+        return false;
+    rj_conductor_on_remove_publication(conductor, &command, command.flags);
+    return true;
+}
+
+static bool on_remove(rj_conductor_t *conductor, int32_t type, const uint8_t *body, int32_t length)
+{
+    rj_command_remove_t command;
+    if (!take(&command, sizeof(command), body, length))
+        return false;
+    if (type == RJ_COMMAND_REMOVE_SUBSCRIPTION)
+        rj_conductor_on_remove_subscription(conductor, &command);
+    else
+        rj_conductor_on_remove_counter(conductor, &command);
+    return true;
+}
+
+static bool on_terminate(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
+{
+    rj_command_terminate_t command;
+    if (!take(&command, sizeof(command), body, length) ||
+        text_after(body, length, sizeof(command), command.token_length) == NULL)
+        return false;
+    if (strcmp(conductor->config->termination_validator, "allow") == 0)
+        conductor->params.on_terminate(conductor->params.on_terminate_state);
+    return true;
+}
+
+static bool on_next_session_id(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
+{
+    rj_command_next_session_id_t command;
+    if (!take(&command, sizeof(command), body, length))
+        return false;
+    rj_conductor_on_next_session_id(conductor, command.header.correlation_id, command.stream_id);
+    return true;
+}
+
+/* --- destinations and images, of which no channel that this driver takes has any --- */
+
+/* The C client names a publication by its handle, the Java client by its first registration id. */
+static const rj_network_entry_t *find_network(const rj_conductor_t *conductor,
+                                              int64_t registration_id)
+{
+    const rj_network_entry_t *network;
+    DL_FOREACH(conductor->network_publications, network)
+    {
+        if (network->publication.config.registration_id == registration_id)
+            return network;
+    }
+    const rj_client_entry_t *client;
+    DL_FOREACH(conductor->clients, client)
+    {
+        const rj_publication_link_t *link;
+        DL_SEARCH_SCALAR(client->publications, link, registration_id, registration_id);
+        if (link != NULL)
+            return link->network;
+    }
+    return NULL;
+}
+
+static void refuse_manual(rj_conductor_t *conductor, int64_t correlation_id, int32_t error_code,
+                          const char *channel)
+{
+    rj_err_t err;
+    rj_fail_aeron(&err, -EINVAL, error_code,
+                  "channel does not allow manual control of destinations: %s", channel);
+    rj_conductor_refuse(conductor, correlation_id, &err);
+}
+
+static void on_send_destination(rj_conductor_t *conductor, const rj_command_header_t *header,
+                                int64_t registration_id)
+{
+    const rj_network_entry_t *network = find_network(conductor, registration_id);
+    if (network == NULL)
+        rj_conductor_refuse_unknown(conductor, header, RJ_ERROR_UNKNOWN_PUBLICATION, "publication",
+                                    registration_id);
+    else
+        refuse_manual(conductor, header->correlation_id, RJ_ERROR_GENERIC,
+                      network->send->endpoint.channel.uri.text);
+}
+
+static void on_receive_destination(rj_conductor_t *conductor, const rj_command_header_t *header,
+                                   int64_t registration_id)
+{
+    const rj_subscription_entry_t *subscription;
+    DL_SEARCH_SCALAR(conductor->subscriptions, subscription, registration_id, registration_id);
+    if (subscription == NULL || subscription->is_ipc)
+        rj_conductor_refuse_unknown(conductor, header, RJ_ERROR_UNKNOWN_SUBSCRIPTION,
+                                    "subscription", registration_id);
+    else
+        refuse_manual(conductor, header->correlation_id, RJ_ERROR_INVALID_CHANNEL,
+                      subscription->channel);
+}
+
+static bool on_destination(rj_conductor_t *conductor, int32_t type, const uint8_t *body,
+                           int32_t length)
+{
+    rj_command_destination_t command;
+    if (!take(&command, sizeof(command), body, length) ||
+        text_after(body, length, sizeof(command), command.channel_length) == NULL)
+        return false;
+    if (type == RJ_COMMAND_ADD_DESTINATION || type == RJ_COMMAND_REMOVE_DESTINATION)
+        on_send_destination(conductor, &command.header, command.registration_id);
+    else
+        on_receive_destination(conductor, &command.header, command.registration_id);
+    return true;
+}
+
+static bool on_destination_by_id(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
+{
+    rj_command_destination_by_id_t command;
+    if (!take(&command, sizeof(command), body, length))
+        return false;
+    on_send_destination(conductor, &command.header, command.resource_registration_id);
+    return true;
+}
+
+static bool has_image(const rj_conductor_t *conductor, int64_t correlation_id)
+{
+    const rj_image_entry_t *image;
+    DL_FOREACH(conductor->images, image)
+    {
+        if (image->received.image.config.correlation_id == correlation_id)
+            return true;
+    }
+    const rj_ipc_entry_t *ipc;
+    DL_FOREACH(conductor->ipc_publications, ipc)
+    {
+        if (ipc->publication.config.registration_id == correlation_id)
+            return true;
+    }
+    return false;
+}
+
+/* The header's client id means nothing here: the C client leaves it unset. */
+static bool on_reject_image(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
+{
+    rj_command_reject_image_t command;
+    if (!take(&command, sizeof(command), body, length) ||
+        text_after(body, length, sizeof(command), command.reason_length) == NULL)
+        return false;
+    rj_err_t err;
+    if (command.reason_length > RJ_REJECT_IMAGE_REASON_BYTES_MAX)
+        rj_fail(&err, -EINVAL, "a reason of %" PRId32 " bytes: %d are the most",
+                command.reason_length, RJ_REJECT_IMAGE_REASON_BYTES_MAX);
+    else if (!has_image(conductor, command.image_correlation_id))
+        rj_fail(&err, -ENOENT, "Unable to resolve image for correlationId=%" PRId64,
+                command.image_correlation_id);
+    else
+        rj_fail(&err, -ENOTSUP, "rejecting an image is not supported by this driver yet");
+    rj_conductor_refuse(conductor, command.header.correlation_id, &err);
+    return true;
+}
+
+/* --- which is which --- */
+
+bool rj_conductor_execute(rj_conductor_t *conductor, int32_t type, const uint8_t *body,
+                          int32_t length)
+{
+    rj_command_header_t header;
+    if (!take(&header, sizeof(header), body, length))
+        return false;
+    switch (type) {
+    case RJ_COMMAND_ADD_PUBLICATION:
+    case RJ_COMMAND_ADD_EXCLUSIVE_PUBLICATION:
+        return on_publication(conductor, type, body, length);
+    case RJ_COMMAND_REMOVE_PUBLICATION:
+        return on_remove_publication(conductor, body, length);
+    case RJ_COMMAND_ADD_SUBSCRIPTION:
+        return on_subscription(conductor, body, length);
+    case RJ_COMMAND_REMOVE_SUBSCRIPTION:
+    case RJ_COMMAND_REMOVE_COUNTER:
+        return on_remove(conductor, type, body, length);
+    case RJ_COMMAND_CLIENT_KEEPALIVE:
+        rj_conductor_on_keepalive(conductor, header.client_id);
+        return true;
+    case RJ_COMMAND_CLIENT_CLOSE:
+        rj_conductor_on_client_close(conductor, header.client_id);
+        return true;
+    case RJ_COMMAND_ADD_COUNTER:
+    case RJ_COMMAND_ADD_STATIC_COUNTER:
+        return rj_conductor_on_add_counter(conductor, body, length,
+                                           type == RJ_COMMAND_ADD_STATIC_COUNTER);
+    case RJ_COMMAND_TERMINATE_DRIVER:
+        return on_terminate(conductor, body, length);
+    case RJ_COMMAND_GET_NEXT_AVAILABLE_SESSION_ID:
+        return on_next_session_id(conductor, body, length);
+    case RJ_COMMAND_ADD_DESTINATION:
+    case RJ_COMMAND_REMOVE_DESTINATION:
+    case RJ_COMMAND_ADD_RCV_DESTINATION:
+    case RJ_COMMAND_REMOVE_RCV_DESTINATION:
+        return on_destination(conductor, type, body, length);
+    case RJ_COMMAND_REMOVE_DESTINATION_BY_ID:
+        return on_destination_by_id(conductor, body, length);
+    case RJ_COMMAND_REJECT_IMAGE:
+        return on_reject_image(conductor, body, length);
+    default:
+        rj_conductor_report(conductor, RJ_ERROR_UNKNOWN_COMMAND_TYPE_ID,
+                            "command=%" PRId32 " unknown", type);
+        return true;
+    }
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where frames come in and go out beside the kernel's sockets: the steering maps follow endpoints
+ * and interest (fabric/steering.h), paths get ready headers from the netlink snapshot
+ * (transport/path_header.h). */
+#include "conductor/conductor_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "transport/path_header.h"
+
+enum {
+    TTL_UNICAST = 64,  /* as the kernel's default */
+    TTL_MULTICAST = 1, /* the same */
+};
+
+/* --- headers of paths --- */
+
+static const rj_steering_interface_t *find_interface(const rj_conductor_t *conductor,
+                                                     uint32_t index)
+{
+    const rj_steering_params_t *params = conductor->params.steering;
+    for (int i = 0; i < params->interface_count; i++) {
+        if (params->interfaces[i].index == index)
+            return &params->interfaces[i];
+    }
+    return NULL;
+}
+
+/* Engine k has queue k of every interface. */
+static bool has_ring(const rj_conductor_t *conductor, int engine, uint32_t interface_index)
+{
+    const rj_steering_interface_t *interface = find_interface(conductor, interface_index);
+    return interface != NULL && (uint32_t)engine < interface->queue_count &&
+           rj_steering_serves(conductor->steering, interface_index);
+}
+
+static bool has_members(const rj_conductor_t *conductor, const rj_address_t *destination,
+                        uint32_t link_index)
+{
+    rj_address_t group = *destination;
+    group.port = 0;
+    return rj_address_is_multicast(destination) &&
+           rj_net_snapshot_member_count(conductor->snapshot, &group, link_index) != 0;
+}
+
+static rj_path_door_t choose_door(const rj_conductor_t *conductor, rj_headed_path_t *headed,
+                                  rj_path_header_t *ret_header)
+{
+    rj_net_way_t way;
+    const rj_address_t *destination = &headed->path->address;
+    headed->answer = rj_net_snapshot_find_way(conductor->snapshot, &headed->source, destination,
+                                              headed->link_index, &way);
+    if (headed->answer != RJ_NET_REACHED)
+        return RJ_DOOR_NO_WAY;
+    if (!has_ring(conductor, headed->engine, way.link_index))
+        return RJ_DOOR_NO_RING;
+    if (has_members(conductor, destination, way.link_index))
+        return RJ_DOOR_MEMBERS;
+    rj_address_t source = headed->source;
+    if (source.family == AF_UNSPEC || rj_address_is_wildcard(&source))
+        source = way.source;
+    if (source.family != destination->family || rj_address_is_wildcard(&source))
+        return RJ_DOOR_NO_SOURCE;
+    source.port = headed->path->endpoint->local.port;
+    rj_path_header_hop_t hop = {
+        .interface_index = way.link_index, .mtu_bytes = way.mtu_bytes, .ttl = headed->ttl};
+    memcpy(hop.source_mac, way.source_mac, sizeof(hop.source_mac));
+    memcpy(hop.destination_mac, way.destination_mac, sizeof(hop.destination_mac));
+    rj_path_header_init(ret_header, &hop, &source, destination);
+    return RJ_DOOR_RING;
+}
+
+/* Every header that is not freed yet is in the conductor's list, whoever holds it. */
+static rj_owned_header_t *own(rj_conductor_t *conductor, const rj_path_header_t *header)
+{
+    rj_owned_header_t *owned = calloc(1, sizeof(*owned));
+    if (owned == NULL)
+        return NULL; /* the socket sends */
+    owned->header = *header;
+    DL_APPEND(conductor->headers, owned);
+    return owned;
+}
+
+static void disown(rj_conductor_t *conductor, rj_owned_header_t *owned)
+{
+    if (owned == NULL)
+        return;
+    DL_DELETE(conductor->headers, owned);
+    free(owned);
+}
+
+/* The old header, where there was one, comes back by HEADER_RELEASED. */
+static void refresh_path(rj_conductor_t *conductor, rj_headed_path_t *headed)
+{
+    rj_path_header_t header;
+    memset(&header, 0, sizeof(header));
+    headed->door = choose_door(conductor, headed, &header);
+    const bool has_header = headed->door == RJ_DOOR_RING;
+    if (has_header
+            ? headed->owned != NULL && memcmp(&headed->owned->header, &header, sizeof(header)) == 0
+            : headed->owned == NULL)
+        return;
+    rj_owned_header_t *owned = has_header ? own(conductor, &header) : NULL;
+    if (owned == headed->owned)
+        return;
+    headed->owned = owned;
+    rj_engine_command_t set = {.type = RJ_ENGINE_SET_HEADER,
+                               .path = headed->path,
+                               .header = owned == NULL ? NULL : &owned->header};
+    rj_conductor_tell(conductor, headed->engine, &set);
+}
+
+static bool keeps_headers(const rj_conductor_t *conductor)
+{
+    return conductor->params.feed != NULL && conductor->steering != NULL;
+}
+
+/* The path's engine has it already. `local` is what its socket is bound to. */
+static void keep_path(rj_conductor_t *conductor, rj_headed_path_t *headed, rj_path_t *path,
+                      int engine, const rj_channel_t *channel)
+{
+    if (!keeps_headers(conductor))
+        return;
+    const rj_address_t *local = &path->endpoint->local;
+    const bool is_multicast = rj_address_is_multicast(&path->address);
+    *headed = (rj_headed_path_t){
+        .path = path,
+        .engine = engine,
+        .source = rj_address_is_multicast(local) ? channel->local_data : *local,
+        .link_index = is_multicast ? channel->interface_index : 0,
+        .ttl = !is_multicast                           ? TTL_UNICAST
+               : channel->ttl != 0                     ? channel->ttl
+               : conductor->config->multicast_ttl != 0 ? (uint8_t)conductor->config->multicast_ttl
+                                                       : TTL_MULTICAST};
+    DL_APPEND(conductor->headed_paths, headed);
+    conductor->params.feed->ops->want(conductor->params.feed, &path->address);
+    refresh_path(conductor, headed);
+}
+
+static void let_path_go(rj_conductor_t *conductor, rj_headed_path_t *headed)
+{
+    if (headed->path == NULL)
+        return;
+    conductor->params.feed->ops->unwant(conductor->params.feed, &headed->path->address);
+    DL_DELETE(conductor->headed_paths, headed);
+    headed->path = NULL;
+}
+
+void rj_conductor_drop_header(rj_conductor_t *conductor, rj_headed_path_t *headed)
+{
+    let_path_go(conductor, headed);
+    disown(conductor, headed->owned);
+    headed->owned = NULL;
+}
+
+void rj_conductor_on_header_released(rj_conductor_t *conductor, rj_path_header_t *header)
+{
+    disown(conductor, (rj_owned_header_t *)header);
+}
+
+/* --- wishes --- */
+
+/* Of a group also the feed is asked: who else has joined it decides whether a ring may take it. */
+static rj_steer_wish_t *wish_for(rj_conductor_t *conductor, const rj_endpoint_t *base,
+                                 const rj_channel_t *channel)
+{
+    rj_net_feed_t *feed = conductor->params.feed;
+    if (conductor->steering == NULL)
+        return NULL;
+    if (feed != NULL && rj_address_is_multicast(&base->local))
+        feed->ops->want(feed, &base->local);
+    return rj_steering_add(conductor->steering, &base->local, channel->interface_index);
+}
+
+static void unwish(rj_conductor_t *conductor, rj_steer_wish_t **wish, const rj_endpoint_t *base)
+{
+    rj_net_feed_t *feed = conductor->params.feed;
+    if (conductor->steering == NULL)
+        return;
+    if (feed != NULL && rj_address_is_multicast(&base->local))
+        feed->ops->unwant(feed, &base->local);
+    rj_steering_remove(conductor->steering, *wish);
+    *wish = NULL;
+}
+
+void rj_conductor_steer_send(rj_conductor_t *conductor, rj_send_entry_t *send)
+{
+    rj_send_endpoint_t *endpoint = &send->endpoint;
+    send->wish = wish_for(conductor, &endpoint->base, &endpoint->channel);
+    keep_path(conductor, &send->headed, &endpoint->data_path, endpoint->base.home,
+              &endpoint->channel);
+}
+
+void rj_conductor_unsteer_send(rj_conductor_t *conductor, rj_send_entry_t *send)
+{
+    unwish(conductor, &send->wish, &send->endpoint.base);
+    let_path_go(conductor, &send->headed);
+}
+
+void rj_conductor_steer_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive)
+{
+    receive->wish =
+        wish_for(conductor, &receive->endpoint.destinations[0].base, &receive->endpoint.channel);
+}
+
+void rj_conductor_unsteer_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive)
+{
+    unwish(conductor, &receive->wish, &receive->endpoint.destinations[0].base);
+}
+
+void rj_conductor_steer_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
+                                 const rj_interest_t *interest, rj_engine_command_type_t type)
+{
+    if (conductor->steering == NULL)
+        return;
+    const rj_steer_stream_t stream = {.stream_id = interest->stream_id,
+                                      .session_id =
+                                          interest->has_session ? interest->session_id : 0,
+                                      .has_session = interest->has_session};
+    if (type == RJ_ENGINE_ADD_INTEREST)
+        rj_steering_add_stream(conductor->steering, receive->wish, &stream);
+    else
+        rj_steering_remove_stream(conductor->steering, receive->wish, &stream);
+}
+
+/* The first connection is the conductor's doing; what an engine learns later goes by socket. */
+void rj_conductor_steer_image(rj_conductor_t *conductor, rj_image_entry_t *entry)
+{
+    if (entry->received.image.connection_count > 0)
+        keep_path(conductor, &entry->headed, &entry->received.control_paths[0], entry->engine,
+                  &entry->receive->endpoint.channel);
+}
+
+void rj_conductor_unsteer_image(rj_conductor_t *conductor, rj_image_entry_t *entry)
+{
+    let_path_go(conductor, &entry->headed);
+}
+
+/* --- following the snapshot --- */
+
+/* Which interfaces carry our program, as bits. */
+static uint32_t serving(const rj_conductor_t *conductor)
+{
+    const rj_steering_params_t *params = conductor->params.steering;
+    uint32_t bits = 0;
+    for (int i = 0; i < params->interface_count; i++)
+        bits |= (uint32_t)rj_steering_serves(conductor->steering, params->interfaces[i].index) << i;
+    return bits;
+}
+
+static int refresh_paths(rj_conductor_t *conductor)
+{
+    const uint32_t now_serving = serving(conductor);
+    if (conductor->snapshot->generation == conductor->snapshot_generation &&
+        now_serving == conductor->serving)
+        return 0;
+    conductor->snapshot_generation = conductor->snapshot->generation;
+    conductor->serving = now_serving;
+    rj_headed_path_t *headed;
+    DL_FOREACH(conductor->headed_paths, headed)
+    {
+        refresh_path(conductor, headed);
+    }
+    return 1;
+}
+
+/* --- open and close --- */
+
+static void on_event(void *state, const char *text)
+{
+    rj_conductor_t *conductor = state;
+    const rj_steering_params_t *params = conductor->params.steering;
+    rj_conductor_report(conductor, RJ_ERROR_GENERIC, "WARNING: %s", text);
+    if (params->on_event != NULL)
+        params->on_event(params->on_event_state, text);
+}
+
+/* In the first turn, which is the first to know the time. */
+static int open_steering(rj_conductor_t *conductor)
+{
+    rj_steering_params_t params = *conductor->params.steering;
+    params.on_event = on_event;
+    params.on_event_state = conductor;
+    rj_err_t err;
+    if (rj_steering_open(&conductor->steering, &params, &conductor->prng, conductor->snapshot,
+                         conductor->now_ns, &err) < 0) {
+        conductor->params.steering = NULL;
+        rj_conductor_report(conductor, RJ_ERROR_GENERIC, "%s: going on over sockets", err.text);
+    }
+    return 1;
+}
+
+/* --- turns --- */
+
+int rj_conductor_work_steering(rj_conductor_t *conductor)
+{
+    rj_net_feed_t *feed = conductor->params.feed;
+    if (conductor->params.steering == NULL)
+        return 0;
+    conductor->snapshot = feed == NULL ? NULL : feed->ops->latest(feed);
+    if (conductor->steering == NULL)
+        return open_steering(conductor);
+    int work = rj_steering_do_work(conductor->steering, conductor->snapshot, conductor->now_ns);
+    if (conductor->snapshot != NULL)
+        work += refresh_paths(conductor);
+    return work;
+}
+
+int64_t rj_conductor_steering_deadline_ns(const rj_conductor_t *conductor)
+{
+    return conductor->steering == NULL ? INT64_MAX : rj_steering_deadline_ns(conductor->steering);
+}
+
+/* Before the endpoints go: one sweep is quicker than their removals. */
+void rj_conductor_close_steering(rj_conductor_t *conductor)
+{
+    rj_steering_close(conductor->steering);
+    conductor->steering = NULL;
+}
+
+void rj_conductor_free_headers(rj_conductor_t *conductor)
+{
+    rj_owned_header_t *owned, *next;
+    DL_FOREACH_SAFE(conductor->headers, owned, next)
+    {
+        disown(conductor, owned);
+    }
+}
+
+/* --- questions --- */
+
+const rj_steering_stats_t *rj_conductor_steering_stats(const rj_conductor_t *conductor)
+{
+    return conductor->steering == NULL ? NULL : rj_steering_stats(conductor->steering);
+}
+
+rj_path_counts_t rj_conductor_count_paths(const rj_conductor_t *conductor)
+{
+    rj_path_counts_t counts = {0};
+    const rj_headed_path_t *headed;
+    DL_FOREACH(conductor->headed_paths, headed)
+    {
+        counts.by_door[headed->door]++;
+        if (headed->door == RJ_DOOR_NO_WAY)
+            counts.by_answer[headed->answer]++;
+    }
+    return counts;
+}
+
+const char *rj_path_door_text(rj_path_door_t door)
+{
+    static const char *const texts[] = {[RJ_DOOR_RING] = "sent by a ring",
+                                        [RJ_DOOR_NO_WAY] = "no way known",
+                                        [RJ_DOOR_NO_RING] = "no ring on that interface",
+                                        [RJ_DOOR_MEMBERS] = "members of the group on this host",
+                                        [RJ_DOOR_NO_SOURCE] = "no source address known"};
+    return texts[door];
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.h - every setting of the driver, from one table.
+ *
+ * A row names the setting once: its environment variable, type, default, bounds and help. Reading
+ * the environment, -Dname=value, range checks, `ramjet driver --help` and the printed configuration
+ * all come from the rows (driver.md 22).
+ *
+ * Units      in the field names; durations are ns, sizes bytes.
+ * Ownership  plain values; the texts live inside the struct.
+ * Thread     read and checked before any thread starts, constant afterwards.
+ * Errors     a value that cannot be read becomes the default with a warning, one outside its bounds
+ *            is clamped, as the reference does; relations between settings make `check`
+ *            fail, and so do settings of our own (ring_config.h).
+ */
+#ifndef RJ_CONFIG_CONFIG_H
+#define RJ_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "xdp/mode.h"
+
+enum {
+    RJ_CONFIG_PATH_MAX =
+        384, /* leaves room for /publications/<id>.logbuffer in PATH_MAX and events */
+    RJ_CONFIG_NAME_MAX = 128,
+    RJ_CONFIG_INTERFACES_MAX = 7, /* their names and commas fit RJ_CONFIG_NAME_MAX */
+    RJ_CONFIG_INTERFACE_NAME_MAX = 16,
+    RJ_ENGINES_MAX = 16,
+};
+
+/* A longer duration counts as this one, 36 years: so that sums with a time of now are none of
+ * anybody's worries. */
+#define RJ_CONFIG_DURATION_NS_MAX (INT64_MAX / 8)
+
+typedef enum rj_threading_mode {
+    RJ_THREADING_DEDICATED,
+    RJ_THREADING_SHARED_NETWORK,
+    RJ_THREADING_SHARED,
+    RJ_THREADING_INVOKER
+} rj_threading_mode_t;
+
+/* Where SMs, NAKs and other control frames are received. */
+typedef enum rj_control_way {
+    RJ_CONTROL_KERNEL, /* by the endpoint's socket */
+    RJ_CONTROL_RING    /* by AF_XDP, with the data */
+} rj_control_way_t;
+
+typedef enum rj_group_consideration {
+    RJ_GROUP_INFER,
+    RJ_GROUP_TRUE,
+    RJ_GROUP_FALSE
+} rj_group_consideration_t;
+
+/* Where in the process a thread runs, for idle strategies and CPUs. */
+typedef enum rj_thread_role {
+    RJ_ROLE_CONDUCTOR,
+    RJ_ROLE_SENDER,
+    RJ_ROLE_RECEIVER,
+    RJ_ROLE_SHARED_NETWORK,
+    RJ_ROLE_SHARED,
+    RJ_ROLE_HELPER,
+    RJ_ROLE_COUNT
+} rj_thread_role_t;
+
+typedef struct rj_idle_config {
+    char name[RJ_CONFIG_NAME_MAX];
+    char args[RJ_CONFIG_NAME_MAX];
+} rj_idle_config_t;
+
+typedef struct rj_driver_config {
+    /* directory, files, process */
+    char dir[RJ_CONFIG_PATH_MAX];
+    bool dir_warn_if_exists;
+    bool dir_delete_on_start;
+    bool dir_delete_on_shutdown;
+    int64_t driver_timeout_ms;
+    int64_t file_page_bytes;
+    bool perform_storage_checks;
+    int64_t low_storage_warning_bytes;
+    bool term_buffer_sparse;
+    bool print_configuration;
+    char termination_validator[RJ_CONFIG_NAME_MAX];
+
+    /* CnC buffers */
+    int64_t to_driver_bytes;
+    int64_t to_clients_bytes;
+    int64_t counters_values_bytes;
+    int64_t error_log_bytes;
+    int64_t loss_report_bytes;
+
+    /* threads and idling */
+    int64_t threading_mode; /* rj_threading_mode_t */
+    rj_idle_config_t idle[RJ_ROLE_COUNT];
+    int64_t conductor_cpu;
+    int64_t sender_cpu;
+    int64_t receiver_cpu;
+    int64_t helper_cpu;
+
+    /* liveness and timers */
+    int64_t timer_interval_ns;
+    int64_t client_liveness_timeout_ns;
+    int64_t publication_unblock_timeout_ns;
+    int64_t image_liveness_timeout_ns;
+    int64_t publication_connection_timeout_ns;
+    int64_t publication_linger_timeout_ns;
+    int64_t counter_free_to_reuse_ns;
+    int64_t untethered_window_limit_timeout_ns;
+    int64_t untethered_linger_timeout_ns; /* -1: as the window limit timeout */
+    int64_t untethered_resting_timeout_ns;
+    int64_t sm_timeout_ns;
+
+    /* streams */
+    int64_t term_bytes;
+    int64_t ipc_term_bytes;
+    int64_t mtu_bytes;
+    int64_t ipc_mtu_bytes;
+    int64_t publication_window_bytes;
+    int64_t ipc_publication_window_bytes;
+    int64_t initial_window_bytes;
+    bool spies_simulate_connection;
+    bool reliable_stream;
+    bool tether_subscriptions;
+    bool rejoin_stream;
+    int64_t group_consideration; /* rj_group_consideration_t */
+    int64_t reserved_session_id_low;
+    int64_t reserved_session_id_high;
+    int64_t stream_session_limit;
+
+    /* sockets */
+    int64_t socket_rcvbuf_bytes;
+    int64_t socket_sndbuf_bytes;
+    int64_t multicast_ttl;
+    bool connect_sockets;
+    int64_t messages_per_send; /* 0: not set, ours */
+    int64_t receive_batch;     /* 0: not set, ours */
+
+    /* flow control, NAK, retransmit */
+    int64_t receiver_group_tag;
+    bool has_receiver_group_tag;
+    int64_t nak_unicast_delay_ns;
+    bool has_nak_unicast_delay; /* set by somebody: then it is followed to the letter */
+    int64_t nak_unicast_retry_ratio;
+    int64_t nak_multicast_group_size;
+    int64_t nak_multicast_max_backoff_ns;
+    int64_t max_resend;
+    int64_t retransmit_delay_ns;
+    int64_t retransmit_linger_ns;
+    bool has_retransmit_linger; /* set by somebody: else it follows the round trip */
+
+    /* stall thresholds */
+    int64_t conductor_threshold_ns;
+    int64_t sender_threshold_ns;
+    int64_t receiver_threshold_ns;
+    int64_t resolver_threshold_ns;
+
+    /* past the kernel, ours alone: the texts as given, "" for none (ring_config.h) */
+    char interface_list[RJ_CONFIG_NAME_MAX];
+    char transport[RJ_CONFIG_NAME_MAX];
+    char xdp_mode_text[RJ_CONFIG_NAME_MAX];
+    char queue_range[RJ_CONFIG_NAME_MAX];
+    char control_text[RJ_CONFIG_NAME_MAX];
+    char engine_cpu_list[RJ_CONFIG_NAME_MAX];
+    char instance[RJ_CONFIG_NAME_MAX];
+
+    /* what they say */
+    char interfaces[RJ_CONFIG_INTERFACES_MAX][RJ_CONFIG_INTERFACE_NAME_MAX]; /* each once */
+    int interface_count;
+    enum rj_xdp_mode xdp_mode;
+    int32_t queue_first; /* -1: not given */
+    int32_t queue_last;
+    rj_control_way_t control;
+    int32_t engine_cpus[RJ_ENGINES_MAX];
+    int engine_cpu_count;
+} rj_driver_config_t;
+
+/* Where values come from; returns NULL when `name` is not set. `state` is the caller's. */
+typedef const char *(*rj_config_source_t)(const char *name, const void *state);
+
+/* The process environment, as a source. */
+const char *rj_config_environment(const char *name, const void *state);
+
+/* Fills in every field: defaults, then the source's values. Warnings go to `warnings` (NULL:
+ * nowhere), one line each, also about settings of the reference that are not supported yet. */
+void rj_config_read(rj_driver_config_t *config, rj_config_source_t source, const void *state,
+                    FILE *warnings);
+
+/* Puts a `name=value` definition, a property ("aeron.dir") or variable name, into the process
+ * environment: an empty value removes it. Before threads start. -EINVAL when there is no `=`. */
+int rj_config_define(const char *definition, rj_err_t *err);
+
+/* Checks what clamping cannot mend: powers of two, multiples, relations between timeouts. */
+int rj_config_check(const rj_driver_config_t *config, rj_err_t *err);
+
+/* The block that AERON_PRINT_CONFIGURATION asks for. */
+void rj_config_print(const rj_driver_config_t *config, FILE *out);
+
+/* One line for each setting: variable, default, what it does. */
+void rj_config_print_help(FILE *out);
+
+const char *rj_threading_mode_name(rj_threading_mode_t mode);
+
+#endif
