@@ -22,8 +22,9 @@ from pathlib import Path
 from rig import Failure, Rig
 
 HERE = Path(__file__).parent
+TCP_RATE = str(HERE / "tcp_rate.py")
 NOISE = 0.10
-STREAM_PORT, PING_PORT, PONG_PORT, ECHO_PORT = 24100, 24101, 24102, 24103
+STREAM_PORT, PING_PORT, PONG_PORT, ECHO_PORT, TCP_PORT = 24100, 24101, 24102, 24103, 24104
 CLIENT_SLEEP = "50us"
 CPUS = {"h1": "0", "h2": "1"}  # of what spins
 TRIPS = ("ping", "spin", "echo")  # kinds that measure round trips
@@ -103,6 +104,8 @@ class Bench:
                 return self.spin(scenario, contender)
             if scenario.kind == "echo":
                 return self.echo(scenario, contender)
+            if scenario.kind == "tcp":
+                return self.tcp(contender)
             return self.with_drivers(scenario, contender)
         finally:
             self.rig.stop_all()
@@ -184,6 +187,33 @@ class Bench:
              "500", str(self.effort.pings)]).finish())
 
 
+    def tcp(self, contender):
+        """A foreign TCP stream through interfaces that carry the steering program, or nothing."""
+        mode = contender.partition(":")[2]
+        hosts = ["h1", "h2"] if mode else []
+        for host in hosts:
+            self.steering(host, "attach", "--mode", mode)
+        try:
+            sink = self.rig.start("TCP on h2", "h2",
+                                  [sys.executable, TCP_RATE, "sink", "10.0.0.2", str(TCP_PORT)])
+            source = self.rig.start(
+                "TCP on h1", "h1", [sys.executable, TCP_RATE, "source", "10.0.0.2", str(TCP_PORT),
+                                    str(self.effort.seconds)])
+            sent, got = source.finish(), sink.finish()
+        finally:
+            for host in hosts:
+                self.steering(host, "detach")
+        if sent["bytes"] != got["bytes"]:
+            raise Failure(f"tcp: {sent['bytes']} bytes sent, {got['bytes']} received")
+        cpu_ns = sent["cpu_ns"] + got["cpu_ns"]
+        return {"seconds": got["seconds"], "megabytes_per_s": got["megabytes_per_s"],
+                "cpu_ns_per_kilobyte": cpu_ns / got["bytes"] * 1000}
+
+    def steering(self, host, action, *arguments):
+        self.rig.start(f"{action} on {host}", host, [self.options.ramjet, action, "eth0",
+                                                     *arguments, "--json"]).finish()
+
+
 def trips(got):
     return {"messages": got["count"],
             **{key: got[key] for key in ("p50_us", "p90_us", "p99_us", "max_us")}}
@@ -204,7 +234,14 @@ FIGURES = {
                ("cpu_ns_per_message", "CPU ns/message", "{:,.0f}")),
     "trip": (("p50_us", "p50 us", "{:,.1f}"),
              ("p99_us", "p99 us", "{:,.1f}")),
+    "tcp": (("megabytes_per_s", "MB/s", "{:,.0f}"),
+            ("cpu_ns_per_kilobyte", "CPU ns/kB", "{:,.0f}")),
 }
+
+
+def figures_of(scenario):
+    kind = scenario.kind
+    return FIGURES["trip" if kind in TRIPS else "tcp" if kind == "tcp" else "stream"]
 
 
 def table_lines(scenarios, asked, results):
@@ -215,7 +252,7 @@ def table_lines(scenarios, asked, results):
         names = scenario.contenders(asked)
         for number, name in enumerate(names[:-1]):
             rows, against = results[scenario.name, number], results[scenario.name, len(names) - 1]
-            for key, title, form in FIGURES["trip" if scenario.kind in TRIPS else "stream"]:
+            for key, title, form in figures_of(scenario):
                 ratio, low, high = compare(rows, against, key)
                 yield [scenario.name, name, names[-1], title,
                        form.format(median(rows, key)), form.format(median(against, key)),
@@ -263,8 +300,8 @@ class Record:
     """The raw figures as CSV, written as they come: what was measured outlives an interrupt."""
 
     FIELDS = ("commit", "kernel", "time", "round", "scenario", "driver", "messages", "seconds",
-              "messages_per_s", "megabytes_per_s", "cpu_ns_per_message", "cpu_ns_h1", "cpu_ns_h2",
-              "naks_count", "lost_bytes", "p50_us", "p90_us", "p99_us", "max_us")
+              "messages_per_s", "megabytes_per_s", "cpu_ns_per_message", "cpu_ns_per_kilobyte",
+              "cpu_ns_h1", "cpu_ns_h2", "naks_count", "lost_bytes", "p50_us", "p90_us", "p99_us", "max_us")
 
     def __init__(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
