@@ -105,7 +105,10 @@ start() {
         AERON_PUBLICATION_LINGER_TIMEOUT=1s AERON_TERM_BUFFER_LENGTH=1m \
         AERON_IPC_TERM_BUFFER_LENGTH=1m "$@"
     await is_ready_or_gone "$name"
-    is_ready "$name" || { cat "$work/$name.err" && return 1; }
+    is_ready "$name" && return 0
+    cat "$work/$name.err"
+    ! has_ended "$driver" || { wait "$driver" || echo "ended with status $?"; }
+    return 1
 }
 
 # stop: the driver ends, as SIGTERM has it.
