@@ -41,7 +41,7 @@ give_up() {
 
 uses_the_pins() {
     attach && start_driver h2 && uses_ring h2 && [ "$(cell h2 interface held_by)" = pins ] &&
-        carry h1 h2 "$to_h2" --messages 500 && [ "$(frames h2 "redirected: data")" -gt 0 ]
+        carry h1 h2 "$to_h2" --messages 500 && more_frames h2 "redirected: data" 0
 }
 # pins: the folder of the maps.
 pins() { echo /sys/fs/bpf/ramjet/*/eth0; }
@@ -79,7 +79,7 @@ successor_takes_over_at_once() {
     [ "$died" = 0 ] && start_driver h2 && uses_ring h2 || return 1
     before=$(frames h2 "redirected: data")
     carry h1 h2 "$to_h2" --messages 2000 --length 1K &&
-        [ "$(frames h2 "redirected: data")" -gt $((before + 1500)) ]
+        more_frames h2 "redirected: data" $((before + 1500))
 }
 
 # --- detached under a stream ---
@@ -104,7 +104,7 @@ second_uses_sockets() {
     start_xdp h2a && start_xdp h2b && uses_ring h2a && uses_sockets h2b &&
         warned_once h2b "queue 0 is taken" && before=$(frames h2 "passed: no channel") &&
         both "$to_h2" "$to_h2b" && reaches h2a "ramjet eth0 queue 0, generic" 1000 &&
-        [ "$(frames h2 "passed: no channel")" -gt $((before + 1000)) ] &&
+        more_frames h2 "passed: no channel" $((before + 1000)) &&
         stop_driver h2b h2a && is_bare h2
 }
 # Frames come in on queue 0, for the lab's kernels send from one flow on one queue.
@@ -149,14 +149,14 @@ operator_wins() {
         --verdict kernel && start_driver h2 && uses_ring h2 &&
         carry h1 h2 "$to_h2" --messages 2000 --length 1K &&
         [ "$(frames h2 "redirected: data")" = 0 ] &&
-        [ "$(frames h2 "passed: by verdict")" -gt 1500 ]
+        more_frames h2 "passed: by verdict" 1500
 }
 drivers_turn_after_the_rule() {
     begin ruled h1 h2 "$to_h2" --messages 6000 --rate 2000 --length 1K &&
         await reaches h2 "ramjet steering: operator entries met" 1 && rule del &&
         await is_redirecting && finish ruled
 }
-is_redirecting() { [ "$(frames h2 "redirected: data")" -gt 100 ]; }
+is_redirecting() { more_frames h2 "redirected: data" 100; }
 channel_rule_wins() {
     begin dropped h1 h2 "$to_h2" --messages 6000 --rate 2000 --length 1K &&
         await reaches h2 rcv-pos 1000000 &&
@@ -166,7 +166,7 @@ channel_rule_wins() {
         on h2 "$ramjet" filter del eth0 --address 10.0.0.2 --port 40123 && finish dropped &&
         stop_driver h2 && detach && is_bare h2
 }
-is_dropping() { [ "$(frames h2 "dropped: by verdict")" -gt 20 ]; }
+is_dropping() { more_frames h2 "dropped: by verdict" 20; }
 
 check "two hosts" make_lab --queues 2
 check "a driver to send" start_driver h1

@@ -53,7 +53,7 @@ others_group_gets_every_datagram() {
 fragments_arrive() {
     before=$(frames h2 "passed: fragment")
     carry h1 h2 "aeron:udp?endpoint=$1:40200|mtu=8k" --messages 2000 --length 32-30K || return 1
-    [ "$(frames h2 "passed: fragment")" -gt $((before + 1000)) ]
+    more_frames h2 "passed: fragment" $((before + 1000))
 }
 # The very channel and stream of ours, but for the tag. The wire's last link would keep it beside
 # the frame, where no program of the host sees it.
@@ -98,7 +98,7 @@ stream_begins() {
         --length 32-4K && await reaches h2 rcv-pos 100000
 }
 stream_was_ours() {
-    finish ours && [ "$(frames h2 "redirected: data")" -gt 10000 ]
+    finish ours && more_frames h2 "redirected: data" 10000
 }
 
 check "three hosts" make_lab --hosts 3

@@ -154,6 +154,15 @@ frames() {
     cell "$1" reason packets "frames=$2" || echo 0
 }
 
+# more_frames HOST REASON COUNT: than so many went that way.
+more_frames() {
+    counted=$(frames "$1" "$2")
+    [ "$counted" -gt "$3" ] && return 0
+    echo "$counted frames on $1 are $2; all of them:"
+    grep '"kind":"reason"' "$work/status.$1"
+    return 1
+}
+
 # has_program HOST [MODE]: generic or native, on eth0; by somebody else's word.
 has_program() {
     case ${2:-any} in
