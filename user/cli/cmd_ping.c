@@ -140,7 +140,7 @@ static bool await_reply(ping_t *ping)
             continue;
         if (!rj_stream_tool_idle(&ping->tool))
             return false;
-        if (rj_clock_mono_ns() >= deadline_ns) {
+        if (ping->tool.turn_ns >= deadline_ns) {
             rj_stream_tool_complain(&ping->tool, "no reply within %" PRId64 " s",
                                     REPLY_NS_MAX / 1000000000);
             return false;

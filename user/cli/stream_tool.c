@@ -201,6 +201,7 @@ bool rj_stream_tool_is_interrupted(void)
 
 bool rj_stream_tool_turn(rj_stream_tool_t *tool, int64_t now_ns)
 {
+    tool->turn_ns = now_ns;
     if (tool->is_embedded)
         rj_embedded_work(&tool->embedded, now_ns);
     if (now_ns >= tool->turn_deadline_ns) {

@@ -74,6 +74,7 @@ typedef struct rj_stream_tool {
     int64_t connect_timeout_ns; /* INT64_MAX: for ever */
     rj_output_format_t format;
     rj_client_t *client;
+    int64_t turn_ns; /* when the last turn began */
     int64_t turn_deadline_ns;
     bool is_embedded;
     int cpu; /* -1: any */

@@ -12,9 +12,8 @@ static const int64_t io_error_interval_ns = INT64_C(1000000000);
 
 void rj_engine_flush_counts(rj_engine_t *engine)
 {
-    for (int id = 0; id < RJ_SYSTEM_COUNTER_COUNT; id++) {
-        if (engine->counts[id] == 0)
-            continue;
+    for (; engine->counted != 0; engine->counted &= engine->counted - 1) {
+        const int id = __builtin_ctzll(engine->counted);
         rj_system_counter_add(engine->params.system_counters, id, engine->counts[id]);
         engine->counts[id] = 0;
     }

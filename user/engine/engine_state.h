@@ -80,6 +80,7 @@ struct rj_engine {
     rj_send_batch_t batch; /* of the half that is at work */
     rj_packet_t *packets;
     int64_t counts[RJ_SYSTEM_COUNTER_COUNT]; /* not added to the system counters yet */
+    uint64_t counted;                        /* a bit for each of them that is not 0 */
     rj_engine_stats_t stats;
     int64_t last_turn_ns; /* 0: there was none */
     int64_t cycle_ns_max;
@@ -119,7 +120,10 @@ struct rj_engine {
 static inline void rj_engine_count(rj_engine_t *engine, rj_system_counter_t id, int64_t delta)
 {
     engine->counts[id] += delta;
+    engine->counted |= (uint64_t)(delta != 0) << id;
 }
+
+_Static_assert(RJ_SYSTEM_COUNTER_COUNT <= 64, "a bit for each");
 
 /* Adds what was counted to the system counters. Called before positions are published that say that
  * it happened. */
