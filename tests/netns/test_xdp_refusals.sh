@@ -101,12 +101,13 @@ keeps_three() {
         [ "$(capabilities_of h2 '[ABI]..')" = 0000000000000000 ]
 }
 # What it may still do: its maps, neighbours, ports below 1024, groups, big buffers, its end.
+# A group that was just joined may come by the kernel until it is known that nobody shares it.
 does_all_with_three() {
     on h2 ip neigh flush dev eth0
     carry h1 h2 aeron:udp?endpoint=10.0.0.2:999 --messages 1000 --length 1K &&
         carry h2 h1 aeron:udp?endpoint=10.0.0.1:40123 --messages 1000 &&
         carry h1 h2 'aeron:udp?endpoint=239.77.0.1:40124|interface=10.0.0.0/24' --messages 1000 \
-            --length 1K && more_frames h2 "redirected: data" 1500 && stop_driver h2 &&
+            --length 1K && more_frames h2 "redirected: data" 500 && stop_driver h2 &&
         is_bare h2
 }
 # As before rings: a driver without a mask has clients of every user.
