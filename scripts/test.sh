@@ -269,15 +269,34 @@ stage_netns() {
     done
 }
 
+# interop PASS SETTINGS TEST...: settings are VARIABLE=VALUE words; the pass ends each name.
+interop() {
+    pass=$1 settings=$2
+    shift 2
+    for each in "$@"; do
+        # shellcheck disable=SC2086 # words
+        run interop "$(basename "$each" .sh)$pass" env RJ_BUILD="$PWD/$O" $settings "$each"
+    done
+}
+
+# Once over sockets; then what has two hosts over AF_XDP as well, briefly unless all is asked for.
 stage_interop() {
     some interop tests/interop/test_*.sh || return 0
     root_or_skip interop || return 0
     compile interop O="$O" tests || return 0
-    [ "${INTEROP:-share}" = share ] || patience=7200
-    for test in $(list tests/interop/test_*.sh); do
-        RJ_BUILD=$PWD/$O INTEROP=${INTEROP:-share} \
-            run interop "$(basename "$test" .sh)" "$test"
-    done
+    share=${INTEROP:-share}
+    [ "$share" = share ] || patience=7200
+    interop '' "INTEROP=$share" tests/interop/test_*.sh
+    hosts=$(grep -l ' lab up ' tests/interop/test_*.sh)
+    # shellcheck disable=SC2086 # paths without blanks, here and below
+    if [ "$share" != full ]; then
+        interop ' over xdp' 'INTEROP=brief RJ_XDP=generic' $hosts
+    else
+        interop ' over xdp generic' 'INTEROP=full RJ_XDP=generic' $hosts
+        interop ' over xdp native' 'INTEROP=full RJ_XDP=native' $hosts
+        interop ' over xdp generic, 4 queues' 'INTEROP=full RJ_XDP=generic RJ_QUEUES=4' $hosts
+        interop ' over xdp native, 4 queues' 'INTEROP=full RJ_XDP=native RJ_QUEUES=4' $hosts
+    fi
 }
 
 install_for() {

@@ -11,6 +11,9 @@
 # drivers: it finds FROM_DIR, TO_DIR, CHANNEL and PORT in its environment, which is also prepared
 # for `java CLASS`, and fails by its exit status. With pub=none there is only PROGRAM.
 #
+# In a lab, RJ_XDP=generic or native has our drivers go over AF_XDP in that mode, and RJ_QUEUES=N
+# gives them so many queues of it. INTEROP=brief sends a tenth of COUNT.
+#
 # Prints `ok NAME` or `not ok NAME` and what went wrong. Everything it started ends with it, by
 # process id, and its shared memory is removed, however it ends. Logs stay for what failed, in
 # $RJ_BUILD/interop (RJ_KEEP=1: always).
@@ -36,6 +39,10 @@ for argument in "$@"; do
 done
 name="$channel $pub on $from to $sub${to:+ on $to}${note:+, $note}"
 [ "$pub" != none ] || name="$note on $from"
+# Without a lab eth0 would be the machine's own.
+[ -n "$lab" ] || unset RJ_XDP RAMJET_INTERFACE
+name="$name${RJ_XDP:+, over xdp $RJ_XDP${RJ_QUEUES:+, $RJ_QUEUES queues}}"
+[ "${INTEROP:-share}" != brief ] || count=$(((count + 9) / 10))
 logs=$build/interop/$(echo "$name" | tr -s ' ,' '--')-$$
 
 fail() {
@@ -112,7 +119,8 @@ start_driver() {
     c) start "$2" "$3" env AERON_DIR="$shm/$2" AERON_DIR_DELETE_ON_SHUTDOWN=1 "$official_c" ;;
     ramjet)
         start "$2" "$3" env AERON_DIR="$shm/$2" AERON_DIR_DELETE_ON_SHUTDOWN=1 \
-            "$build/ramjet" driver
+            ${RJ_XDP:+RAMJET_INTERFACE=eth0 "RAMJET_XDP_MODE=$RJ_XDP"} \
+            ${RJ_QUEUES:+"RAMJET_QUEUES=0-$((RJ_QUEUES - 1))"} "$build/ramjet" driver
         ;;
     *) fail "no such driver: $1" ;;
     esac
@@ -168,11 +176,20 @@ look() {
     wait "$!" || fail "$(basename "$during") says no"
 }
 
+# uses_rings DRIVER: over AF_XDP, frames went through its rings.
+uses_rings() {
+    [ -n "${RJ_XDP:-}" ] || return 0
+    frames=$("$build/ramjet" stat --dir "$shm/$1" |
+        awk '/ queue .*: frames (sent|received)$/ { frames += $2 } END { print frames + 0 }')
+    [ "$frames" -gt 100 ] || fail "driver $1 had $frames frames in its rings"
+}
+
 # Our driver stops when told, says so by its exit status, leaves nothing, and a run without trouble
 # takes no word on stderr: harnesses take any as a failure.
 stop_drivers() {
     for entry in $drivers; do
         driver=${entry%%:*} status=0
+        case $entry in *:ramjet:*) uses_rings "$driver" ;; esac
         kill "${entry##*:}"
         wait "${entry##*:}" 2>/dev/null || status=$?
         case $entry in *:ramjet:*) ;; *) continue ;; esac

@@ -25,7 +25,7 @@ impair() {
 
 trap '"$ramjet" lab down --name "$lab"' EXIT
 trap 'exit 130' HUP INT TERM
-"$ramjet" lab up --name "$lab" >/dev/null || exit
+"$ramjet" lab up --name "$lab" --queues "${RJ_QUEUES:-1}" >/dev/null || exit
 impair --loss 5 --reorder 5
 wire="5 % lost, 5 % late"
 both_ways channel=udp4 count=100000 limit=120

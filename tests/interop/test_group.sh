@@ -18,7 +18,7 @@ both_ways() {
 
 trap '"$ramjet" lab down --name "$lab"' EXIT
 trap 'exit 130' HUP INT TERM
-"$ramjet" lab up --name "$lab" >/dev/null || exit
+"$ramjet" lab up --name "$lab" --queues "${RJ_QUEUES:-1}" >/dev/null || exit
 both_ways channel=group4 count=100000 limit=120
 both_ways channel=group6 count=100000 limit=120
 "$ramjet" lab impair --name "$lab" --loss 5 --reorder 5 >/dev/null || exit

@@ -16,7 +16,7 @@ stream() {
 
 trap '"$ramjet" lab down --name "$lab"' EXIT
 trap 'exit 130' HUP INT TERM
-"$ramjet" lab up --name "$lab" >/dev/null || exit
+"$ramjet" lab up --name "$lab" --queues "${RJ_QUEUES:-1}" >/dev/null || exit
 for channel in udp4 udp6; do
     stream channel=$channel "from=$driver" "to=$peer" count=1000000 limit=120
     stream channel=$channel "from=$peer" "to=$driver" count=1000000 limit=120

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Drivers with an engine for each of four queues: several streams at once arrive exactly while more
 # than one ring receives, whatever the threads, the mode, the way of control frames, and the link.
-# Frames that come in at an engine which does not hold their session are forwarded, data and control.
+# Frames at an engine which does not hold their session are forwarded, data and control.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -49,33 +49,15 @@ set_up_for_moving() {
     start_driver h1 && start_xdp h2 RAMJET_XDP_MODE="$1" RAMJET_CONTROL=ring RAMJET_QUEUES=0-3
 }
 
-# sends_into HOST QUEUE: whatever the host's kernel sends from now on arrives on that queue. Connected
-# sockets keep to theirs until their route is looked up again.
-sends_into() {
-    count=$(getconf _NPROCESSORS_CONF)
-    everyone=$(printf %x $(((1 << count % 32) - 1)))
-    for _ in $(seq $((count / 32))); do
-        everyone=$everyone,ffffffff
-    done
-    # shellcheck disable=SC2016 # the inner shell's
-    on "$1" unshare --mount sh -c 'mount -t sysfs sysfs /sys || exit 1
-        for each in 0 1 2 3; do
-            mask=0
-            [ "$each" != "$1" ] || mask=$2
-            echo "$mask" >/sys/class/net/eth0/queues/tx-$each/xps_cpus || exit 1
-        done
-        ip route flush cache' sh "$2" "$everyone"
-}
-
 # Who sends by sockets can be made to change its mind: data of a session that an engine holds then
 # come in at others, and so do status messages of a publication.
 moving() { # FROM TO
-    sends_into h1 0 && before=$(forwarded h2) || return 1
+    sends_into h1 eth0 0 && before=$(forwarded h2) || return 1
     begin moving "$1" "$2" "aeron:udp?endpoint=$(address_of "$2"):40300" --messages 3000 \
         --rate 2000 --length 32-4K && await reaches "$1" snd-pos 1000000 || return 1
     for queue in 1 2 3; do
         now=$(value "$1" snd-pos)
-        sends_into h1 "$queue" && await reaches "$1" snd-pos $((now + 400000)) || return 1
+        sends_into h1 eth0 "$queue" && await reaches "$1" snd-pos $((now + 400000)) || return 1
     done
     finish moving && [ "$(forwarded h2)" -gt $((before + $3)) ]
 }

@@ -24,6 +24,24 @@ on() {
     nsenter --net="/run/netns/$lab-$place" -- "$@"
 }
 
+# sends_into HOST INTERFACE QUEUE: what that kernel sends there from now on arrives on the queue of
+# that number. Connected sockets keep to theirs until their route is looked up again.
+sends_into() {
+    count=$(getconf _NPROCESSORS_CONF)
+    everyone=$(printf %x $(((1 << count % 32) - 1)))
+    for _ in $(seq $((count / 32))); do
+        everyone=$everyone,ffffffff
+    done
+    # shellcheck disable=SC2016 # the inner shell's
+    on "$1" unshare --mount sh -c 'mount -t sysfs sysfs /sys || exit 1
+        for queue in "/sys/class/net/$1/queues"/tx-*; do
+            mask=0
+            [ "$queue" != "${queue%-*}-$2" ] || mask=$3
+            echo "$mask" >"$queue/xps_cpus" || exit 1
+        done
+        ip route flush cache' sh "$2" "$3" "$everyone"
+}
+
 # host_of DRIVER
 host_of() {
     basename "${1%[a-z]}"

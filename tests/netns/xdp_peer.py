@@ -10,10 +10,13 @@ xdp_peer.py ping ADDRESS COUNT                       ICMP echo; every request is
 xdp_peer.py tagged-receive INTERFACE COUNT           as udp-receive, as frames with a VLAN tag
 xdp_peer.py tagged-send INTERFACE FROM TO PORT COUNT as udp-send, so; from host 1 to 2 of the lab
 xdp_peer.py tags-in-frames INTERFACE                 it sends VLAN tags in frames, not beside them
+xdp_peer.py queues INTERFACE COUNT                   so many receive and transmit queues from now on
 xdp_peer.py cell FILE KIND COLUMN [COLUMN=TEXT...]   of the first such row of `ramjet status --json`
 xdp_peer.py age-owners FOLDER                        nobody of the maps pinned there shows life
 """
 import array
+import fcntl
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -30,6 +33,7 @@ STREAM = 1001
 VLAN = 7
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_AUXDATA = 263, 8
+SIOCETHTOOL, ETHTOOL_GCHANNELS, ETHTOOL_SCHANNELS = 0x8946, 0x3C, 0x3D
 
 
 def family_of(address):
@@ -171,6 +175,17 @@ def tags_in_frames(interface):
         fcntl.ioctl(sock, 0x8946, request)
 
 
+def queues(interface, count):
+    """As `ethtool -L INTERFACE rx COUNT tx COUNT`."""
+    channels = (ctypes.c_uint32 * 9)(ETHTOOL_GCHANNELS)
+    request = struct.pack("16sQ8x", interface.encode(), ctypes.addressof(channels))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, SIOCETHTOOL, request)
+        channels[0] = ETHTOOL_SCHANNELS
+        channels[5] = channels[6] = int(count)
+        fcntl.ioctl(sock, SIOCETHTOOL, request)
+
+
 def cell(path, kind, column, *conditions):
     wanted = [condition.split("=", 1) for condition in conditions]
     with open(path, encoding="utf-8") as lines:
@@ -198,7 +213,7 @@ def main():
     commands = {"tcp-receive": tcp_receive, "tcp-send": tcp_send, "udp-receive": udp_receive,
                 "udp-send": udp_send, "ping": ping, "tagged-receive": tagged_receive,
                 "tagged-send": tagged_send, "tags-in-frames": tags_in_frames,
-                "cell": cell, "age-owners": age_owners}
+                "queues": queues, "cell": cell, "age-owners": age_owners}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])
