@@ -236,10 +236,46 @@ killed_half_way() {
         detach v0 && await is_clean || return 1
     done
 }
+empty_folders_go_with_a_detach() {
+    mkdir -p "$pins" && prints "nothing of ours" detach v0 && is_clean
+}
 leftovers_without_link() {
     attach v0 && rm "$pins/v0/link" && carries v0 none && [ -e "$pins/v0/rj_channels" ] &&
         prints "v0: attached in generic" attach v0 && notes "pins without a program" && detach v0
 }
+# A bpffs where everybody may make folders, as `mount -t bpf` has it.
+folders_of_others_are_not_followed() {
+    prey=$work/prey
+    mkdir -p "$prey" && echo keep >"$prey/file" || return 1
+    ln -s "$prey" "$bpffs/ramjet" && says 1 "no folder of ours" "$ramjet" attach v0
+    result=$?
+    rm "$bpffs/ramjet" && [ "$result" = 0 ] || return 1
+    mkdir -p "$pins" && ln -s "$prey" "$pins/v0" && says 1 "no folder of ours" "$ramjet" attach v0 &&
+        says 1 "no folder of ours" "$ramjet" detach v0 && "$ramjet" status >"$work/words" 2>&1
+    result=$?
+    rm "$pins/v0" && [ "$result" = 0 ] && [ -e "$prey/file" ] || return 1
+    ln -s "$prey" "$pins/w0" && attach v0 && [ -e "$prey/file" ] && detach v0
+    result=$?
+    rm -f "$pins/w0" && [ "$result" = 0 ] || return 1
+    mkdir -p "$bpffs/ramjet" && chown 1234 "$bpffs/ramjet" &&
+        says 1 "belongs to user 1234" "$ramjet" attach v0 && chown 0 "$bpffs/ramjet" &&
+        chmod 777 "$bpffs/ramjet" && says 1 "written by others" "$ramjet" attach v0 &&
+        chmod 755 "$bpffs/ramjet" && attach v0 && detach v0 && await is_clean
+}
+nobody_waits_for_a_lock_for_ever() {
+    mkdir -p "$bpffs/ramjet" || return 1
+    python3 -c "
+import fcntl, os, time
+fcntl.flock(os.open('$bpffs/ramjet', os.O_RDONLY), fcntl.LOCK_EX)
+time.sleep(60)" &
+    holder=$!
+    await is_locked && says 1 "kept locked by another process" timeout 30 "$ramjet" attach v0
+    result=$?
+    kill "$holder"
+    wait "$holder"
+    [ "$result" = 0 ] && attach v0 && detach v0 && await is_clean
+}
+is_locked() { ! flock -n "$bpffs/ramjet" true; }
 two_at_once() {
     "$ramjet" attach v0 >"$work/first" 2>&1 &
     first=$!
@@ -303,7 +339,10 @@ check attach_without_bpffs_anywhere nobody_has_bpffs
 check attach_on_a_private_bpffs_says_so private_bpffs_is_said
 check attach_under_ip_netns_exec under_ip_netns_exec
 check attach_and_detach_killed_half_way killed_half_way
+check detach_removes_empty_folders empty_folders_go_with_a_detach
 check attach_sweeps_leftovers_without_link leftovers_without_link
+check attach_does_not_follow_folders_of_others folders_of_others_are_not_followed
+check attach_waits_for_no_lock_for_ever nobody_waits_for_a_lock_for_ever
 check attach_two_at_once two_at_once
 check attach_lets_all_frames_pass frames_pass_without_a_driver
 exit "$failed"

@@ -331,7 +331,8 @@ int rj_detach(const rj_attach_options_t *options, rj_attach_report_t *ret_report
         note(ret_report, "the interface has gone");
     if (code == 0)
         code = rj_privilege_check(err);
-    if (code == 0 && rj_pins_exist(&ret_report->pins) && options->run == RJ_ATTACH_FOR_REAL)
+    /* Also for the empty folders of one that was killed here. */
+    if (code == 0 && access(ret_report->pins.root, F_OK) == 0 && options->run == RJ_ATTACH_FOR_REAL)
         code = rj_pins_lock(&ret_report->pins, &lock_fd, err);
     if (code == 0)
         code = detach(options, ret_report, err);

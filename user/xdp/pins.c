@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xdp/pins.h"
 
+#include "base/clock.h"
 #include "xdp/dispatcher.h"
 
 #include <bpf/bpf.h>
@@ -18,7 +19,9 @@
 
 #define BPFFS "/sys/fs/bpf"
 
-enum { FOLDER_MODE = 0755, STALE_MAX = 64, LOCK_TRIES = 100 };
+enum { FOLDER_MODE = 0755, STALE_MAX = 64, LOCK_TRIES = 200 };
+
+static const int64_t lock_pause_ns = INT64_C(50000000);
 
 /* bpffs takes no dots in names, and interfaces of VLANs have them. */
 static void escape(const char *interface, char *text, size_t size)
@@ -119,6 +122,36 @@ static int make_folder(const char *path, rj_err_t *err)
     return rj_fail(err, -errno, "%s: %s", path, strerror(errno));
 }
 
+/* bpffs may be one where everybody makes folders and symbolic links (mode 1777). A folder that
+ * another user made, or can write to, may lead to what is not ours to open or to remove. */
+static int trust(const char *path, bool *ret_is_there, rj_err_t *err)
+{
+    struct stat status;
+    *ret_is_there = false;
+    if (lstat(path, &status) != 0)
+        return errno == ENOENT ? 0 : rj_fail(err, -errno, "%s: %s", path, strerror(errno));
+    if (!S_ISDIR(status.st_mode))
+        return rj_fail(err, -ENOTDIR, "%s is no folder of ours: remove it by hand", path);
+    if (status.st_uid != 0 && status.st_uid != geteuid())
+        return rj_fail(err, -EPERM, "%s belongs to user %u: remove it, or run as that user", path,
+                       status.st_uid);
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return rj_fail(err, -EPERM, "%s can be written by others: `chmod go-w` it, or remove it",
+                       path);
+    *ret_is_there = true;
+    return 0;
+}
+
+int rj_pins_trust(const rj_pins_t *pins, rj_err_t *err)
+{
+    const char *const paths[] = {pins->root, pins->instance, pins->folder};
+    bool is_there = true;
+    int code = 0;
+    for (size_t i = 0; code == 0 && is_there && i < sizeof(paths) / sizeof(paths[0]); i++)
+        code = trust(paths[i], &is_there, err);
+    return code;
+}
+
 /* Whether the descriptor is the folder that the path names: another may have removed it while we
  * waited, and a third made it anew. */
 static bool is_still_there(int fd, const char *path)
@@ -131,27 +164,35 @@ static bool is_still_there(int fd, const char *path)
 static int try_lock(const rj_pins_t *pins, int *ret_fd, rj_err_t *err)
 {
     int code = make_folder(pins->root, err);
+    if (code == 0)
+        code = rj_pins_trust(pins, err);
     if (code != 0)
         return code;
-    int fd = open(pins->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return -EAGAIN;
-    if (fd < 0 || flock(fd, LOCK_EX) != 0)
-        code = rj_fail(err, -errno, "%s: cannot lock: %s", pins->root, strerror(errno));
+    int fd = open(pins->root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        code = errno == ENOENT ? -EAGAIN : -errno;
+    else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        code = -errno;
     else if (!is_still_there(fd, pins->root))
-        code = rj_fail(err, -EAGAIN, "%s: others work there all the time: try again", pins->root);
+        code = -EAGAIN;
     if (code == 0)
         *ret_fd = fd;
     else if (fd >= 0)
         close(fd);
-    return code;
+    return code == 0 ? 0 : rj_fail(err, code, "%s: cannot lock: %s", pins->root, strerror(-code));
 }
 
+/* Whoever may read the folder may lock it, and keep it so: nobody waits for ever. */
 int rj_pins_lock(const rj_pins_t *pins, int *ret_fd, rj_err_t *err)
 {
-    int code = -EAGAIN;
-    for (int i = 0; code == -EAGAIN && i < LOCK_TRIES; i++)
+    int code = try_lock(pins, ret_fd, err);
+    for (int i = 1; code == -EAGAIN && i < LOCK_TRIES; i++) {
+        rj_clock_sleep_ns(lock_pause_ns);
         code = try_lock(pins, ret_fd, err);
+    }
+    if (code == -EAGAIN)
+        return rj_fail(err, code, "%s is kept locked by another process: `fuser %s` names it",
+                       pins->root, pins->root);
     return code;
 }
 
@@ -280,7 +321,7 @@ int rj_pins_put(const rj_pins_t *pins, const rj_kernel_maps_t *maps, const char 
 
 int rj_pins_remove(const rj_pins_t *pins, rj_err_t *err)
 {
-    int folder = open(pins->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int folder = open(pins->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0)
         return errno == ENOENT ? 0 : rj_fail(err, -errno, "%s: %s", pins->folder, strerror(errno));
     unlinkat(folder, RJ_PINS_LINK, 0);
@@ -324,11 +365,15 @@ int rj_pins_sweep(const rj_pins_t *pins, char *text, size_t size)
     }
     closedir(list);
     size_t length = 0;
+    int removed = 0;
     for (int i = 0; i < count; i++) {
         rj_pins_t one = *pins;
-        if (set_folder(&one, stale[i]) == 0 && rj_pins_remove(&one, NULL) == 0 && length < size)
+        if (set_folder(&one, stale[i]) != 0 || rj_pins_remove(&one, NULL) != 0)
+            continue;
+        removed++;
+        if (length < size)
             length += (size_t)snprintf(text + length, size - length, "%s%s",
                                        length == 0 ? "" : ", ", stale[i]);
     }
-    return count;
+    return removed;
 }

@@ -50,8 +50,12 @@ int rj_pins_check(const rj_pins_t *pins, rj_err_t *err);
  * does: pins there go with the namespace's last process. */
 bool rj_pins_is_private(const rj_pins_t *pins);
 
+/* Whether root or we alone made the folders, as far as they are there: what another user made may
+ * lead anywhere. */
+int rj_pins_trust(const rj_pins_t *pins, rj_err_t *err);
+
 /* Makes the root and keeps others from writing there until it is unlocked, or the process has
- * ended. */
+ * ended. -EAGAIN when another has not let go for ten seconds. What is locked is trusted. */
 int rj_pins_lock(const rj_pins_t *pins, int *ret_fd, rj_err_t *err);
 
 /* Removes the folders above the interface's that are empty, and lets others in. */

@@ -40,7 +40,8 @@ static int open_pinned(rj_steer_t *steer, const rj_steer_options_t *options,
     int code = rj_pins_init(&pins, options->instance, device->name, err);
     if (code != 0)
         return code;
-    if (rj_pins_look(&pins, &pinned) != 0 || !rj_pinned_is_on(&pinned, device->index, attached))
+    if (rj_pins_trust(&pins, NULL) != 0 || rj_pins_look(&pins, &pinned) != 0 ||
+        !rj_pinned_is_on(&pinned, device->index, attached))
         return -ENOENT;
     code = rj_pins_open_maps(&pins, &steer->maps, err);
     if (code == 0)
