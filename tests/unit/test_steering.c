@@ -139,6 +139,14 @@ static void pass(int64_t duration_ns)
     turn();
 }
 
+static uint32_t unbound_queue; /* of eth0; 0: none */
+
+static bool is_bound(const void *state, uint32_t queue)
+{
+    (void)state;
+    return queue != unbound_queue;
+}
+
 static void open_with(rj_steering_control_t control, int interface_count)
 {
     const rj_steering_params_t params = {.interfaces = {{.maps = &tables[0].maps,
@@ -146,7 +154,8 @@ static void open_with(rj_steering_control_t control, int interface_count)
                                                          .index = ETH0,
                                                          .queue_first = 4,
                                                          .queue_count = 2,
-                                                         .room_bytes = 3840},
+                                                         .room_bytes = 3840,
+                                                         .is_bound = is_bound},
                                                         {.maps = &tables[1].maps,
                                                          .name = "eth1",
                                                          .index = ETH1,
@@ -638,6 +647,23 @@ Test(steering, goes_on_over_sockets_when_its_program_is_gone)
     tables[0].is_attached = true;
     pass(SECONDS(1));
     cr_expect_not_null(stream_of("10.0.0.1", 1001));
+}
+
+/* The kernel drops what is redirected to a socket that it has unbound. */
+Test(steering, lets_its_queues_go_when_a_ring_is_bound_to_nothing)
+{
+    open_with(RJ_STEERING_CONTROL_TO_KERNEL, 2);
+    tables[0].queues[6].owner = OTHER_OWNER;
+    unbound_queue = 5;
+    pass(SECONDS(1));
+    pass(SECONDS(1));
+    cr_expect_not(rj_steering_serves(steering, ETH0));
+    cr_expect(rj_steering_serves(steering, ETH1));
+    cr_expect_eq(tables[0].queues[4].owner, RJ_XDP_OWNER_NONE);
+    cr_expect_eq(tables[0].queues[5].owner, RJ_XDP_OWNER_NONE);
+    cr_expect_eq(tables[0].queues[6].owner, OTHER_OWNER);
+    cr_expect_eq(rj_steering_stats(steering)->detached, 1);
+    cr_expect_eq(times_told("eth0: the kernel has unbound its rings"), 1);
 }
 
 Test(steering, goes_on_over_sockets_when_there_is_no_room_for_another_owner)

@@ -18,6 +18,7 @@ enum { TEXT_MAX = 512, RINGS_MAX = RJ_ENGINES_MAX * RJ_AF_XDP_RINGS_MAX };
 
 /* An interface whose steering program is there. */
 typedef struct ring_interface {
+    const rj_ring_world_t *world;
     rj_steer_t steer;
     uint32_t mtu_bytes;
     uint32_t queue_count; /* that the interface receives on */
@@ -81,7 +82,8 @@ static void add_interface(rj_ring_world_t *world, const rj_steer_t *steer,
 {
     ring_interface_t *interface = &world->interfaces[world->interface_count++];
     *interface =
-        (ring_interface_t){.steer = *steer,
+        (ring_interface_t){.world = world,
+                           .steer = *steer,
                            .mtu_bytes = link->mtu_bytes,
                            .queue_count = link->rx_queue_count > 0 ? link->rx_queue_count : 1,
                            .room_bytes = UINT32_MAX};
@@ -383,6 +385,19 @@ rj_net_feed_t *rj_ring_world_feed(rj_ring_world_t *world)
     return world->engine_count > 0 ? rj_netlink_feed(world->netlink) : NULL;
 }
 
+/* While the ports are open, which is as long as the conductor works. */
+static bool is_bound(const void *state, uint32_t queue)
+{
+    const ring_interface_t *interface = state;
+    const rj_ring_world_t *world = interface->world;
+    for (int i = 0; i < world->ring_count; i++) {
+        const ring_t *ring = &world->rings[i];
+        if (ring->interface == interface && ring->info.queue == queue)
+            return rj_xsk_is_bound(ring->info.fd);
+    }
+    return false;
+}
+
 void rj_ring_world_steering(const rj_ring_world_t *world, rj_steering_params_t *ret_params)
 {
     *ret_params = (rj_steering_params_t){.control = world->params.config->control == RJ_CONTROL_RING
@@ -399,7 +414,9 @@ void rj_ring_world_steering(const rj_ring_world_t *world, rj_steering_params_t *
             .index = interface->steer.maps.interface_index,
             .queue_first = first_queue(world),
             .queue_count = (uint32_t)interface->ring_count,
-            .room_bytes = interface->room_bytes};
+            .room_bytes = interface->room_bytes,
+            .is_bound = is_bound,
+            .is_bound_state = interface};
     }
 }
 

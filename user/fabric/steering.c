@@ -401,6 +401,30 @@ static void keep_queues(rj_steering_t *steering, rj_steered_interface_t *interfa
     }
 }
 
+/* Who has no ring there any more must not be sent frames: the kernel drops what is redirected to a
+ * socket that is bound to nothing. */
+static void let_queues_go(const rj_steering_t *steering, rj_steered_interface_t *interface)
+{
+    const rj_steering_interface_t *params = &interface->params;
+    const struct rj_queue_value nobody = {.owner = RJ_XDP_OWNER_NONE};
+    for (uint32_t i = 0; i < params->queue_count; i++) {
+        struct rj_queue_value there;
+        const uint32_t queue = params->queue_first + i;
+        if (params->maps->ops->get_queue(params->maps, queue, &there) == 0 &&
+            there.owner == steering->owner)
+            (void)params->maps->ops->put_queue(params->maps, queue, &nobody);
+    }
+}
+
+static bool are_queues_bound(const rj_steering_interface_t *params)
+{
+    for (uint32_t i = 0; params->is_bound != NULL && i < params->queue_count; i++) {
+        if (!params->is_bound(params->is_bound_state, params->queue_first + i))
+            return false;
+    }
+    return true;
+}
+
 static void keep_mac(rj_steering_t *steering, rj_steered_interface_t *interface)
 {
     const rj_net_link_t *link =
@@ -428,11 +452,37 @@ static rj_steered_state_t look_at_interface(rj_steering_t *steering,
                                          .pid = steering->params.pid};
     if (!maps->ops->is_attached(maps))
         return RJ_STEERED_DETACHED;
+    if (!are_queues_bound(&interface->params))
+        return RJ_STEERED_UNBOUND;
     const int result = maps->ops->put_owner(maps, steering->owner, &value);
     if (result == -E2BIG)
         return RJ_STEERED_CROWDED;
     steering->stats.map_errors += result < 0;
     return RJ_STEERED_ON;
+}
+
+static void leave(rj_steering_t *steering, rj_steered_interface_t *interface)
+{
+    switch (interface->state) {
+    case RJ_STEERED_DETACHED:
+        steering->stats.detached++;
+        rj_steering_tell(steering, interface,
+                         "the steering program is gone from the interface: going on over sockets");
+        break;
+    case RJ_STEERED_UNBOUND:
+        steering->stats.detached++;
+        rj_steering_tell(steering, interface,
+                         "the kernel has unbound its rings, for it was removed or moved elsewhere: "
+                         "going on over sockets until the driver starts again");
+        break;
+    case RJ_STEERED_CROWDED:
+        rj_steering_tell(steering, interface,
+                         "%d drivers use the steering program already: going on over sockets",
+                         RJ_XDP_OWNERS_MAX);
+        break;
+    case RJ_STEERED_ON:
+        break;
+    }
 }
 
 static void live_on(rj_steering_t *steering, rj_steered_interface_t *interface)
@@ -445,14 +495,9 @@ static void live_on(rj_steering_t *steering, rj_steered_interface_t *interface)
         keep_queues(steering, interface);
         keep_mac(steering, interface);
         interface->cursor = interface->channels;
-    } else if (interface->state != before && interface->state == RJ_STEERED_DETACHED) {
-        steering->stats.detached++;
-        rj_steering_tell(steering, interface,
-                         "the steering program is gone from the interface: going on over sockets");
     } else if (interface->state != before) {
-        rj_steering_tell(steering, interface,
-                         "%d drivers use the steering program already: going on over sockets",
-                         RJ_XDP_OWNERS_MAX);
+        let_queues_go(steering, interface);
+        leave(steering, interface);
     }
 }
 

@@ -46,6 +46,9 @@ typedef struct rj_steering_interface {
     uint32_t queue_first;
     uint32_t queue_count;
     uint32_t room_bytes; /* longest frame that the UMEM of its queues takes */
+    /* Whether the ring of a queue is still bound to it; NULL: always. Asked once a second. */
+    bool (*is_bound)(const void *state, uint32_t queue);
+    const void *is_bound_state;
 } rj_steering_interface_t;
 
 /* Who gets status messages, NAKs and the like. */
@@ -76,7 +79,7 @@ typedef struct rj_steering_stats {
     int64_t put_again;         /* entries of ours that had vanished or changed */
     int64_t uncounted;         /* entries without a counter: all were taken */
     int64_t swept_owners;
-    int64_t detached;   /* times that a program was found gone from its interface */
+    int64_t detached;   /* times that a program, or a ring, was found gone from its interface */
     int64_t map_errors; /* calls that failed otherwise */
 } rj_steering_stats_t;
 

@@ -55,6 +55,7 @@ typedef struct rj_steered_channel {
 typedef enum rj_steered_state {
     RJ_STEERED_ON,
     RJ_STEERED_DETACHED, /* the program is gone from its interface */
+    RJ_STEERED_UNBOUND,  /* a ring of ours is: the interface was removed, or left and came back */
     RJ_STEERED_CROWDED,  /* rj_owners is full: no sign of life can be given */
 } rj_steered_state_t;
 

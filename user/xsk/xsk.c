@@ -296,6 +296,12 @@ void rj_xsk_close(rj_xsk_t *xsk)
 
 /* --- while it is open --- */
 
+/* Receives nothing, ever; at most it wakes the driver. */
+bool rj_xsk_is_bound(int fd)
+{
+    return recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL) >= 0 || errno != ENXIO;
+}
+
 int rj_xsk_losses(int fd, rj_xsk_losses_t *ret_losses)
 {
     struct xdp_statistics statistics = {0};

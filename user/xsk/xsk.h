@@ -12,7 +12,8 @@
  *
  * Units      bytes; ring sizes in entries, powers of two.
  * Ownership  the caller owns the struct and the UMEM, which outlives it.
- * Thread     open and close: any. Rings: the engine's. rj_xsk_losses: any, while it is open.
+ * Thread     open and close: any. Rings: the engine's. rj_xsk_losses, rj_xsk_is_bound: any, while it
+ *            is open.
  * Errors     open: negative errno with what to do. Kicks answer what the kernel said.
  */
 #ifndef RJ_XSK_XSK_H
@@ -80,6 +81,10 @@ int rj_xsk_open(rj_xsk_t *xsk, const rj_xsk_params_t *params, const rj_umem_t *u
 
 /* Safe on a closed socket. The kernel lets go of the queue some milliseconds later. */
 void rj_xsk_close(rj_xsk_t *xsk);
+
+/* False for good once the interface was removed or has left the network namespace: the kernel has
+ * let go of the queue then, and drops what a program still redirects to the socket. */
+bool rj_xsk_is_bound(int fd);
 
 int rj_xsk_losses(int fd, rj_xsk_losses_t *ret_losses);
 
