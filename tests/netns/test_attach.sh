@@ -251,7 +251,8 @@ folders_of_others_are_not_followed() {
     result=$?
     rm "$bpffs/ramjet" && [ "$result" = 0 ] || return 1
     mkdir -p "$pins" && ln -s "$prey" "$pins/v0" &&
-        says 1 "no folder of ours" "$ramjet" attach v0 && says 1 "no folder of ours" "$ramjet" detach v0 && "$ramjet" status >"$work/words" 2>&1
+        says 1 "no folder of ours" "$ramjet" attach v0 &&
+        says 1 "no folder of ours" "$ramjet" detach v0 && "$ramjet" status >"$work/words" 2>&1
     result=$?
     rm "$pins/v0" && [ "$result" = 0 ] && [ -e "$prey/file" ] || return 1
     ln -s "$prey" "$pins/w0" && attach v0 && [ -e "$prey/file" ] && detach v0

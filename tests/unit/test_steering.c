@@ -560,6 +560,58 @@ Test(steering, puts_back_what_has_vanished_with_new_numbers_where_the_old_are_ta
     cr_expect_eq(tables[0].queues[5].owner, rj_steering_owner(steering));
 }
 
+/* Whoever swept it while it slept had not come to its claims when it woke up and wrote again. */
+Test(steering, gives_up_a_number_that_another_driver_has_claimed_meanwhile)
+{
+    open_with(RJ_STEERING_CONTROL_TO_KERNEL, 1);
+    const rj_address_t local = ipv4(10, 0, 0, 1, PORT);
+    (void)wish(&local, 1001);
+    const uint32_t before = channel_of("10.0.0.1")->channel_id;
+    const struct rj_claim_key claim = {RJ_XDP_CLAIM_CHANNEL, before};
+    rj_steer_maps_t *maps = &tables[0].maps;
+    (void)maps->ops->release(maps, &claim);
+    pass(SECONDS(1));
+    uint32_t owner = RJ_XDP_OWNER_NONE;
+    (void)maps->ops->get_claim(maps, &claim, &owner);
+    cr_expect_eq(owner, rj_steering_owner(steering));
+    cr_expect_eq(channel_of("10.0.0.1")->channel_id, before);
+    (void)maps->ops->release(maps, &claim);
+    (void)maps->ops->claim(maps, &claim, OTHER_OWNER);
+    pass(SECONDS(1));
+    cr_expect_neq(channel_of("10.0.0.1")->channel_id, before);
+    cr_expect_not_null(stream_of("10.0.0.1", 1001));
+    cr_expect_eq(tables[0].stream_count, 1, "one was left among the other driver's");
+    cr_expect_eq(rj_steering_stats(steering)->streams, 1);
+}
+
+/* A search is a thousand calls of the kernel, and there may be thousands of channels. */
+Test(steering, searches_once_a_second_where_all_numbers_are_taken)
+{
+    enum { WISHES = 30, FREED = 2000 };
+    rj_steer_maps_t *maps = &tables[0].maps;
+    open_with(RJ_STEERING_CONTROL_TO_KERNEL, 1);
+    for (uint32_t i = 1; i <= RJ_XDP_CHANNELS_MAX; i++) {
+        const struct rj_claim_key key = {RJ_XDP_CLAIM_CHANNEL, i};
+        (void)maps->ops->claim(maps, &key, RJ_XDP_OWNER_OPERATOR);
+    }
+    rj_address_t local = ipv4(10, 0, 0, 1, 0);
+    for (int i = 0; i < WISHES; i++) {
+        local.port = (uint16_t)(PORT + i);
+        (void)rj_steering_add(steering, &local, 0);
+    }
+    for (uint32_t i = 0; i < 8; i++) {
+        for (uint32_t k = 0; i == 3 && k < WISHES; k++) {
+            const struct rj_claim_key key = {RJ_XDP_CLAIM_CHANNEL, FREED + k};
+            (void)maps->ops->release(maps, &key);
+        }
+        tables[0].claim_try_count = 0;
+        pass(SECONDS(1));
+        cr_expect_leq(tables[0].claim_try_count, 1024 + 2 * WISHES);
+    }
+    cr_expect_eq(tables[0].channel_count, WISHES, "they were found in the end");
+    cr_expect_eq(rj_steering_stats(steering)->channels_left_out, 0);
+}
+
 Test(steering, takes_a_group_only_while_all_members_on_this_host_are_its_own)
 {
     open_with(RJ_STEERING_CONTROL_TO_KERNEL, 2);

@@ -43,18 +43,24 @@ static uint32_t number_max(enum rj_xdp_claim kind)
     return kind == RJ_XDP_CLAIM_CHANNEL ? RJ_XDP_CHANNELS_MAX : RJ_XDP_COUNTERS_MAX - 1;
 }
 
-/* 0 when none was found. */
+/* 0 when none was found: that took a thousand calls, so who asks again before the next look at the
+ * entries is told so at once. */
 static uint32_t take_number(rj_steering_t *steering, rj_steered_interface_t *interface,
                             enum rj_xdp_claim kind)
 {
     rj_steer_maps_t *maps = interface->params.maps;
+    if (steering->now_ns < interface->search_ns[kind])
+        return 0;
+    interface->search_ns[kind] = steering->now_ns + RJ_STEERING_PERIOD_NS;
     for (int i = 0; i < SEARCH_MAX; i++) {
         uint32_t *next = &interface->next_number[kind];
         *next = *next >= number_max(kind) ? 1 : *next + 1;
         const struct rj_claim_key key = {.kind = kind, .number = *next};
         const int result = maps->ops->claim(maps, &key, steering->owner);
-        if (result == 0)
+        if (result == 0) {
+            interface->search_ns[kind] = steering->now_ns;
             return key.number;
+        }
         if (result != -EEXIST)
             return 0;
     }
@@ -70,8 +76,9 @@ static bool keep_number(rj_steering_t *steering, rj_steered_interface_t *interfa
     uint32_t owner;
     if (number == 0)
         return false;
-    return maps->ops->claim(maps, &key, steering->owner) == 0 ||
-           (maps->ops->get_claim(maps, &key, &owner) == 0 && owner == steering->owner);
+    if (maps->ops->get_claim(maps, &key, &owner) == 0)
+        return owner == steering->owner;
+    return maps->ops->claim(maps, &key, steering->owner) == 0;
 }
 
 static void give_number(rj_steering_t *steering, rj_steered_interface_t *interface,
@@ -80,8 +87,13 @@ static void give_number(rj_steering_t *steering, rj_steered_interface_t *interfa
     rj_steer_maps_t *maps = interface->params.maps;
     const struct rj_claim_key key = {.kind = kind, .number = *number};
     uint32_t owner;
-    if (*number != 0 && maps->ops->get_claim(maps, &key, &owner) == 0 && owner == steering->owner)
+    if (*number != 0 && maps->ops->get_claim(maps, &key, &owner) == 0 && owner == steering->owner) {
         (void)maps->ops->release(maps, &key);
+        /* Where they are rare, this is the one to be found. */
+        if (steering->now_ns < interface->search_ns[kind])
+            interface->next_number[kind] = *number - 1;
+        interface->search_ns[kind] = steering->now_ns;
+    }
     *number = 0;
 }
 
@@ -328,14 +340,11 @@ static bool number_channel(rj_steering_t *steering, rj_steered_interface_t *inte
         give_number(steering, interface, RJ_XDP_CLAIM_CHANNEL, &channel->channel_id);
         channel->channel_id = there_id;
     } else if (!keep_number(steering, interface, RJ_XDP_CLAIM_CHANNEL, channel->channel_id)) {
-        rj_steered_stream_t *stream;
-        DL_FOREACH(channel->streams, stream)
-        {
-            stand_stream(steering, stream, RJ_STEERED_ABSENT);
-        }
+        withdraw_streams(steering, interface, channel);
         channel->channel_id = take_number(steering, interface, RJ_XDP_CLAIM_CHANNEL);
     }
     if (channel->channel_id == 0) {
+        withdraw_entries(steering, interface, channel);
         leave_channel_out(steering, interface, channel, true);
         return false;
     }
@@ -343,6 +352,15 @@ static bool number_channel(rj_steering_t *steering, rj_steered_interface_t *inte
         channel->counter_index = RJ_XDP_COUNTER_NONE;
     take_counter(steering, interface, &channel->counter_index);
     return true;
+}
+
+/* Whether the number under which our entry stands is ours, or an operator's. Whoever sweeps takes
+ * the numbers last: a driver that woke up meanwhile has put its entries back and lost theirs. */
+static bool has_channel_number(rj_steering_t *steering, rj_steered_interface_t *interface,
+                               uint32_t channel_id)
+{
+    return is_numbered_by_operator(interface, channel_id) ||
+           keep_number(steering, interface, RJ_XDP_CLAIM_CHANNEL, channel_id);
 }
 
 static int settle_streams(rj_steering_t *steering, rj_steered_interface_t *interface,
@@ -419,7 +437,7 @@ int rj_steered_settle(rj_steering_t *steering, rj_steered_interface_t *interface
     const bool is_ours = is_there && there.owner == steering->owner;
     if (is_there && !is_ours && there.owner != RJ_XDP_OWNER_OPERATOR)
         take_over(steering, interface, channel, there.owner);
-    if ((!is_ours || channel->channel_id == 0) &&
+    if ((!is_ours || !has_channel_number(steering, interface, channel->channel_id)) &&
         !number_channel(steering, interface, channel, is_there ? there.channel_id : 0))
         return 1;
     const int looked = settle_streams(steering, interface, channel);

@@ -66,6 +66,7 @@ typedef struct rj_steered_interface {
     uint8_t mac[6];
     uint32_t told;
     uint32_t next_number[RJ_XDP_CLAIM_COUNTER + 1]; /* where the search goes on, by kind */
+    int64_t search_ns[RJ_XDP_CLAIM_COUNTER + 1];    /* and when: put off where all were taken */
     rj_steered_channel_t *channels;
     rj_steered_channel_t *cursor; /* the next one to be looked at in this round; NULL: done */
 } rj_steered_interface_t;

@@ -12,8 +12,7 @@
  *
  * Units      bytes; ring sizes in entries, powers of two.
  * Ownership  the caller owns the struct and the UMEM, which outlives it.
- * Thread     open and close: any. Rings: the engine's. rj_xsk_losses, rj_xsk_is_bound: any, while it
- *            is open.
+ * Thread     open and close: any. Rings: the engine's. The rest: any, while it is open.
  * Errors     open: negative errno with what to do. Kicks answer what the kernel said.
  */
 #ifndef RJ_XSK_XSK_H
