@@ -206,6 +206,22 @@ Test(frame, lets_only_a_last_pad_reach_beyond_the_datagram)
     cr_assert_eq(walk((piece_t[]){{0, 0, data}}, 1, 31), -1);
 }
 
+Test(frame, lets_no_frame_of_another_stream_follow)
+{
+    _Alignas(8) uint8_t data[128] = {0};
+    const rj_wire_data_t first = {.frame_length = 64, .type = RJ_FRAME_TYPE_DATA, .session_id = 7};
+    rj_wire_data_t others[4] = {first, first, first, first};
+    others[1].session_id = 8;
+    others[2].stream_id = 8;
+    others[3].term_id = 8;
+    memcpy(data, &first, sizeof(first));
+    for (size_t i = 0; i < 4; i++) {
+        others[i].term_offset = 64;
+        memcpy(data + 64, &others[i], sizeof(others[i]));
+        cr_expect_eq(rj_frame_walk_data(data, 128, VECTOR_TERM_LENGTH), i == 0 ? 128 : -1);
+    }
+}
+
 Test(frame, takes_a_heartbeat_only_where_its_offset_is_one)
 {
     wire_vector_t vector = wire_vectors[V11];

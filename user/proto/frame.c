@@ -68,12 +68,19 @@ bool rj_frame_setup_is_valid(const rj_wire_setup_t *setup)
     return is_term && is_offset && is_mtu;
 }
 
+static bool is_of_stream(const rj_wire_data_t *frame, const rj_wire_data_t *first)
+{
+    return frame->session_id == first->session_id && frame->stream_id == first->stream_id &&
+           frame->term_id == first->term_id;
+}
+
 int64_t rj_frame_walk_data(const uint8_t *data, uint32_t length_bytes, int32_t term_length)
 {
     rj_wire_data_t frame;
     if (length_bytes < sizeof(frame))
         return -1;
     memcpy(&frame, data, sizeof(frame));
+    const rj_wire_data_t first = frame;
     const int64_t start = frame.term_offset;
     if (start < 0 || start >= term_length || start % RJ_FRAME_ALIGNMENT != 0)
         return -1;
@@ -86,7 +93,7 @@ int64_t rj_frame_walk_data(const uint8_t *data, uint32_t length_bytes, int32_t t
         memcpy(&frame, data + covered, sizeof(frame));
         type = frame.type;
         if (frame.frame_length <= 0 || (type != RJ_FRAME_TYPE_PAD && type != RJ_FRAME_TYPE_DATA) ||
-            frame.term_offset != start + covered)
+            frame.term_offset != start + covered || !is_of_stream(&frame, &first))
             break;
         const int64_t aligned = rj_align_up(frame.frame_length, RJ_FRAME_ALIGNMENT);
         if (start + covered + aligned > term_length)

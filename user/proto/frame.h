@@ -84,7 +84,8 @@ static inline bool rj_frame_is_heartbeat(const rj_wire_data_t *data, uint32_t le
 }
 
 /* Walks a datagram of DATA and PAD frames that rj_frame_check has passed, and checks that they
- * follow each other without a hole and within one term (wire.md 12.1). Returns the bytes of the
+ * follow each other without a hole and within one term of one session (wire.md 12.1): a kernel that
+ * was told to merge datagrams may put two streams of one sender together. Returns the bytes of the
  * term that they cover, 0 for a heartbeat, or -1. That is more than `length_bytes` only where the
  * last frame is a PAD, of which the header alone travels; it never reaches beyond the term. */
 int64_t rj_frame_walk_data(const uint8_t *data, uint32_t length_bytes, int32_t term_length);
