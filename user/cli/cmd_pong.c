@@ -11,6 +11,8 @@
 
 enum { KEY_REPLY_CHANNEL = 0x100, KEY_REPLY_STREAM, FRAGMENT_LIMIT = 64 };
 
+static const int64_t unheard_ns_max = INT64_C(1000000000);
+
 typedef struct pong {
     rj_stream_tool_t tool;
     const char *reply_channel;
@@ -20,6 +22,7 @@ typedef struct pong {
     rj_assembler_t *assembler;
     int64_t message_count;
     int64_t dropped_count; /* nobody listened to the reply */
+    int64_t unheard_ns;    /* since when nobody has; 0 while somebody does */
 } pong_t;
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -39,6 +42,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* The first ping may overtake what says that its sender listens. */
+static bool may_be_heard_yet(pong_t *pong)
+{
+    const int64_t now_ns = pong->tool.turn_ns;
+    if (pong->unheard_ns == 0)
+        pong->unheard_ns = now_ns;
+    return now_ns - pong->unheard_ns < unheard_ns_max;
+}
+
 /* A reply that meets back pressure makes its ping come again. */
 static rj_action_t on_ping(void *user, const uint8_t *message, size_t length,
                            const rj_header_t *header)
@@ -51,10 +63,14 @@ static rj_action_t on_ping(void *user, const uint8_t *message, size_t length,
     while (position == RJ_OFFER_ADMIN_ACTION);
     if (position == RJ_OFFER_BACK_PRESSURED)
         return RJ_ACTION_ABORT;
-    if (position < 0)
+    if (position == RJ_OFFER_NOT_CONNECTED && may_be_heard_yet(pong))
+        return RJ_ACTION_ABORT;
+    if (position < 0) {
         pong->dropped_count++;
-    else
+    } else {
+        pong->unheard_ns = 0;
         pong->message_count++;
+    }
     return RJ_ACTION_COMMIT;
 }
 
