@@ -212,7 +212,7 @@ under_ip_netns_exec() {
     ip netns add "$host" && ip netns exec "$host" "$ramjet" attach lo >"$work/words" 2>&1
     result=$?
     cat "$work/words"
-    [ "$result" = 1 ] && grep -q 'nsenter --net=/run/netns/NAME' "$work/words" &&
+    [ "$result" = 1 ] && grep -q "nsenter --net=/run/netns/$host " "$work/words" &&
         nsenter --net="/run/netns/$host" "$ramjet" attach lo &&
         nsenter --net="/run/netns/$host" "$ramjet" detach lo && await is_clean
     result=$?

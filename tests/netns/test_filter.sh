@@ -135,7 +135,8 @@ misuse() {
 }
 drivers_entries_are_its_own() {
     owner 77 "$(now_ns)" && channel 3 77 && queue 77 && rows '"by":"driver 4242"' &&
-        says 1 "is driver" "$ramjet" filter del v0 $rule && rows '"by":"driver 4242"' &&
+        says 1 "is driver process 4242's" "$ramjet" filter del v0 $rule &&
+        rows '"by":"driver 4242"' &&
         "$ramjet" filter del v0 $rule --force && is_empty_list && channel 3 77
 }
 status_names_drivers() {

@@ -19,6 +19,7 @@ serves_by_sockets() {
     inside="nsenter --net=/run/netns/$lab-h2 -- $wrapped"
     start "$server" "$@" && warned_once "$server" "$text" &&
         warned_once "$server" "sockets serve it" && uses_sockets "$server" && is_bare h2 &&
+        on h2 "$ramjet" status --dir "$shm/$server" | grep -q "alive: everything by sockets" &&
         carry h1 "$server" "$to_h2" --messages 500 && stop_driver "$server"
     served=$?
     inside='' wrapped=''
@@ -63,6 +64,20 @@ some_queues_serve() {
         has_counter h2 "ramjet eth0 queue 1" && ! has_counter h2 "ramjet eth0 queue 2" &&
         carry h1 h2 "$to_h2" --messages 2000 && stop_driver h2
 }
+# Whoever did not say which queues has one of them, and hears what becomes of the others.
+other_queues_are_told() {
+    start_xdp h2 && cat "$work/h2.out" "$work/h2.err" >"$work/both" && cat "$work/both" &&
+        grep -q "eth0 has 2 receive queues: .* --queues 0-1 has an engine for each" "$work/both" &&
+        stop_driver h2 && start_xdp h2 RAMJET_QUEUES=0-1 &&
+        ! grep -q "receive queues" "$work/h2.out" "$work/h2.err" && stop_driver h2
+}
+# Whose program it is, somebody without privilege cannot see, nor who holds it.
+strangers_see_no_holder() {
+    on h2 "$ramjet" attach eth0 &&
+        on h2 setpriv --reuid 65534 --regid 65534 --clear-groups "$ramjet" status eth0 --json \
+            >"$work/row" && cat "$work/row" && on h2 "$ramjet" detach eth0 &&
+        grep -q '"mode":"generic","held_by":null' "$work/row" && grep -q "run as root" "$work/row"
+}
 # Frames of many buffers: no mode of a veth is too small for them.
 jumbo_frames_are_carried() {
     for each in h1 h2; do
@@ -81,7 +96,8 @@ under_the_other_name() {
     return "$started"
 }
 aeronmd_attaches_nothing() {
-    under_the_other_name && warned_once h2 'nothing is attached: `ramjet attach eth0` does that' &&
+    under_the_other_name &&
+        warned_once h2 '`ramjet attach eth0` does that, and aeronmd never attaches by itself' &&
         uses_sockets h2 && is_bare h2 && carry h1 h2 "$to_h2" --messages 500 && stop_driver h2
 }
 aeronmd_uses_what_is_attached() {
@@ -140,9 +156,10 @@ check "two hosts" make_lab --queues 2
 check "a driver to send" start_driver h1
 hide_bpffs
 check "no such interface" serves_by_sockets "nosuch: no such interface here" RAMJET_INTERFACE=nosuch
-check "a queue beyond the interface's" serves_by_sockets "receives on 2 queues, queue 7 is not" \
-    RAMJET_INTERFACE=eth0 RAMJET_QUEUES=7
+check "a queue beyond the interface's" serves_by_sockets \
+    "has 2 receive queues, and queue 7 is not" RAMJET_INTERFACE=eth0 RAMJET_QUEUES=7
 check "some queues beyond the interface's" some_queues_serve
+check "queues that nobody chose" other_queues_are_told
 check "a mode that veth has not" serves_by_sockets "no zero-copy mode here" \
     RAMJET_INTERFACE=eth0 RAMJET_XDP_MODE=zero-copy
 check "somebody without privilege" as_somebody
@@ -153,6 +170,7 @@ check "without CAP_NET_RAW" without -net_raw "needs CAP_NET_RAW"
 check "memory that cannot be locked" without -ipc_lock 'raise `ulimit -l` or grant CAP_IPC_LOCK'
 check "attach without bpffs" attach_wants_bpffs
 check "a driver without bpffs is on AF_XDP" driver_wants_no_bpffs
+check "status for somebody without privilege" strangers_see_no_holder
 check "aeronmd attaches nothing" aeronmd_attaches_nothing
 check "aeronmd uses what is attached" aeronmd_uses_what_is_attached
 check "with rings it keeps three capabilities" keeps_three

@@ -161,3 +161,20 @@ Test(config, defines_a_property_as_its_variable)
     cr_expect_eq(rj_config_define("nonsense", &err), -EINVAL);
     cr_expect_eq(rj_config_define("=x", &err), -EINVAL);
 }
+
+Test(config, defines_ours_by_every_spelling_and_refuses_what_is_none)
+{
+    static const char *const spellings[] = {"ramjet.xdp.mode=native", "ramjet.xdp-mode=native",
+                                            "RAMJET_XDP_MODE=native"};
+    rj_err_t err;
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
+        unsetenv("RAMJET_XDP_MODE");
+        cr_assert_eq(rj_config_define(spellings[i], &err), 0, "%s", spellings[i]);
+        cr_assert_not_null(getenv("RAMJET_XDP_MODE"), "%s", spellings[i]);
+        cr_expect_str_eq(getenv("RAMJET_XDP_MODE"), "native");
+    }
+    cr_expect_eq(rj_config_define("ramjet.mode=native", &err), -EINVAL);
+    cr_expect_str_eq(err.text, "ramjet.mode: no such setting: see `ramjet driver --settings`");
+    cr_expect_eq(rj_config_define("RAMJET_MODE=native", &err), -EINVAL);
+    cr_expect_eq(rj_config_define("aeron.some-thing=1", &err), 0);
+}

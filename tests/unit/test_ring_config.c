@@ -19,7 +19,7 @@ Test(ring_config, says_nothing_where_nothing_was_asked_for)
     rj_driver_config_t config;
     rj_config_read(&config, from_pairs, none, NULL);
     cr_expect_eq(config.interface_count, 0);
-    cr_expect_str_eq(config.transport, "");
+    cr_expect_str_eq(config.transport, "auto");
     cr_expect_eq(config.xdp_mode, RJ_XDP_MODE_AUTO);
     cr_expect_eq(config.queue_first, -1);
     cr_expect_eq(config.queue_last, -1);

@@ -39,6 +39,8 @@ static int parse_row(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = state->input;
         return 0;
     case 'd':
+        if (arg[0] == '\0')
+            rj_options_fail(state, "--dir: an empty value: leave it out for the default");
         if (setenv("AERON_DIR", arg, 1) != 0)
             rj_options_fail(state, "--dir %s: %s", arg, strerror(errno));
         return 0;

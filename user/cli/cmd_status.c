@@ -49,7 +49,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const rj_column_t interface_columns[] = {
     {"kind", 0},      {"interface", -9}, {"program_id", 10}, {"program", -10},    {"mode", -7},
-    {"held_by", -20}, {"mac", -17},      {"mtu_bytes", 9},   {"queue_count", 11}, {"why", -1}};
+    {"held_by", -24}, {"mac", -17},      {"mtu_bytes", 9},   {"queue_count", 11}, {"why", -1}};
 
 enum { INTERFACE_COLUMNS = sizeof(interface_columns) / sizeof(interface_columns[0]) };
 
@@ -58,6 +58,11 @@ static void print_holder(const rj_steer_t *steer, rj_attached_t *attached,
 {
     if (steer != NULL && steer->holder == RJ_STEER_PINNED) {
         snprintf(text, HELD_TEXT_MAX, "pins");
+        return;
+    }
+    /* A nameless program is one that we may not look at, nor at its link. */
+    if (attached->name[0] == '\0') {
+        text[0] = '\0';
         return;
     }
     rj_attached_find_holder(attached);
@@ -84,7 +89,7 @@ static void print_interface(rj_output_t *output, const rj_device_t *device, cons
         rj_output_integer(output, attached->program_id);
         rj_output_text(output, attached->name[0] != '\0' ? attached->name : NULL);
         rj_output_text(output, rj_xdp_mode_name(attached->mode));
-        rj_output_text(output, held_by);
+        rj_output_text(output, held_by[0] != '\0' ? held_by : NULL);
     } else {
         for (size_t i = 0; i < 4; i++)
             rj_output_none(output);
@@ -187,6 +192,38 @@ static void sweep_pins(const char *instance)
     rj_pins_unlock(&pins, lock_fd);
 }
 
+/* Only a driver with rings has counters of its own. */
+static bool has_rings(const rj_driver_files_t *files)
+{
+    rj_counter_view_t view;
+    int32_t cursor = 0;
+    while (rj_counters_next(&files->counters, &cursor, &view))
+        if (view.type_id >= RJ_COUNTER_TYPE_RAMJET_MIN &&
+            view.type_id <= RJ_COUNTER_TYPE_RAMJET_MAX)
+            return true;
+    return false;
+}
+
+static void print_driver(const rj_driver_files_t *files, rj_output_format_t format)
+{
+    static const rj_column_t columns[] = {{"kind", 0}, {"dir", 0}, {"state", 0}, {"transport", 0}};
+    const bool is_ringed = has_rings(files);
+    rj_output_t output;
+    char state[64];
+    rj_driver_files_state(files, rj_clock_epoch_ms(), state, sizeof(state));
+    if (format == RJ_OUTPUT_TABLE) {
+        printf("driver in %s, %s%s\n", files->directory, state,
+               is_ringed ? "" : ": everything by sockets, it has no rings");
+        return;
+    }
+    rj_output_init(&output, stdout, format, columns, sizeof(columns) / sizeof(columns[0]));
+    rj_output_text(&output, "driver");
+    rj_output_text(&output, files->directory);
+    rj_output_text(&output, state);
+    rj_output_text(&output, is_ringed ? "xdp" : "socket");
+    rj_output_end_row(&output);
+}
+
 static void print_counters(const rj_driver_files_t *files, rj_output_format_t format)
 {
     static const rj_column_t json_columns[] = {
@@ -197,17 +234,14 @@ static void print_counters(const rj_driver_files_t *files, rj_output_format_t fo
     int32_t cursor = 0;
     int64_t gone_count = 0;
     bool is_begun = false;
-    char state[64];
-    rj_driver_files_state(files, rj_clock_epoch_ms(), state, sizeof(state));
+    print_driver(files, format);
     while (rj_counters_next(&files->counters, &cursor, &view)) {
         if (view.type_id < RJ_COUNTER_TYPE_RAMJET_MIN || view.type_id > RJ_COUNTER_TYPE_RAMJET_MAX)
             continue;
-        if (!is_begun && format == RJ_OUTPUT_JSON) {
+        if (!is_begun && format == RJ_OUTPUT_JSON)
             rj_output_init(&output, stdout, format, json_columns, 5);
-        } else if (!is_begun) {
-            printf("driver in %s, %s\n", files->directory, state);
+        else if (!is_begun)
             rj_output_init(&output, stdout, format, columns, 2);
-        }
         is_begun = true;
         if (format == RJ_OUTPUT_JSON) {
             rj_output_text(&output, "counter");

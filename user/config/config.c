@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -238,19 +239,20 @@ static const option_t options[] = {
      FIELD(resolver_threshold_ns), SECONDS(5), 0, FOREVER, "the same for a name look-up", NULL, 0},
 
     {"RAMJET_INTERFACE", "interface", OPTION_TEXT, FIELD(interface_list), 0, 0, 0,
-     "interfaces where XDP is used, as eth0,eth1", "", 0},
+     "interfaces where XDP is used, as eth0,eth1; none: those attached before", "", 0},
     {"RAMJET_TRANSPORT", "transport", OPTION_TEXT, FIELD(transport), 0, 0, 0,
-     "how datagrams are sent and received: socket, xdp", "", 0},
+     "how datagrams travel: auto, socket or xdp; auto: xdp where there are rings, and sockets",
+     "auto", 0},
     {"RAMJET_XDP_MODE", "xdp_mode", OPTION_TEXT, FIELD(xdp_mode_text), 0, 0, 0, RJ_XDP_MODE_NAMES,
-     "", 0},
+     "auto", 0},
     {"RAMJET_QUEUES", "queues", OPTION_TEXT, FIELD(queue_range), 0, 0, 0,
-     "receive queues with an engine each, as 0-3", "", 0},
+     "receive queues with an engine each, as 0-3; none: queue 0 alone", "", 0},
     {"RAMJET_CONTROL", "control", OPTION_TEXT, FIELD(control_text), 0, 0, 0,
-     "where control frames come in: kernel (the socket) or ring", "", 0},
+     "where control frames come in: kernel (the socket) or ring", "kernel", 0},
     {"RAMJET_ENGINE_CPUS", "engine_cpus", OPTION_TEXT, FIELD(engine_cpu_list), 0, 0, 0,
-     "CPUs of the engines in their order, as 2,3 or 2-5", "", 0},
+     "CPUs of the engines in their order, as 2,3 or 2-5; none: any", "", 0},
     {"RAMJET_INSTANCE", "instance", OPTION_TEXT, FIELD(instance), 0, 0, 0,
-     "name of this driver among those that share pinned maps", "", 0},
+     "whose pinned maps are used; none: the number of the network namespace", "", 0},
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -463,17 +465,32 @@ void rj_config_read(rj_driver_config_t *config, rj_config_source_t source, const
         warn_unsupported(source, state, warnings);
 }
 
+/* Ours are few and new: one that is misspelt must not pass for one that is followed. */
+static bool is_ours_and_unknown(const char *variable)
+{
+    if (strncmp(variable, "RAMJET_", 7) != 0)
+        return false;
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (strcmp(variable, options[i].variable) == 0)
+            return false;
+    return true;
+}
+
 int rj_config_define(const char *definition, rj_err_t *err)
 {
     char name[256];
+    bool is_ours = strncasecmp(definition, "ramjet.", 7) == 0;
     size_t length = strcspn(definition, "=:");
     if (length == 0 || length >= sizeof(name) || definition[length] == '\0')
         return rj_fail(err, -EINVAL, "malformed define: %s: write it as name=value", definition);
     for (size_t i = 0; i < length; i++) {
         int c = (unsigned char)definition[i];
-        name[i] = c == '.' ? '_' : (char)toupper(c);
+        name[i] = c == '.' || (is_ours && c == '-') ? '_' : (char)toupper(c);
     }
     name[length] = '\0';
+    if (is_ours_and_unknown(name))
+        return rj_fail(err, -EINVAL, "%.*s: no such setting: see `ramjet driver --settings`",
+                       (int)length, definition);
     const char *value = definition + length + 1;
     int result = value[0] == '\0' ? unsetenv(name) : setenv(name, value, 1);
     return result == 0 ? 0 : rj_fail(err, -errno, "define %s: %s", name, strerror(errno));

@@ -156,7 +156,7 @@ typedef struct rj_driver_config {
     int64_t receiver_threshold_ns;
     int64_t resolver_threshold_ns;
 
-    /* past the kernel, ours alone: the texts as given, "" for none (ring_config.h) */
+    /* past the kernel, ours alone: the texts as given (ring_config.h) */
     char interface_list[RJ_CONFIG_NAME_MAX];
     char transport[RJ_CONFIG_NAME_MAX];
     char xdp_mode_text[RJ_CONFIG_NAME_MAX];
@@ -188,7 +188,8 @@ void rj_config_read(rj_driver_config_t *config, rj_config_source_t source, const
                     FILE *warnings);
 
 /* Puts a `name=value` definition, a property ("aeron.dir") or variable name, into the process
- * environment: an empty value removes it. Before threads start. -EINVAL when there is no `=`. */
+ * environment: an empty value removes it. Before threads start. -EINVAL when there is no `=`, or
+ * when the name begins as ours do and is none; a dash in ours is a dot ("ramjet.xdp-mode"). */
 int rj_config_define(const char *definition, rj_err_t *err);
 
 /* Checks what clamping cannot mend: powers of two, multiples, relations between timeouts. */

@@ -101,10 +101,14 @@ static void add_named(rj_ring_world_t *world, const char *name)
     }
     const rj_steer_attach_if_t attach_if =
         world->params.attach == RJ_RING_ATTACH_NAMED ? RJ_STEER_ATTACH_IF_NONE : RJ_STEER_USE_ONLY;
-    if (open_program(world, &steer, name, attach_if, &err) < 0)
-        tell(world, RJ_RING_REFUSED, "%s", err.text);
-    else
+    int code = open_program(world, &steer, name, attach_if, &err);
+    if (code == 0)
         add_interface(world, &steer, link);
+    else
+        tell(world, RJ_RING_REFUSED, "%s%s", err.text,
+             code == -ENOENT && attach_if == RJ_STEER_USE_ONLY
+                 ? ", and aeronmd never attaches by itself"
+                 : "");
 }
 
 /* What `ramjet attach` prepared is used without being named. Whoever lacks the privilege to see it
@@ -203,8 +207,8 @@ static bool has_queue(const rj_ring_world_t *world, const ring_interface_t *inte
     if (first_queue(world) + (uint32_t)engine < interface->queue_count)
         return true;
     tell(world, RJ_RING_REFUSED,
-         "%s receives on %u queues, queue %u is not among them: `ethtool -L %s combined N`, or "
-         "fewer --queues",
+         "%s has %u receive queues, and queue %u is not among them: `ethtool -L %s combined N` "
+         "(veth: rx N tx N), or fewer --queues",
          interface->steer.interface, interface->queue_count, first_queue(world) + (uint32_t)engine,
          interface->steer.interface);
     return false;
@@ -301,6 +305,23 @@ static void close_netlink(rj_ring_world_t *world)
     free(world->netlink);
 }
 
+/* The card's hash, not we, chooses queues: what comes by another one takes the kernel's way. */
+static void tell_of_other_queues(const rj_ring_world_t *world)
+{
+    if (world->params.config->queue_first >= 0)
+        return;
+    for (int i = 0; i < world->interface_count; i++) {
+        const ring_interface_t *interface = &world->interfaces[i];
+        const uint32_t count = interface->queue_count;
+        if (interface->ring_count > 0 && count > 1)
+            tell(world, RJ_RING_CHOSEN,
+                 "%s has %u receive queues: what comes by others than queue 0 takes the sockets; "
+                 "--queues 0-%u has an engine for each",
+                 interface->steer.interface, count,
+                 (count < RJ_ENGINES_MAX ? count : RJ_ENGINES_MAX) - 1);
+    }
+}
+
 /* Whoever asked for rings hears that there are none; of named interfaces he has heard. */
 static void tell_of_none(const rj_ring_world_t *world)
 {
@@ -331,6 +352,7 @@ static int open_rings(rj_ring_world_t *world, rj_err_t *err)
     if (world->interface_count > 0)
         result = open_ports(world, err);
     if (result == 0 && world->engine_count > 0) {
+        tell_of_other_queues(world);
         reduce_privilege(world);
         return rj_netlink_start(world->netlink, err);
     }

@@ -152,6 +152,7 @@ static void plan(const rj_attach_options_t *options, rj_attach_report_t *report)
         note(report, "if the driver refuses %s mode, %s", rj_xdp_mode_name(modes[0]),
              rj_xdp_mode_name(modes[1]));
     report->mode = modes[0];
+    rj_program_why(&report->device, options->mode, modes[0], 0, report->why);
 }
 
 static void note_veth(rj_attach_report_t *report)
@@ -272,6 +273,10 @@ static int detach_held(rj_attach_report_t *report, rj_attached_t *attached, rj_a
                        rj_err_t *err)
 {
     rj_attached_find_holder(attached);
+    /* Where no pin can be seen, ours may be among them. */
+    if (attached->holder_pid == 0 && rj_pins_check(&report->pins, err) != 0)
+        return rj_err_context(err,
+                              "program %u there is pinned out of sight: ", attached->program_id);
     if (attached->holder_pid == 0)
         return rj_fail(err, -EBUSY,
                        "program %u there is pinned by another instance, or held out of sight: name "

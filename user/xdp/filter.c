@@ -176,12 +176,14 @@ static bool has_stream_rules(const rj_kernel_maps_t *maps, uint32_t channel_id)
     return false;
 }
 
-static int refuse_drivers(rj_err_t *err, uint32_t owner)
+static int refuse_drivers(const rj_kernel_maps_t *maps, uint32_t owner, rj_err_t *err)
 {
+    struct rj_owner_value value = {.pid = 0};
+    rj_kernel_maps_get_owner(maps, owner, &value);
     return rj_fail(err, -EBUSY,
-                   "that entry is driver %u's, which puts it back when it is removed: `filter add` "
-                   "overrides it, --force removes it until then",
-                   owner);
+                   "that entry is driver process %u's, which puts it back when it is removed: "
+                   "`filter add` overrides it, --force removes it until then",
+                   value.pid);
 }
 
 static int remove_channel(rj_kernel_maps_t *kernel, const rj_filter_rule_t *rule,
@@ -194,7 +196,7 @@ static int remove_channel(rj_kernel_maps_t *kernel, const rj_filter_rule_t *rule
     if (code == -ENOENT || (is_drivers && there.owner == RJ_XDP_OWNER_OPERATOR))
         return rj_fail(err, -ENOENT, "no such rule: `ramjet filter list` shows what there is");
     if (is_drivers && whose == RJ_FILTER_OPERATORS)
-        return refuse_drivers(err, there.owner);
+        return refuse_drivers(kernel, there.owner, err);
     if (code == 0 && !is_drivers && has_stream_rules(kernel, there.channel_id)) {
         const struct rj_channel_value nobodys = {.channel_id = there.channel_id,
                                                  .owner = RJ_XDP_OWNER_OPERATOR,
@@ -242,7 +244,7 @@ static int remove_stream(rj_kernel_maps_t *kernel, const rj_filter_rule_t *rule,
     if (code == -ENOENT)
         return rj_fail(err, code, "no such rule: `ramjet filter list` shows what there is");
     if (code == 0 && there.origin != RJ_XDP_FROM_OPERATOR && whose == RJ_FILTER_OPERATORS)
-        return refuse_drivers(err, there.owner);
+        return refuse_drivers(kernel, there.owner, err);
     if (code == 0)
         code = maps->ops->remove_stream(maps, &key);
     if (code != 0)

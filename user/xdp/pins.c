@@ -19,7 +19,7 @@
 
 #define BPFFS "/sys/fs/bpf"
 
-enum { FOLDER_MODE = 0755, STALE_MAX = 64, LOCK_TRIES = 200 };
+enum { RJ_PINS_NAME_MAX = 128, FOLDER_MODE = 0755, STALE_MAX = 64, LOCK_TRIES = 200 };
 
 static const int64_t lock_pause_ns = INT64_C(50000000);
 
@@ -92,15 +92,43 @@ static bool is_same_place(const char *a, const char *b)
            (first.st_dev == second.st_dev && first.st_ino == second.st_ino);
 }
 
+/* `ip netns exec` mounts a /sys of its own, without bpffs, and gives the namespace's name as the
+ * source of that mount. */
+static bool is_under_netns_exec(char ret_name[static RJ_PINS_NAME_MAX])
+{
+    char line[1024];
+    char path[32 + RJ_PINS_NAME_MAX];
+    FILE *file = fopen("/proc/thread-self/mountinfo", "re");
+    bool is_it = false;
+    if (file == NULL)
+        return false;
+    while (fgets(line, sizeof(line), file) != NULL) {
+        const char *source = strstr(line, " /sys ");
+        source = source == NULL ? NULL : strstr(source, " - sysfs ");
+        if (source == NULL || sscanf(source, " - sysfs %127s", ret_name) != 1)
+            continue;
+        snprintf(path, sizeof(path), "/run/netns/%s", ret_name);
+        is_it = access(path, F_OK) == 0;
+    }
+    fclose(file);
+    return is_it;
+}
+
 int rj_pins_check(const rj_pins_t *pins, rj_err_t *err)
 {
+    char name[RJ_PINS_NAME_MAX];
     (void)pins;
     if (is_bpffs(BPFFS))
         return 0;
+    if (is_under_netns_exec(name))
+        return rj_fail(err, -ENOTTY,
+                       "no bpffs on " BPFFS " under `ip netns exec`: use "
+                       "`nsenter --net=/run/netns/%s ramjet ...` or `ramjet lab exec`",
+                       name);
     if (is_bpffs("/proc/1/root" BPFFS))
         return rj_fail(err, -ENOTTY,
-                       "no bpffs on " BPFFS " in this mount namespace, as under `ip netns exec`: "
-                       "use `nsenter --net=/run/netns/NAME ramjet ...` or `ramjet lab exec`");
+                       "no bpffs on " BPFFS " in this mount namespace: enter only the network's, "
+                       "with `nsenter --net=/run/netns/NAME ramjet ...`");
     return rj_fail(err, -ENOTTY,
                    "no bpffs on " BPFFS ": mount it with `mount -t bpf bpf " BPFFS "`");
 }

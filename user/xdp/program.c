@@ -252,6 +252,24 @@ int rj_program_attach_to_dispatcher(rj_steer_t *steer, const rj_device_t *device
     return code;
 }
 
+void rj_program_why(const rj_device_t *device, enum rj_xdp_mode wanted, enum rj_xdp_mode mode,
+                    int native_errno, char ret_why[static RJ_STEER_WHY_MAX])
+{
+    const bool is_veth = rj_device_is_veth(device);
+    ret_why[0] = '\0';
+    if (wanted == RJ_XDP_MODE_ZERO_COPY)
+        snprintf(ret_why, RJ_STEER_WHY_MAX,
+                 "for zero-copy, which each socket asks for when it binds to its queue");
+    else if (wanted == RJ_XDP_MODE_AUTO && native_errno != 0)
+        snprintf(ret_why, RJ_STEER_WHY_MAX, "native was refused: %s", strerror(native_errno));
+    else if (mode == RJ_XDP_MODE_GENERIC && is_veth && wanted == RJ_XDP_MODE_AUTO)
+        snprintf(ret_why, RJ_STEER_WHY_MAX,
+                 "on veth it has the lowest latency, and TCP of others keeps its rate");
+    else if (mode == RJ_XDP_MODE_NATIVE && is_veth)
+        snprintf(ret_why, RJ_STEER_WHY_MAX,
+                 "as asked; on veth it divides the TCP rate of others by about three");
+}
+
 void rj_program_explain(rj_steer_t *steer, const rj_device_t *device)
 {
     struct rj_xdp_config config = {.wanted_mode = RJ_XDP_MODE_AUTO};
@@ -260,17 +278,5 @@ void rj_program_explain(rj_steer_t *steer, const rj_device_t *device)
         config.wanted_mode > RJ_XDP_MODE_ZERO_COPY)
         return;
     steer->wanted_mode = (enum rj_xdp_mode)config.wanted_mode;
-    if (steer->wanted_mode == RJ_XDP_MODE_ZERO_COPY)
-        snprintf(steer->why, sizeof(steer->why),
-                 "for zero-copy, which each socket asks for when it binds to its queue");
-    else if (steer->wanted_mode == RJ_XDP_MODE_AUTO && config.native_errno != 0)
-        snprintf(steer->why, sizeof(steer->why), "native was refused: %s",
-                 strerror(config.native_errno));
-    else if (steer->mode == RJ_XDP_MODE_GENERIC && rj_device_is_veth(device) &&
-             steer->wanted_mode == RJ_XDP_MODE_AUTO)
-        snprintf(steer->why, sizeof(steer->why),
-                 "on veth it has the lowest latency, and TCP of others keeps its rate");
-    else if (steer->mode == RJ_XDP_MODE_NATIVE && rj_device_is_veth(device))
-        snprintf(steer->why, sizeof(steer->why),
-                 "as asked; on veth it divides the TCP rate of others by about three");
+    rj_program_why(device, steer->wanted_mode, steer->mode, config.native_errno, steer->why);
 }

@@ -35,6 +35,11 @@ int rj_program_attach(rj_steer_t *steer, const rj_device_t *device, enum rj_xdp_
 int rj_program_attach_to_dispatcher(rj_steer_t *steer, const rj_device_t *device,
                                     enum rj_xdp_mode wanted, rj_err_t *err);
 
+/* Why that mode, in words; empty where nothing is to be said. `native_errno`: how native mode was
+ * refused, or 0. */
+void rj_program_why(const rj_device_t *device, enum rj_xdp_mode wanted, enum rj_xdp_mode mode,
+                    int native_errno, char ret_why[static RJ_STEER_WHY_MAX]);
+
 /* Sets wanted_mode and `why` from what rj_config says and `mode`. */
 void rj_program_explain(rj_steer_t *steer, const rj_device_t *device);
 
