@@ -474,6 +474,38 @@ Test(af_xdp, reads_the_sockets_seldom_while_rings_bring_packets)
     close(info.socket);
 }
 
+/* As the kernel gives them to sockets: what is connected hears its peer, what has joined elsewhere
+ * hears nothing. */
+Test(af_xdp, gives_a_datagram_to_nobody_who_is_connected_or_joined_elsewhere)
+{
+    open_both(VETH_GENERIC, 1500, (rj_af_xdp_params_t){0});
+    bind_sides(AF_INET, 1500);
+    rj_endpoint_t *taker = &sides[1].endpoint;
+    const rj_address_t sender = sides[0].endpoint.local;
+    const rj_address_t anybody = {.family = AF_UNSPEC};
+    rj_address_t stranger = sender;
+    stranger.port ^= 1;
+    const struct {
+        rj_address_t peer;
+        uint32_t link;
+        int count;
+    } rows[] = {{sender, 0, 1},
+                {stranger, 0, 0},
+                {anybody, veth_index(1, 0), 1},
+                {anybody, veth_index(1, 0) + 1, 0},
+                {sender, veth_index(1, 0) + 1, 0}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        taker->peer = rows[i].peer;
+        taker->group_link = rows[i].link;
+        rj_run_t run = run_of(&sides[0], pattern, 100, 100);
+        send_all(&sides[0], &run);
+        struct pollfd wait = {.fd = sides[1].rings[0].fd, .events = POLLIN};
+        cr_assert_gt(poll(&wait, 1, PATIENCE_MS), 0);
+        cr_expect_eq(poll_side(&sides[1]), rows[i].count, "row %zu", i);
+    }
+    cr_expect_eq(sides[1].rings[0].stats->rx_unknown, 3);
+}
+
 Test(af_xdp, gives_a_group_s_datagram_to_every_member)
 {
     open_both(VETH_GENERIC, 1500, (rj_af_xdp_params_t){0});

@@ -93,7 +93,10 @@ static int open_socket(rj_conductor_t *conductor, const rj_channel_t *channel,
     }
     base->socket = info.socket;
     base->local = info.local;
+    base->peer = params->connect;
+    base->group_link = 0;
     if (params->group.address.family != AF_UNSPEC) {
+        base->group_link = params->group.interface_index;
         base->local = params->group.address;
         base->local.port = info.local.port;
     }

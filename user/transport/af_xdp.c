@@ -186,29 +186,54 @@ static uint8_t *frame_scratch_of(const af_xdp_t *xdp, uint32_t index)
     return scratch_of(xdp, index) + RJ_UMEM_HEADROOM_BYTES;
 }
 
+static bool is_peer(const rj_address_t *peer, const rj_address_t *source)
+{
+    rj_address_t scoped = *peer;
+    scoped.scope_id = source->scope_id;
+    return rj_address_equal(&scoped, source);
+}
+
+/* Whether the kernel would give it to the endpoint's socket too, going by more than its destination:
+ * a connected one hears its peer alone, a member of a group what comes where it has joined. */
+static bool hears(const rj_endpoint_t *endpoint, const rj_xdp_ring_t *ring,
+                  const rj_datagram_t *datagram)
+{
+    if (endpoint->group_link != 0 && endpoint->group_link != ring->interface_index)
+        return false;
+    return endpoint->peer.family == AF_UNSPEC || is_peer(&endpoint->peer, &datagram->source);
+}
+
+static void give(af_xdp_t *xdp, const rj_datagram_t *datagram, rj_endpoint_t *endpoint,
+                 bool is_first, sink_t *sink)
+{
+    uint8_t *data = datagram->payload;
+    if (!is_first)
+        data = memcpy(scratch_of(xdp, sink->filled), data, datagram->payload_bytes);
+    sink->packets[sink->filled++] = (rj_packet_t){.data = data,
+                                                  .length_bytes = datagram->payload_bytes,
+                                                  .endpoint = endpoint,
+                                                  .receive_time_ns = sink->now_ns,
+                                                  .source = datagram->source};
+}
+
 static void deliver(af_xdp_t *xdp, rj_xdp_ring_t *ring, const rj_datagram_t *datagram, sink_t *sink)
 {
     const rj_endpoint_table_t *table = &xdp->endpoints;
     const rj_address_t *to = &datagram->destination;
-    int32_t entry = rj_endpoint_table_first(table, to);
-    if (entry < 0)
-        rj_xdp_count(&ring->stats.rx_unknown, 1);
-    for (bool is_first = true; entry >= 0; is_first = false) {
-        if (sink->filled == sink->count) {
+    bool is_first = true;
+    for (int32_t entry = rj_endpoint_table_first(table, to); entry >= 0;
+         entry = rj_endpoint_table_next(table, entry, to)) {
+        rj_endpoint_t *endpoint = table->entries[entry].endpoint;
+        if (!hears(endpoint, ring, datagram))
+            continue;
+        if (sink->filled == sink->count)
             rj_xdp_count(&ring->stats.rx_fan_out_cut, 1);
-        } else {
-            uint8_t *data = datagram->payload;
-            if (!is_first)
-                data = memcpy(scratch_of(xdp, sink->filled), data, datagram->payload_bytes);
-            sink->packets[sink->filled++] =
-                (rj_packet_t){.data = data,
-                              .length_bytes = datagram->payload_bytes,
-                              .endpoint = table->entries[entry].endpoint,
-                              .receive_time_ns = sink->now_ns,
-                              .source = datagram->source};
-        }
-        entry = rj_endpoint_table_next(table, entry, to);
+        else
+            give(xdp, datagram, endpoint, is_first, sink);
+        is_first = false;
     }
+    if (is_first)
+        rj_xdp_count(&ring->stats.rx_unknown, 1);
 }
 
 static void on_frame(af_xdp_t *xdp, rj_xdp_ring_t *ring, const rj_xdp_frame_t *frame, sink_t *sink)

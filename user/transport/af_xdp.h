@@ -11,7 +11,8 @@
  * packets point into the UMEM and are checked again from the Ethernet header on: UDP checksums that
  * are right, absent (IPv4) or only of the pseudo-header (local senders over veth) are accepted. A
  * packet goes to every endpoint that is bound to its destination address and port; where none is,
- * to those bound to the wildcard and that port.
+ * to those bound to the wildcard and that port. As with the kernel's sockets, one that is connected
+ * hears its peer alone, and a member of a group the interface where it has joined.
  *
  * Units      bytes; packets.
  * Ownership  the port owns the inner port from a successful open on. All memory is taken by open.

@@ -49,12 +49,14 @@ typedef enum rj_attach_role {
 
 typedef struct rj_endpoint {
     rj_endpoint_kind_t kind;
-    int64_t id;         /* never another endpoint's in this driver */
-    int home;           /* the engine whose port reads the socket */
-    int socket;         /* from rj_sockets_ops_t.open; -1 when it has none (yet) */
-    rj_address_t local; /* what datagrams for it are addressed to: as bound, with the real port,
-                           or its multicast group, of which there may be several members */
-    int slot;           /* book-keeping of the home engine's port; -1 while detached */
+    int64_t id;          /* never another endpoint's in this driver */
+    int home;            /* the engine whose port reads the socket */
+    int socket;          /* from rj_sockets_ops_t.open; -1 when it has none (yet) */
+    rj_address_t local;  /* what datagrams for it are addressed to: as bound, with the real port,
+                            or its multicast group, of which there may be several members */
+    uint32_t group_link; /* the interface on which its group was joined; 0: not known, or none */
+    rj_address_t peer;   /* what its socket is connected to, and alone hears; AF_UNSPEC: nothing */
+    int slot;            /* book-keeping of the home engine's port; -1 while detached */
 } rj_endpoint_t;
 
 typedef struct rj_port rj_port_t;
