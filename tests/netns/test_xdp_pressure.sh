@@ -54,19 +54,19 @@ recovers() {
     done
 }
 
-# Told by the kernel, of a ring with its name. All frames of the UMEM are in that ring by then, so
+# Told by the kernel, of each ring by its name. All frames of a UMEM are in its ring by then, so
 # which of the two runs out first is its choice.
-ring_has_lost() {
-    [ "$(counter h2 'frames lost')" -gt 1000 ]
+rings_have_lost() {
+    [ "$(counter h2 'frames lost')" -gt 1000 ] && ! ring_losses h2 | grep "=0$"
 }
 
 check "two hosts with two queues" make_lab --direct --queues 2
-for case in generic:0-0 native:0-0 generic:0-1; do
+for case in generic:0-0 native:0-0 native:0-1; do
     what="${case%:*} XDP, queues ${case#*:}"
     check "$what: two drivers" set_up "${case%:*}" "${case#*:}"
     check "$what: one stops, and its windows are filled" ring_is_flooded
     check "$what: all is repaired" recovers
-    check "$what: the ring has lost frames" ring_has_lost
+    check "$what: each ring has lost frames" rings_have_lost
     check "$what: every datagram is accounted for" account
     check "$what: both drivers end" stop_driver h1 h2
     end_drivers h1 h2
