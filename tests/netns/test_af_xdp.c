@@ -400,7 +400,11 @@ Test(af_xdp, sends_more_than_a_ring_holds_in_one_call)
     send_all(&sides[0], &run);
     expect_run(&sides[1], &sides[0], &run);
     cr_assert_eq(sides[0].rings[0].stats->tx_ring_full, 0);
-    cr_assert_leq(sides[0].rings[0].stats->tx_kicks, DATAGRAMS / 32 + 1, "no call for each packet");
+    /* Where the kernel has the option (xdp.md 3.3), a call sends all that the ring holds. */
+    const uint32_t budget = RING;
+    const bool has_budget = setsockopt(sides[0].rings[0].fd, SOL_XDP, 9, &budget, 4) == 0;
+    cr_assert_leq(sides[0].rings[0].stats->tx_kicks, DATAGRAMS / (has_budget ? RING : 32) + 1,
+                  "no call for each packet");
 }
 
 /* --- which way --- */

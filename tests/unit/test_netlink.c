@@ -10,10 +10,12 @@
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <net/if_arp.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "netlink/attributes.h"
 #include "netlink/membership.h"
 
 static rj_nl_tables_t tables;
@@ -511,6 +513,20 @@ Test(netlink, broken_lists_of_hops_make_a_route_for_the_kernel)
         apply(RJ_NL_EVENT);
         rj_net_way_t found;
         cr_expect_eq(way("192.0.2.1", &found), RJ_NET_NOT_SIMPLE, "length %u", lengths[i]);
+    }
+}
+
+Test(netlink, only_a_length_that_was_read_makes_a_whole_message)
+{
+    const uint32_t wrong[] = {0, NLMSG_HDRLEN - 1, 65, UINT32_C(1) << 31, UINT32_MAX};
+    alignas(struct nlmsghdr) uint8_t bytes[64] = {0};
+    struct nlmsghdr *header = (struct nlmsghdr *)bytes;
+    header->nlmsg_len = sizeof(bytes);
+    cr_expect(rj_nl_message_is_whole(header, sizeof(bytes)));
+    cr_expect_not(rj_nl_message_is_whole(header, sizeof(bytes) - 1));
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        header->nlmsg_len = wrong[i];
+        cr_expect_not(rj_nl_message_is_whole(header, sizeof(bytes)), "length %u", wrong[i]);
     }
 }
 
