@@ -206,7 +206,14 @@ static void fake_close(rj_port_t *port)
     (void)port;
 }
 
-static const rj_sockets_ops_t socket_ops = {open_socket, close_socket, socket_defaults};
+static uint32_t path_mtu(rj_sockets_t *sockets, int socket)
+{
+    (void)sockets;
+    (void)socket;
+    return 0;
+}
+
+static const rj_sockets_ops_t socket_ops = {open_socket, close_socket, socket_defaults, path_mtu};
 static const rj_port_ops_t port_ops = {
     .name = "loop",
     .send = fake_send,

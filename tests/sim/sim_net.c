@@ -327,8 +327,18 @@ static int socket_defaults(rj_sockets_t *sockets, int32_t *ret_sndbuf_bytes,
     return 0;
 }
 
-static const rj_sockets_ops_t socket_ops = {
-    .open = socket_open, .close = socket_close, .defaults = socket_defaults};
+/* All paths are of one MTU here. */
+static uint32_t socket_path_mtu(rj_sockets_t *sockets, int socket)
+{
+    (void)sockets;
+    (void)socket;
+    return 0;
+}
+
+static const rj_sockets_ops_t socket_ops = {.open = socket_open,
+                                            .close = socket_close,
+                                            .defaults = socket_defaults,
+                                            .path_mtu = socket_path_mtu};
 
 /* --- hosts and the rest --- */
 

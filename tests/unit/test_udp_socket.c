@@ -92,6 +92,20 @@ Test(udp_socket, shows_the_address_that_the_connect_chose)
     close_socket(&info);
 }
 
+Test(udp_socket, knows_the_path_mtu_of_what_it_is_connected_to_and_of_nothing_else)
+{
+    rj_sockets_t *sockets = rj_sockets_kernel();
+    rj_socket_params_t params = on_loopback(0);
+    const rj_socket_info_t open = open_socket(&params);
+    params.connect = open.local;
+    const rj_socket_info_t connected = open_socket(&params);
+    cr_expect_eq(sockets->ops->path_mtu(sockets, open.socket), 0);
+    cr_expect_geq(sockets->ops->path_mtu(sockets, connected.socket), 1280);
+    cr_expect_eq(sockets->ops->path_mtu(sockets, -1), 0);
+    close_socket(&connected);
+    close_socket(&open);
+}
+
 Test(udp_socket, opens_ipv6_where_the_machine_has_it)
 {
     static const uint8_t loopback6[16] = {[15] = 1};

@@ -82,6 +82,7 @@ typedef struct rj_headed_path {
     rj_address_t source; /* a wildcard: as the kernel would choose */
     uint32_t link_index; /* of a group; 0: as the routes say */
     uint8_t ttl;
+    uint32_t path_mtu_bytes; /* what routers have told of a connected path; 0: not known */
     rj_path_door_t door;
     rj_net_answer_t answer;   /* of the snapshot */
     rj_owned_header_t *owned; /* as last told to the engine; NULL: none */
@@ -314,6 +315,7 @@ struct rj_conductor {
     rj_steering_t *steering;           /* NULL: no interface is steered */
     const rj_net_snapshot_t *snapshot; /* of this turn; NULL: no feed */
     uint64_t snapshot_generation;      /* that the headers follow */
+    int64_t path_mtu_due_ns;           /* when what routers told is asked for again */
     uint32_t serving;                  /* interfaces with our program, when headers were made */
     rj_headed_path_t *headed_paths;
     rj_owned_header_t *headers;

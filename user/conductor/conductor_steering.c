@@ -14,6 +14,7 @@
 enum {
     TTL_UNICAST = 64,  /* as the kernel's default */
     TTL_MULTICAST = 1, /* the same */
+    PATH_MTU_PERIOD_NS = 1000 * 1000 * 1000,
 };
 
 /* --- headers of paths --- */
@@ -67,6 +68,8 @@ static rj_path_door_t choose_door(const rj_conductor_t *conductor, rj_headed_pat
     source.port = headed->path->endpoint->local.port;
     rj_path_header_hop_t hop = {
         .interface_index = way.link_index, .mtu_bytes = way.mtu_bytes, .ttl = headed->ttl};
+    if (headed->path_mtu_bytes != 0 && headed->path_mtu_bytes < hop.mtu_bytes)
+        hop.mtu_bytes = headed->path_mtu_bytes;
     memcpy(hop.source_mac, way.source_mac, sizeof(hop.source_mac));
     memcpy(hop.destination_mac, way.destination_mac, sizeof(hop.destination_mac));
     rj_path_header_init(ret_header, &hop, &source, destination);
@@ -113,6 +116,34 @@ static void refresh_path(rj_conductor_t *conductor, rj_headed_path_t *headed)
     rj_conductor_tell(conductor, headed->engine, &set);
 }
 
+/* What a ring sends may not be cut on its way. A router that would have to tells the kernel, which
+ * keeps it with the socket's route and tells nobody: a longer datagram is the socket's then, which
+ * cuts it beforehand. Asked of connected sockets alone. */
+static uint32_t path_mtu(rj_conductor_t *conductor, const rj_path_t *path)
+{
+    rj_sockets_t *sockets = conductor->params.sockets;
+    return path->sockaddr_bytes == 0 ? sockets->ops->path_mtu(sockets, path->endpoint->socket) : 0;
+}
+
+static int refresh_path_mtus(rj_conductor_t *conductor)
+{
+    int work = 0;
+    if (conductor->now_ns < conductor->path_mtu_due_ns)
+        return 0;
+    conductor->path_mtu_due_ns = conductor->now_ns + PATH_MTU_PERIOD_NS;
+    rj_headed_path_t *headed;
+    DL_FOREACH(conductor->headed_paths, headed)
+    {
+        const uint32_t mtu_bytes = path_mtu(conductor, headed->path);
+        if (mtu_bytes == headed->path_mtu_bytes)
+            continue;
+        headed->path_mtu_bytes = mtu_bytes;
+        refresh_path(conductor, headed);
+        work++;
+    }
+    return work;
+}
+
 static bool keeps_headers(const rj_conductor_t *conductor)
 {
     return conductor->params.feed != NULL && conductor->steering != NULL;
@@ -135,6 +166,7 @@ static void keep_path(rj_conductor_t *conductor, rj_headed_path_t *headed, rj_pa
                : channel->ttl != 0                     ? channel->ttl
                : conductor->config->multicast_ttl != 0 ? (uint8_t)conductor->config->multicast_ttl
                                                        : TTL_MULTICAST};
+    headed->path_mtu_bytes = path_mtu(conductor, path);
     DL_APPEND(conductor->headed_paths, headed);
     conductor->params.feed->ops->want(conductor->params.feed, &path->address);
     refresh_path(conductor, headed);
@@ -305,7 +337,7 @@ int rj_conductor_work_steering(rj_conductor_t *conductor)
         return open_steering(conductor);
     int work = rj_steering_do_work(conductor->steering, conductor->snapshot, conductor->now_ns);
     if (conductor->snapshot != NULL)
-        work += refresh_paths(conductor);
+        work += refresh_paths(conductor) + refresh_path_mtus(conductor);
     return work;
 }
 

@@ -199,10 +199,26 @@ static int kernel_defaults(rj_sockets_t *sockets, int32_t *ret_sndbuf_bytes,
     return 0;
 }
 
+static uint32_t kernel_path_mtu(rj_sockets_t *sockets, int fd)
+{
+    (void)sockets;
+    int domain = AF_UNSPEC;
+    int mtu_bytes = 0;
+    socklen_t length = sizeof(domain);
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0)
+        return 0;
+    length = sizeof(mtu_bytes);
+    const int result = domain == AF_INET
+                           ? getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu_bytes, &length)
+                           : getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu_bytes, &length);
+    return result == 0 && mtu_bytes > 0 ? (uint32_t)mtu_bytes : 0;
+}
+
 static const rj_sockets_ops_t kernel_ops = {
     .open = kernel_open,
     .close = kernel_close,
     .defaults = kernel_defaults,
+    .path_mtu = kernel_path_mtu,
 };
 
 rj_sockets_t *rj_sockets_kernel(void)

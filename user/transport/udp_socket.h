@@ -54,6 +54,10 @@ typedef struct rj_sockets_ops {
     /* What a socket is granted that asks for nothing, and what one that asks for all it can get. */
     int (*defaults)(rj_sockets_t *sockets, int32_t *ret_sndbuf_bytes, int32_t *ret_rcvbuf_bytes,
                     int32_t *ret_sndbuf_bytes_max, int32_t *ret_rcvbuf_bytes_max, rj_err_t *err);
+
+    /* The longest packet, IP header included, that reaches what the socket is connected to, as far
+     * as routers have told; 0 when that is not known. */
+    uint32_t (*path_mtu)(rj_sockets_t *sockets, int socket);
 } rj_sockets_ops_t;
 
 struct rj_sockets {
