@@ -21,6 +21,15 @@ for header in "$scratch"/usr/include/ramjet/*.h; do
     fi
 done
 
+for program in ramjet aeronmd; do
+    if "$scratch/usr/bin/$program" --help >"$scratch/words" &&
+        grep -q '^Usage: ramjet' "$scratch/words"; then
+        echo "ok $program runs from where it is installed"
+    else
+        echo "not ok $program runs from where it is installed"
+    fi
+done
+
 export PKG_CONFIG_PATH="$scratch/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$scratch"
 echo 'int main(void) { return 0; }' >"$scratch/program.c"
 # shellcheck disable=SC2046 # flags are words
