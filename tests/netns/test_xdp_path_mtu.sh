@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A destination behind a router whose next link takes less than a datagram of ours: what a ring sends
-# may not be cut, so the router tells the kernel, and longer ones go by the socket from then on.
+# A destination behind a router whose next link takes less than a datagram of ours: what a ring
+# sends may not be cut, so the router tells the kernel, and longer ones go by the socket then.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -118,6 +118,27 @@ Test(datagram, notices_every_flipped_bit_of_what_the_checksum_covers)
     }
 }
 
+/* Without a checksum the source alone decides. */
+Test(datagram, refuses_sources_that_nobody_can_have)
+{
+    static const char *const martians4[] = {"\x7f\x00\x00\x01", "\xef\x01\x01\x01",
+                                            "\xff\xff\xff\xff", "\x00\x00\x00\x00"};
+    frame_t frame;
+    for (size_t i = 0; i < sizeof(martians4) / sizeof(martians4[0]); i++) {
+        make(&frame, AF_INET);
+        memset(udp_of(&frame) + 6, 0, 2);
+        memcpy(frame.bytes + ETHERNET + 12, martians4[i], 4);
+        cr_expect_eq(parse(&frame), RJ_DATAGRAM_MALFORMED, "row %zu", i);
+    }
+    static const uint8_t martians6[][16] = {
+        {[15] = 1}, {0xff, 2, [15] = 1}, {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}, {0}};
+    for (size_t i = 0; i < sizeof(martians6) / sizeof(martians6[0]); i++) {
+        make(&frame, AF_INET6);
+        memcpy(frame.bytes + ETHERNET + 8, martians6[i], 16);
+        cr_expect_eq(parse(&frame), RJ_DATAGRAM_MALFORMED, "row %zu", i);
+    }
+}
+
 Test(datagram, accepts_no_checksum_over_ipv4_alone)
 {
     frame_t frame;

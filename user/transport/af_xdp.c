@@ -193,7 +193,7 @@ static bool is_peer(const rj_address_t *peer, const rj_address_t *source)
     return rj_address_equal(&scoped, source);
 }
 
-/* Whether the kernel would give it to the endpoint's socket too, going by more than its destination:
+/* Whether the kernel would give it to the endpoint's socket too, going by more than the address:
  * a connected one hears its peer alone, a member of a group what comes where it has joined. */
 static bool hears(const rj_endpoint_t *endpoint, const rj_xdp_ring_t *ring,
                   const rj_datagram_t *datagram)

@@ -4,6 +4,7 @@
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/checksum.h"
 
@@ -73,6 +74,21 @@ static bool is_checksum_good(const ip_view_t *view, const uint8_t *udp, uint32_t
     return rj_checksum_fold(rj_checksum_add(udp, udp_bytes, pseudo)) == 0xffff;
 }
 
+/* What the kernel drops as martian: nobody sends from a group, from this host's loopback or from
+ * nowhere, and an answer to there would reach whom it must not. */
+static bool is_martian(const ip_view_t *view)
+{
+    static const uint8_t loopback[16] = {[15] = 1};
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    static const uint8_t nowhere[16] = {0};
+    const uint8_t *source = view->source;
+    if (view->address_bytes == 4)
+        return source[0] == 0 || source[0] == 127 || source[0] >= 224;
+    return source[0] == 0xff || memcmp(source, loopback, sizeof(loopback)) == 0 ||
+           memcmp(source, mapped, sizeof(mapped)) == 0 ||
+           memcmp(source, nowhere, sizeof(nowhere)) == 0;
+}
+
 static rj_address_t address_of(const uint8_t *bytes, const ip_view_t *view, uint32_t port,
                                uint32_t interface_index)
 {
@@ -98,7 +114,7 @@ rj_datagram_verdict_t rj_datagram_parse(uint8_t *frame, uint32_t frame_bytes,
     ip_view_t view = {0};
     const bool is_ip = (protocol == ETH_P_IP && parse_ipv4(frame + at, frame_bytes - at, &view)) ||
                        (protocol == ETH_P_IPV6 && parse_ipv6(frame + at, frame_bytes - at, &view));
-    if (!is_ip || view.total_bytes < view.header_bytes + UDP_BYTES)
+    if (!is_ip || view.total_bytes < view.header_bytes + UDP_BYTES || is_martian(&view))
         return RJ_DATAGRAM_MALFORMED;
     uint8_t *udp = frame + at + view.header_bytes;
     const uint32_t udp_bytes = get16(udp + 4);

@@ -4,7 +4,8 @@
  *      | Ethernet 14, one tag 4 | IPv4 20..60 or IPv6 40 | UDP 8 | payload | padding |
  *
  * The XDP program has looked already, but only at what it needed; nothing is taken on its word.
- * Lengths may not contradict each other, fragments and IPv6 extension headers are not for us. The
+ * Lengths may not contradict each other, a source nobody can have, fragments and IPv6 extension
+ * headers are not for us. The
  * UDP checksum must be right, or 0 (IPv4), or the mere sum of the pseudo-header, which is what a
  * sender of this host leaves there when its virtual link computes checksums.
  *
