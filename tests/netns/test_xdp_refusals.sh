@@ -78,6 +78,18 @@ strangers_see_no_holder() {
             >"$work/row" && cat "$work/row" && on h2 "$ramjet" detach eth0 &&
         grep -q '"mode":"generic","held_by":null' "$work/row" && grep -q "run as root" "$work/row"
 }
+# Given everything for rings but a sight of the pins, which are root's.
+driver_that_sees_no_pins_says_so() {
+    chmod 700 /sys/fs/bpf && on h2 "$ramjet" attach eth0 || return 1
+    given=+bpf,+net_admin,+net_raw,+perfmon,+ipc_lock
+    inside="nsenter --net=/run/netns/$lab-h2 -- setpriv --reuid 65534 --regid 65534
+        --clear-groups --inh-caps=$given --ambient-caps=$given"
+    mkdir -p -m 1777 /dev/shm/given && start given/h2
+    started=$?
+    inside=''
+    [ "$started" = 0 ] && warned_once given/h2 "or the right to read its pins" &&
+        uses_sockets given/h2 && stop_driver given/h2 && on h2 "$ramjet" detach eth0
+}
 # Frames of many buffers: no mode of a veth is too small for them.
 jumbo_frames_are_carried() {
     for each in h1 h2; do
@@ -171,6 +183,7 @@ check "memory that cannot be locked" without -ipc_lock 'raise `ulimit -l` or gra
 check "attach without bpffs" attach_wants_bpffs
 check "a driver without bpffs is on AF_XDP" driver_wants_no_bpffs
 check "status for somebody without privilege" strangers_see_no_holder
+check "a driver that sees no pins" driver_that_sees_no_pins_says_so
 check "aeronmd attaches nothing" aeronmd_attaches_nothing
 check "aeronmd uses what is attached" aeronmd_uses_what_is_attached
 check "with rings it keeps three capabilities" keeps_three

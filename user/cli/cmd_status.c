@@ -211,16 +211,18 @@ static void print_driver(const rj_driver_files_t *files, rj_output_format_t form
     rj_output_t output;
     char state[64];
     rj_driver_files_state(files, rj_clock_epoch_ms(), state, sizeof(state));
+    /* One that has ended well has given its counters back. */
+    const bool is_alive = strcmp(state, "alive") == 0;
     if (format == RJ_OUTPUT_TABLE) {
         printf("driver in %s, %s%s\n", files->directory, state,
-               is_ringed ? "" : ": everything by sockets, it has no rings");
+               is_ringed || !is_alive ? "" : ": everything by sockets, it has no rings");
         return;
     }
     rj_output_init(&output, stdout, format, columns, sizeof(columns) / sizeof(columns[0]));
     rj_output_text(&output, "driver");
     rj_output_text(&output, files->directory);
     rj_output_text(&output, state);
-    rj_output_text(&output, is_ringed ? "xdp" : "socket");
+    rj_output_text(&output, is_ringed ? "xdp" : is_alive ? "socket" : NULL);
     rj_output_end_row(&output);
 }
 

@@ -12,6 +12,7 @@
 #include "netlink/agent.h"
 #include "transport/af_xdp.h"
 #include "transport/registry.h"
+#include "xdp/privilege.h"
 #include "xdp/steer.h"
 
 enum { TEXT_MAX = 512, RINGS_MAX = RJ_ENGINES_MAX * RJ_AF_XDP_RINGS_MAX };
@@ -111,8 +112,8 @@ static void add_named(rj_ring_world_t *world, const char *name)
                  : "");
 }
 
-/* What `ramjet attach` prepared is used without being named. Whoever lacks the privilege to see it
- * has not prepared it for himself, and hears nothing. */
+/* What `ramjet attach` prepared is used without being named. Who has no privilege for XDP at all has
+ * not prepared it for himself, and hears nothing; who was given some lacks only a sight of it. */
 static void add_attached(rj_ring_world_t *world)
 {
     const rj_net_snapshot_t *snapshot = snapshot_of(world);
@@ -120,8 +121,12 @@ static void add_attached(rj_ring_world_t *world)
         const rj_net_link_t *link = &snapshot->links[i];
         rj_err_t err;
         rj_steer_t steer;
-        if (link->xdp_program_id == 0 || world->interface_count == RJ_STEERING_INTERFACES_MAX ||
-            open_program(world, &steer, link->name, RJ_STEER_USE_ONLY, &err) < 0)
+        if (link->xdp_program_id == 0 || world->interface_count == RJ_STEERING_INTERFACES_MAX)
+            continue;
+        const int code = open_program(world, &steer, link->name, RJ_STEER_USE_ONLY, &err);
+        if (code == -EPERM && rj_privilege_check(NULL) == 0)
+            tell(world, RJ_RING_REFUSED, "%s", err.text);
+        if (code < 0)
             continue;
         if (steer.holder == RJ_STEER_PINNED)
             add_interface(world, &steer, link);
