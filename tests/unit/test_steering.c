@@ -729,6 +729,28 @@ Test(steering, goes_on_over_sockets_when_there_is_no_room_for_another_owner)
     cr_expect_eq(times_told("use the steering program already"), 1);
 }
 
+/* A driver that its supervisor has started again and again leaves an owner each time. */
+Test(steering, finds_room_when_the_owners_in_its_way_have_died)
+{
+    rj_steer_maps_t *maps = &tables[0].maps;
+    tables[0].owner_max = 3;
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct rj_owner_value dying = {.alive_ns = (__u64)now_ns};
+        (void)maps->ops->put_owner(maps, OTHER_OWNER + i, &dying);
+    }
+    open_with(RJ_STEERING_CONTROL_TO_KERNEL, 1);
+    const rj_address_t local = ipv4(10, 0, 0, 1, PORT);
+    (void)wish(&local, 1001);
+    pass(SECONDS(5));
+    cr_expect_not(rj_steering_serves(steering, ETH0));
+    pass(SECONDS(6));
+    pass(SECONDS(1));
+    cr_expect(rj_steering_serves(steering, ETH0));
+    cr_expect_not_null(stream_of("10.0.0.1", 1001));
+    cr_expect_eq(rj_steering_stats(steering)->swept_owners, 3);
+    cr_expect_eq(times_told("use the steering program already"), 1);
+}
+
 Test(steering, sweeps_the_dead_at_its_start_and_itself_at_its_end)
 {
     rj_steer_maps_t *maps = &tables[0].maps;

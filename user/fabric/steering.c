@@ -455,8 +455,12 @@ static rj_steered_state_t look_at_interface(rj_steering_t *steering,
     if (!are_queues_bound(&interface->params))
         return RJ_STEERED_UNBOUND;
     const int result = maps->ops->put_owner(maps, steering->owner, &value);
-    if (result == -E2BIG)
+    if (result == -E2BIG) {
+        /* Drivers that died one after the other may be what is there: room for the next look. */
+        const int swept = maps->ops->sweep(maps, RJ_XDP_OWNER_NONE, steering->now_ns);
+        steering->stats.swept_owners += swept > 0 ? swept : 0;
         return RJ_STEERED_CROWDED;
+    }
     steering->stats.map_errors += result < 0;
     return RJ_STEERED_ON;
 }
