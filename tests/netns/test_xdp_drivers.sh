@@ -143,10 +143,11 @@ group_is_h2as_again() { [ "$(value h2a "ramjet steering: groups shared")" = 0 ];
 rule() {
     on h2 "$ramjet" filter "$@" eth0 --address 10.0.0.2 --port 40123 --stream 1001
 }
-# A rule that is there before the driver, one that comes while it runs, and the end of both.
+# A rule that is there before the driver, one that comes while it runs, and the end of both. An image
+# must outlive a rule that drops all its frames, however long a slow machine takes to remove it.
 operator_wins() {
     attach && on h2 "$ramjet" filter add eth0 --address 10.0.0.2 --port 40123 --stream 1001 \
-        --verdict kernel && start_driver h2 && uses_ring h2 &&
+        --verdict kernel && start_driver h2 AERON_IMAGE_LIVENESS_TIMEOUT=20s && uses_ring h2 &&
         carry h1 h2 "$to_h2" --messages 2000 --length 1K &&
         [ "$(frames h2 "redirected: data")" = 0 ] &&
         more_frames h2 "passed: by verdict" 1500
