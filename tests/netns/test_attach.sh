@@ -80,7 +80,7 @@ attach_dry_run_changes_nothing() {
     prints "would attach in generic" attach v0 --dry-run && is_clean
 }
 native_says_what_it_costs() {
-    prints "divides the TCP rate" attach v0 --mode native && notes "GRO" && carries v0 xdp &&
+    prints "halves the TCP rate" attach v0 --mode native && notes "GRO" && carries v0 xdp &&
         prints "v0: attached already" attach v0 &&
         says 1 "detach v0" "$ramjet" attach v0 --mode generic && detach v0 &&
         await is_clean

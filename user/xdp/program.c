@@ -264,10 +264,10 @@ void rj_program_why(const rj_device_t *device, enum rj_xdp_mode wanted, enum rj_
         snprintf(ret_why, RJ_STEER_WHY_MAX, "native was refused: %s", strerror(native_errno));
     else if (mode == RJ_XDP_MODE_GENERIC && is_veth && wanted == RJ_XDP_MODE_AUTO)
         snprintf(ret_why, RJ_STEER_WHY_MAX,
-                 "on veth it has the lowest latency, and TCP of others keeps its rate");
+                 "on veth it has the lowest latency, and costs the TCP of others least");
     else if (mode == RJ_XDP_MODE_NATIVE && is_veth)
         snprintf(ret_why, RJ_STEER_WHY_MAX,
-                 "as asked; on veth it divides the TCP rate of others by about three");
+                 "as asked; on veth it more than halves the TCP rate of others");
 }
 
 void rj_program_explain(rj_steer_t *steer, const rj_device_t *device)
