@@ -143,8 +143,9 @@ group_is_h2as_again() { [ "$(value h2a "ramjet steering: groups shared")" = 0 ];
 rule() {
     on h2 "$ramjet" filter "$@" eth0 --address 10.0.0.2 --port 40123 --stream 1001
 }
-# A rule that is there before the driver, one that comes while it runs, and the end of both. An image
-# must outlive a rule that drops all its frames, however long a slow machine takes to remove it.
+# A rule that is there before the driver, one that comes while it runs, and the end of both. An
+# image must outlive a rule that drops all its frames, however long a slow machine takes to remove
+# it.
 operator_wins() {
     attach && on h2 "$ramjet" filter add eth0 --address 10.0.0.2 --port 40123 --stream 1001 \
         --verdict kernel && start_driver h2 AERON_IMAGE_LIVENESS_TIMEOUT=20s && uses_ring h2 &&

@@ -84,7 +84,7 @@ driver_that_sees_no_pins_says_so() {
     given=+bpf,+net_admin,+net_raw,+perfmon,+ipc_lock
     inside="nsenter --net=/run/netns/$lab-h2 -- setpriv --reuid 65534 --regid 65534
         --clear-groups --inh-caps=$given --ambient-caps=$given"
-    mkdir -p -m 1777 /dev/shm/given && start given/h2
+    mkdir -m 1777 /dev/shm/given && start given/h2
     started=$?
     inside=''
     [ "$started" = 0 ] && warned_once given/h2 "or the right to read its pins" &&

@@ -112,8 +112,9 @@ static void add_named(rj_ring_world_t *world, const char *name)
                  : "");
 }
 
-/* What `ramjet attach` prepared is used without being named. Who has no privilege for XDP at all has
- * not prepared it for himself, and hears nothing; who was given some lacks only a sight of it. */
+/* What `ramjet attach` prepared is used without being named. Who has no privilege for XDP at all
+ * has not prepared it for himself, and hears nothing; who was given some lacks only a sight of it.
+ */
 static void add_attached(rj_ring_world_t *world)
 {
     const rj_net_snapshot_t *snapshot = snapshot_of(world);

@@ -10,7 +10,7 @@
  *
  * The kernel takes frames in the order of the fill ring, so every frame there is touched before one
  * is touched again: the fewer, the more of them are still in the caches. In copy mode a ring
- * therefore offers RJ_XDP_RING_FEW frames and keeps the others in reserve, until more than a quarter
+ * therefore offers RJ_XDP_RING_FEW frames, with the others in reserve, until more than a quarter
  * of those few arrive between two polls; then all of them, until RJ_XDP_RING_CALM packets have come
  * without such a burst. In zero-copy mode the device wants all.
  *
