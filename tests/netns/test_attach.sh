@@ -134,6 +134,16 @@ misuse() {
         says 2 "letters, digits" "$ramjet" attach v0 --instance ../etc &&
         says 2 "--instance" "$ramjet" attach v0 --instance ''
 }
+# The pins keep the name that an interface had when it was attached.
+another_name() {
+    attach v0 && ip link set v0 down && ip link set v0 name v9 || return 1
+    says 1 "the name that it had then: \`ramjet detach v0\`" "$ramjet" attach v9 &&
+        says 1 "the name that it had then: \`ramjet detach v0\`" "$ramjet" detach v9 &&
+        "$ramjet" detach v0 && await is_clean
+    result=$?
+    ip link set v9 name v0 && ip link set v0 up
+    return "$result"
+}
 # What the documentation says is enough.
 few_privileges() {
     for wanted in attach detach; do
@@ -322,6 +332,7 @@ check attach_native_is_refused_on_the_loopback native_is_refused_on_the_loopback
 check attach_checks_queues queues_are_checked
 check attach_dispatcher_is_refused_or_works dispatcher_is_refused_or_works
 check attach_takes_names_with_dots dots_in_names
+check attach_and_detach_tell_the_former_name another_name
 check attach_under_a_named_instance named_instance
 check attach_names_an_unknown_interface unknown_interface
 check attach_wants_ethernet no_ethernet

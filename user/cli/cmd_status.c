@@ -204,25 +204,32 @@ static bool has_rings(const rj_driver_files_t *files)
     return false;
 }
 
+static bool is_alive(const rj_driver_files_t *files)
+{
+    char state[64];
+    rj_driver_files_state(files, rj_clock_epoch_ms(), state, sizeof(state));
+    return strcmp(state, "alive") == 0;
+}
+
 static void print_driver(const rj_driver_files_t *files, rj_output_format_t format)
 {
     static const rj_column_t columns[] = {{"kind", 0}, {"dir", 0}, {"state", 0}, {"transport", 0}};
+    /* One that has ended well has given its counters back. */
     const bool is_ringed = has_rings(files);
+    const bool is_plain = !is_ringed && is_alive(files);
     rj_output_t output;
     char state[64];
     rj_driver_files_state(files, rj_clock_epoch_ms(), state, sizeof(state));
-    /* One that has ended well has given its counters back. */
-    const bool is_alive = strcmp(state, "alive") == 0;
     if (format == RJ_OUTPUT_TABLE) {
         printf("driver in %s, %s%s\n", files->directory, state,
-               is_ringed || !is_alive ? "" : ": everything by sockets, it has no rings");
+               is_plain ? ": everything by sockets, it has no rings" : "");
         return;
     }
     rj_output_init(&output, stdout, format, columns, sizeof(columns) / sizeof(columns[0]));
     rj_output_text(&output, "driver");
     rj_output_text(&output, files->directory);
     rj_output_text(&output, state);
-    rj_output_text(&output, is_ringed ? "xdp" : is_alive ? "socket" : NULL);
+    rj_output_text(&output, is_ringed ? "xdp" : is_plain ? "socket" : NULL);
     rj_output_end_row(&output);
 }
 
@@ -268,7 +275,9 @@ static int show_driver(const status_input_t *input, rj_err_t *err)
     int code = rj_driver_files_open(&files, input->look.directory, err);
     if (code != 0)
         return input->look.directory == NULL ? 0 : code;
-    print_counters(&files, input->look.format);
+    /* What an old one has left where nobody asked for it is of no interest. */
+    if (input->look.directory != NULL || is_alive(&files))
+        print_counters(&files, input->look.format);
     rj_driver_files_close(&files);
     return 0;
 }

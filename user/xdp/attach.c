@@ -68,9 +68,20 @@ static int drop_pinned(rj_attach_report_t *report, rj_err_t *err)
     return code == 0 ? rj_pins_remove(&report->pins, err) : code;
 }
 
-static int refuse_other(const rj_attach_options_t *options, rj_attached_t *attached, rj_err_t *err)
+static int refuse_renamed(const char *name, rj_err_t *err)
+{
+    return rj_fail(err, -EBUSY,
+                   "it was attached under the name that it had then: `ramjet detach %s` first",
+                   name);
+}
+
+static int refuse_other(const rj_attach_options_t *options, const rj_pins_t *pins,
+                        rj_attached_t *attached, rj_err_t *err)
 {
     char text[128];
+    char name[IF_NAMESIZE];
+    if (rj_pins_find(pins, attached->program_id, name))
+        return refuse_renamed(name, err);
     rj_attached_find_holder(attached);
     rj_attached_print(attached, text, sizeof(text));
     if (rj_attached_is_steer(attached) && attached->holder_pid != 0)
@@ -195,7 +206,7 @@ static int attach_or_accept(const rj_attach_options_t *options, int64_t now_ns,
     bool is_joined = options->way == RJ_ATTACH_BY_DISPATCHER &&
                      strcmp(attached.name, RJ_DISPATCHER_PROGRAM_NAME) == 0;
     if (attached.program_id != 0 && !is_joined)
-        return refuse_other(options, &attached, err);
+        return refuse_other(options, &report->pins, &attached, err);
     if (options->run == RJ_ATTACH_DRY)
         plan(options, report);
     else
@@ -272,6 +283,9 @@ static void note_drivers(rj_attach_report_t *report)
 static int detach_held(rj_attach_report_t *report, rj_attached_t *attached, rj_attach_run_t run,
                        rj_err_t *err)
 {
+    char name[IF_NAMESIZE];
+    if (rj_pins_find(&report->pins, attached->program_id, name))
+        return refuse_renamed(name, err);
     rj_attached_find_holder(attached);
     /* Where no pin can be seen, ours may be among them. */
     if (attached->holder_pid == 0 && rj_pins_check(&report->pins, err) != 0)

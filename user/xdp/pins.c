@@ -367,6 +367,23 @@ int rj_pins_remove(const rj_pins_t *pins, rj_err_t *err)
     return 0;
 }
 
+bool rj_pins_find(const rj_pins_t *pins, uint32_t program_id, char ret_name[static IF_NAMESIZE])
+{
+    bool is_found = false;
+    DIR *list = opendir(pins->instance);
+    if (list == NULL)
+        return false;
+    for (struct dirent *entry = readdir(list); entry != NULL && !is_found; entry = readdir(list)) {
+        rj_pins_t one = *pins;
+        rj_pinned_t pinned;
+        is_found = entry->d_name[0] != '.' && unescape(entry->d_name, ret_name) &&
+                   set_folder(&one, ret_name) == 0 && rj_pins_look(&one, &pinned) == 0 &&
+                   pinned.program_id == program_id;
+    }
+    closedir(list);
+    return is_found;
+}
+
 /* Says yes only to what cannot come back: a dispatcher is looked at by who knows the interface. */
 static bool is_stale(const rj_pins_t *pins)
 {

@@ -70,6 +70,10 @@ int rj_pins_get(const rj_pins_t *pins, const char *name);
 /* -ENOENT when neither link nor program is there, whatever else is. */
 int rj_pins_look(const rj_pins_t *pins, rj_pinned_t *ret_pinned);
 
+/* Under which name of the same instance a program is pinned: that of an interface before it got
+ * another. False when it is not pinned there. */
+bool rj_pins_find(const rj_pins_t *pins, uint32_t program_id, char ret_name[static IF_NAMESIZE]);
+
 /* Whether what is pinned is what the interface carries. */
 bool rj_pinned_is_on(const rj_pinned_t *pinned, uint32_t interface_index,
                      const rj_attached_t *attached);
