@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What happens to an interface, or to a driver, while both are in use: the driver sleeps until it
-# is taken for dead, the interface gets another name, or visits another namespace. The stream goes
-# on, by ring or by socket, and the driver says by which.
+# is taken for dead, the interface gets another name, or visits another namespace, or is made anew
+# under its name. The stream goes on, by ring or by socket, and the driver says by which.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -62,6 +62,26 @@ survives_a_visit() {
     [ "$survived" = 0 ] && stop_driver h2 && is_bare h2
 }
 
+# Its rings, its program and its number are gone for good; the sockets find the new one.
+make_anew() {
+    on h2 ip link del eth0 && sleep "$1" &&
+        ip link add name eth0 netns "/run/netns/$lab-h2" type veth \
+            peer name eth0 netns "/run/netns/$lab-h1" || return 1
+    for each in 1 2; do
+        on "h$each" ip addr add "10.0.0.$each/24" dev eth0 &&
+            on "h$each" ip link set eth0 up || return 1
+    done
+}
+survives_its_end() {
+    start_xdp h2 AERON_IMAGE_LIVENESS_TIMEOUT=20s && uses_ring h2 && start_xdp h1 &&
+        carry h1 h2 "$to_h2" --messages 500 &&
+        begin heir h1 h2 "$to_h2" --duration 6s --rate 1000 --length 1K &&
+        await reaches h2 rcv-pos 100000 && make_anew "$1" && await is_on_sockets &&
+        finish heir && carry h1 h2 "$to_h2" --messages 500 && stop_driver h2 && is_bare h2 &&
+        start_xdp h2 && uses_ring h2 && carry h1 h2 "$to_h2" --messages 500 && stop_driver h2 &&
+        is_bare h2
+}
+
 check "two hosts" make_lab
 check "a driver to send" start_driver h1
 check "a driver that slept takes back what was swept" wakes_to_its_entries
@@ -69,4 +89,9 @@ end_drivers h2
 check "a ring whose interface is renamed" keeps_its_ring_under_another_name
 end_drivers h2
 check "an interface that visits another namespace" survives_a_visit
+end_drivers h2 h1
+check "two hosts side by side" make_lab --direct
+check "an interface made anew under its name" survives_its_end 0
+end_drivers h2 h1
+check "the same, after a while" survives_its_end 2.5
 exit "$failed"
