@@ -51,6 +51,7 @@ typedef struct host {
 } host_t;
 
 static host_t host;
+static bool has_no_route;
 
 static void give_address(const char *text, uint32_t link)
 {
@@ -92,7 +93,7 @@ static void publish(void)
                                      .addresses = host.addresses,
                                      .address_count = host.address_count,
                                      .routes = &route,
-                                     .route_count = 1,
+                                     .route_count = has_no_route ? 0 : 1,
                                      .hops = &hop,
                                      .hop_count = 1,
                                      .memberships = host.memberships,
@@ -661,6 +662,23 @@ Test(steering, counts_its_own_members_of_a_group_and_waits_for_a_late_count_of_t
     pass(SECONDS(2));
     cr_expect_eq(tables[0].channel_count, 0, "patience has an end");
     cr_expect(was_told("others"));
+}
+
+Test(steering, places_a_group_when_the_snapshot_learns_its_way)
+{
+    has_no_route = true;
+    give_members("239.1.2.3", ETH1, 1);
+    publish();
+    open_with(RJ_STEERING_CONTROL_TO_KERNEL, 2);
+    const rj_address_t group = ipv4(239, 1, 2, 3, PORT);
+    (void)wish(&group, 1001);
+    pass(SECONDS(1));
+    cr_expect_null(channel_on(1, "239.1.2.3"));
+    has_no_route = false;
+    publish();
+    pass(0);
+    cr_expect_not_null(channel_on(1, "239.1.2.3"));
+    cr_expect_null(channel_on(0, "239.1.2.3"));
 }
 
 Test(steering, ends_another_drivers_grip_on_a_group_that_both_have_joined)

@@ -545,6 +545,12 @@ static bool are_memberships_new(rj_steering_t *steering)
     return is_new;
 }
 
+/* The kernel knew the way to the group when it was joined; the snapshot may learn it later. */
+static bool is_unplaced_group(const rj_steer_wish_t *wish)
+{
+    return wish->link_index == 0 && rj_address_is_multicast(&wish->local);
+}
+
 static void follow_snapshot(rj_steering_t *steering)
 {
     const bool has_new_members = are_memberships_new(steering);
@@ -554,12 +560,12 @@ static void follow_snapshot(rj_steering_t *steering)
         if (has_new_members)
             steering->interfaces[i].cursor = steering->interfaces[i].channels;
     }
-    if (!are_addresses_new(steering))
-        return;
+    const bool has_new_addresses = are_addresses_new(steering);
     rj_steer_wish_t *wish;
     DL_FOREACH(steering->wishes, wish)
     {
-        review(steering, wish);
+        if (has_new_addresses || is_unplaced_group(wish))
+            review(steering, wish);
     }
 }
 
