@@ -62,7 +62,8 @@ static const struct argp argp = {
     .children = children,
     .doc = "Runs the media driver in the foreground until SIGINT, SIGTERM or a terminate command. "
            "Settings come from the environment (AERON_*, RAMJET_*), then from -D and options.\v"
-           "Example:\n  ramjet driver --dir /dev/shm/aeron-demo -D aeron.threading.mode=SHARED\n"};
+           "Examples:\n  ramjet driver --dir /dev/shm/aeron-demo -D aeron.threading.mode=SHARED\n"
+           "  ramjet driver --interface eth0 --queues 0-3\n"};
 
 /* --- agents in threads --- */
 

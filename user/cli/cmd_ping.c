@@ -289,8 +289,9 @@ int rj_cmd_ping(int argc, char **argv)
         .options = rows,
         .parser = parse,
         .children = children,
-        .doc = "Measures round trips to a `ramjet pong`.\vExample:\n\n"
-               "  ramjet pong & ramjet ping --messages 100000 --hgrm rtt.hgrm\n",
+        .doc = "Measures round trips to a `ramjet pong`.\vExamples:\n\n"
+               "  ramjet pong & ramjet ping --messages 100000 --hgrm rtt.hgrm\n"
+               "  ramjet ping --embedded --interface eth0 --cpu 1\n",
     };
     static ping_t ping = {.reply_channel = RJ_PONG_CHANNEL,
                           .reply_stream_id = RJ_PONG_STREAM_ID,

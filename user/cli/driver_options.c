@@ -21,13 +21,18 @@ enum {
 };
 
 static const struct argp_option rows[] = {
-    {"interface", KEY_INTERFACE, "IF", 0, "use XDP on this interface; may be repeated", GROUP},
-    {"transport", KEY_TRANSPORT, "NAME", 0, "how datagrams travel: auto, socket or xdp", GROUP},
-    {"xdp-mode", KEY_XDP_MODE, "MODE", 0, RJ_XDP_MODE_NAMES, GROUP},
-    {"queues", KEY_QUEUES, "A-B", 0, "receive queues of the interfaces, an engine for each", GROUP},
-    {"control", KEY_CONTROL, "WAY", 0, "where control frames come in: kernel or ring", GROUP},
-    {"engine-cpus", KEY_ENGINE_CPUS, "LIST", 0, "CPUs of the engines, as 2,3 or 2-5", GROUP},
-    {"instance", KEY_INSTANCE, "NAME", 0, "this driver's name beside pinned maps", GROUP},
+    {"interface", KEY_INTERFACE, "IF", 0,
+     "use XDP on this interface; may be repeated (those attached before)", GROUP},
+    {"transport", KEY_TRANSPORT, "NAME", 0, "how datagrams travel: auto, socket or xdp (auto)",
+     GROUP},
+    {"xdp-mode", KEY_XDP_MODE, "MODE", 0, RJ_XDP_MODE_NAMES " (auto)", GROUP},
+    {"queues", KEY_QUEUES, "A-B", 0, "receive queues of the interfaces, an engine for each (0)",
+     GROUP},
+    {"control", KEY_CONTROL, "WAY", 0, "where control frames come in: kernel or ring (kernel)",
+     GROUP},
+    {"engine-cpus", KEY_ENGINE_CPUS, "LIST", 0, "CPUs of the engines, as 2,3 or 2-5 (any)", GROUP},
+    {"instance", KEY_INSTANCE, "NAME", 0, "whose pinned maps (the number of the network namespace)",
+     GROUP},
     {"define", 'D', "NAME=VALUE", 0, "a setting, as aeron.mtu.length=8k or AERON_MTU_LENGTH=8k",
      GROUP},
     {0}};
