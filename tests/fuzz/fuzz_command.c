@@ -176,18 +176,22 @@ static uint64_t fake_reclaim(rj_port_t *port)
     return ((fake_port_t *)port)->next_number;
 }
 
-static int fake_attach(rj_port_t *port, rj_endpoint_t *endpoint)
+static int fake_attach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
 {
     fake_port_t *self = (fake_port_t *)port;
+    if (role == RJ_ATTACH_GUEST)
+        return 0;
     assert(self->endpoint_count < SOCKETS_MAX);
     endpoint->slot = self->endpoint_count;
     self->endpoints[self->endpoint_count++] = endpoint;
     return 0;
 }
 
-static void fake_detach(rj_port_t *port, rj_endpoint_t *endpoint)
+static void fake_detach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
 {
     fake_port_t *self = (fake_port_t *)port;
+    if (role == RJ_ATTACH_GUEST)
+        return;
     assert(self->endpoints[endpoint->slot] == endpoint);
     self->endpoints[endpoint->slot] = self->endpoints[--self->endpoint_count];
     self->endpoints[endpoint->slot]->slot = endpoint->slot;

@@ -15,8 +15,12 @@ starter_is_interrupted() {
     await waits_in_vain && kill -TERM "$driver" && ends 15 "$driver" && says_goodbye slow &&
         [ ! -s "$work/slow.err" ] && [ "$(stat -c %s /dev/shm/slow/cnc.dat)" = 4096 ]
 }
-# Asleep a millisecond at a time, and not before signals are caught: that is done first of all.
-waits_in_vain() { grep -q '^SigCgt:.*4002$' "/proc/$driver/status"; }
+# Asleep a millisecond at a time, and not before signals are caught: that is done first of all. The
+# shell that is about to become the driver catches the same ones, and forgets what it caught.
+waits_in_vain() {
+    [ "$(sed -n 's/^Name:[[:space:]]*//p;s/^SigCgt:.*\(4002\)$/\1/p' "/proc/$driver/status" |
+        tr '\n' ' ')" = 'ramjet 4002 ' ]
+}
 
 # Both signals find it asleep, so that it cannot have ended in between.
 second_signal_is_not_waited_for() {
