@@ -61,6 +61,15 @@ static void insert(frame_t *frame, uint32_t at, uint32_t count)
     frame->length += count;
 }
 
+/* Writes the header's sum anew. */
+static void sum_ipv4(frame_t *frame)
+{
+    uint8_t *ip = frame->bytes + ETHERNET;
+    memset(ip + 10, 0, 2);
+    const uint16_t sum = (uint16_t)~rj_checksum_fold(rj_checksum_add(ip, (ip[0] & 0xfU) * 4, 0));
+    memcpy(ip + 10, &sum, sizeof(sum));
+}
+
 Test(datagram, finds_payload_and_addresses)
 {
     frame_t frame;
@@ -88,6 +97,8 @@ Test(datagram, steps_over_options_a_tag_and_padding)
     insert(&frame, ETHERNET + 20, 12);
     frame.bytes[ETHERNET] = 0x48;
     frame.bytes[ETHERNET + 3] = (uint8_t)(frame.bytes[ETHERNET + 3] + 12);
+    cr_assert_eq(parse(&frame), RJ_DATAGRAM_MALFORMED, "the header's own sum is wrong");
+    sum_ipv4(&frame);
     cr_assert_eq(parse(&frame), RJ_DATAGRAM_GOOD);
     insert(&frame, ETHERNET - 2, TAG);
     memcpy(frame.bytes + ETHERNET - 2, "\x81\x00\x00\x05", TAG);

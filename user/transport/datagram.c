@@ -48,7 +48,8 @@ static bool parse_ipv4(const uint8_t *ip, uint32_t length, ip_view_t *ret_view)
                             .header_bytes = header_bytes,
                             .total_bytes = total_bytes};
     return header_bytes >= IPV4_BYTES_MIN && total_bytes >= header_bytes && total_bytes <= length &&
-           ip[9] == IPPROTO_UDP && (get16(ip + 6) & IPV4_FRAGMENT_MASK) == 0;
+           ip[9] == IPPROTO_UDP && (get16(ip + 6) & IPV4_FRAGMENT_MASK) == 0 &&
+           rj_checksum_fold(rj_checksum_add(ip, header_bytes, 0)) == 0xffff;
 }
 
 static bool parse_ipv6(const uint8_t *ip, uint32_t length, ip_view_t *ret_view)
