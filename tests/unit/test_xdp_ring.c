@@ -39,9 +39,9 @@ static rj_xsk_ring_t near_end(far_end_t *far)
                            .mask = size - 1};
 }
 
-static void open_of_size(uint32_t rx_frames)
+static void open_of_size(uint32_t rx_frames, bool never_sleeps)
 {
-    static const rj_af_xdp_ring_params_t params = {.interface_index = 5};
+    const rj_af_xdp_ring_params_t params = {.interface_index = 5, .never_sleeps = never_sleeps};
     rj_err_t err;
     size = rx_frames;
     cr_assert_eq(rj_umem_open(&umem, FRAME_BYTES, rx_frames + TX_FRAMES, &err), 0);
@@ -56,7 +56,7 @@ static void open_of_size(uint32_t rx_frames)
 
 static void open_ring(void)
 {
-    open_of_size(RX_FRAMES);
+    open_of_size(RX_FRAMES, false);
     cr_assert_eq(fill.producer, RX_FRAMES);
 }
 
@@ -124,11 +124,23 @@ Test(xdp_ring, gives_every_frame_back_at_the_next_poll)
     cr_assert_eq(ring.stats.rx_frames, 15 * RX_FRAMES);
 }
 
+Test(xdp_ring, offers_all_its_frames_where_the_engine_sleeps)
+{
+    close_ring();
+    fill = (far_end_t){0};
+    open_of_size(MANY, false);
+    cr_assert_eq(fill.producer, MANY);
+    receive(60, 1, true);
+    expect_packets(1);
+    expect_packets(0);
+    cr_assert_eq(fill.producer - fill.consumer, MANY);
+}
+
 Test(xdp_ring, offers_few_frames_until_a_burst_and_then_all_until_calm)
 {
     close_ring();
     fill = (far_end_t){0};
-    open_of_size(MANY);
+    open_of_size(MANY, true);
     cr_assert_eq(fill.producer, RJ_XDP_RING_FEW);
     for (int i = 0; i < RJ_XDP_RING_FEW / 4; i++)
         receive(60, 1, true);

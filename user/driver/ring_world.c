@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver/agent.h"
 #include "driver/capabilities.h"
 #include "config/ring_config.h"
 #include "netlink/agent.h"
@@ -173,13 +174,32 @@ static rj_xsk_mode_t xsk_mode(enum rj_xdp_mode mode)
     return RJ_XSK_AUTO;
 }
 
-static rj_af_xdp_ring_params_t ring_params(const ring_interface_t *interface, uint32_t queue)
+/* Whether engines with rings poll without a pause: an idle strategy that spins, or a program that
+ * drives them itself, which embeds the driver for the sake of latency. */
+static bool never_sleeps(const rj_driver_config_t *config)
+{
+    static const rj_thread_role_t roles[] = {
+        [RJ_THREADING_DEDICATED] = RJ_ROLE_RECEIVER,
+        [RJ_THREADING_SHARED_NETWORK] = RJ_ROLE_SHARED_NETWORK,
+        [RJ_THREADING_SHARED] = RJ_ROLE_SHARED,
+    };
+    rj_idle_t idle;
+    rj_err_t err;
+    if (config->threading_mode == RJ_THREADING_INVOKER)
+        return true;
+    return rj_idle_init(&idle, &config->idle[roles[config->threading_mode]], &err) == 0 &&
+           (idle.kind == RJ_IDLE_NOOP || idle.kind == RJ_IDLE_SPIN);
+}
+
+static rj_af_xdp_ring_params_t ring_params(const rj_ring_world_t *world,
+                                           const ring_interface_t *interface, uint32_t queue)
 {
     return (rj_af_xdp_ring_params_t){.interface_name = interface->steer.interface,
                                      .interface_index = interface->steer.maps.interface_index,
                                      .mtu_bytes = interface->mtu_bytes,
                                      .queue = queue,
-                                     .mode = xsk_mode(interface->steer.wanted_mode)};
+                                     .mode = xsk_mode(interface->steer.wanted_mode),
+                                     .never_sleeps = never_sleeps(world->params.config)};
 }
 
 static void note_ring(rj_ring_world_t *world, const rj_port_t *port, uint32_t index,
@@ -235,7 +255,7 @@ static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
         if (!has_queue(world, interface, engine))
             continue;
         interfaces[count] = interface;
-        rings[count++] = ring_params(interface, first_queue(world) + (uint32_t)engine);
+        rings[count++] = ring_params(world, interface, first_queue(world) + (uint32_t)engine);
     }
     world->ports[engine] = sockets;
     while (count > 0) {

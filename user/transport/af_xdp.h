@@ -43,6 +43,7 @@ typedef struct rj_af_xdp_ring_params {
     uint32_t mtu_bytes;
     uint32_t queue;
     rj_xsk_mode_t mode;
+    bool never_sleeps; /* its engine polls without a pause (transport/xdp_ring.h) */
 } rj_af_xdp_ring_params_t;
 
 typedef struct rj_af_xdp_params {

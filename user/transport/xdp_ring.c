@@ -14,9 +14,8 @@
 /* How many the kernel gets while there are no bursts. */
 static uint32_t few_of(const rj_xdp_ring_t *ring)
 {
-    if (ring->xsk->is_zero_copy || ring->rx_frames < RJ_XDP_RING_FEW)
-        return ring->rx_frames;
-    return RJ_XDP_RING_FEW;
+    const bool is_enough = ring->never_sleeps && !ring->xsk->is_zero_copy;
+    return is_enough && ring->rx_frames > RJ_XDP_RING_FEW ? RJ_XDP_RING_FEW : ring->rx_frames;
 }
 
 /* Those that were read last go first. The kernel shows a packet before it shows that its frame has
@@ -47,6 +46,7 @@ int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
         .umem = umem,
         .interface_index = params->interface_index,
         .queue = params->queue,
+        .never_sleeps = params->never_sleeps,
         .receive_room_bytes = rj_umem_receive_room(umem->frame_bytes, segments),
         .send_room_bytes = umem->frame_bytes * segments - RJ_UMEM_HEADROOM_BYTES,
         .tx_frames_max = tx_frames_max,
