@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fixtures/address_text.h"
+
 enum { LO = 1, ETH0 = 2, ETH1 = 3, TUN0 = 4, ITEMS_MAX = 32 };
 
 typedef struct host {
@@ -25,12 +27,7 @@ static host_t host;
 
 static rj_address_t address(const char *text)
 {
-    rj_address_t result = {0};
-    if (text == NULL)
-        return result;
-    const uint16_t family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
-    cr_assert(rj_address_parse_literal(&result, family, text, strlen(text)), "%s", text);
-    return result;
+    return text != NULL ? address_of_text(text) : (rj_address_t){0};
 }
 
 static rj_address_t scoped(const char *text, uint32_t scope_id)

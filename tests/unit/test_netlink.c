@@ -17,6 +17,7 @@
 
 #include "netlink/attributes.h"
 #include "netlink/membership.h"
+#include "tests/fixtures/address_text.h"
 
 static rj_nl_tables_t tables;
 static _Alignas(8) uint8_t buffer[8192];
@@ -34,14 +35,6 @@ static void close_tables(void)
 
 TestSuite(netlink, .init = open_tables, .fini = close_tables);
 
-static rj_address_t address(const char *text)
-{
-    rj_address_t result;
-    const uint16_t family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
-    cr_assert(rj_address_parse_literal(&result, family, text, strlen(text)), "%s", text);
-    return result;
-}
-
 static void *begin(uint16_t type, uint16_t flags, size_t body_bytes)
 {
     memset(buffer, 0, sizeof(buffer));
@@ -53,7 +46,7 @@ static void *begin(uint16_t type, uint16_t flags, size_t body_bytes)
 
 static void put_address(uint16_t type, const char *text)
 {
-    const rj_address_t value = address(text);
+    const rj_address_t value = address_of_text(text);
     mnl_attr_put(message, type, value.family == AF_INET ? 4 : 16, value.bytes);
 }
 
@@ -83,7 +76,7 @@ static void add_link(int index, const char *name, unsigned flags)
 static struct rtmsg *make_route(uint16_t type, uint16_t flags, const char *destination,
                                 uint8_t prefix_bits)
 {
-    const rj_address_t to = address(destination);
+    const rj_address_t to = address_of_text(destination);
     struct rtmsg *body = begin(type, flags, sizeof(*body));
     body->rtm_family = (uint8_t)to.family;
     body->rtm_dst_len = prefix_bits;
@@ -137,7 +130,7 @@ static rj_net_snapshot_t *snapshot(void)
 static rj_net_answer_t way(const char *destination, rj_net_way_t *ret)
 {
     const rj_address_t any = {0};
-    const rj_address_t to = address(destination);
+    const rj_address_t to = address_of_text(destination);
     return rj_net_snapshot_find_way(snapshot(), &any, &to, 0, ret);
 }
 
@@ -145,14 +138,14 @@ static void expect_gateway(const char *destination, const char *gateway)
 {
     rj_net_way_t found;
     way(destination, &found);
-    const rj_address_t expected = address(gateway);
+    const rj_address_t expected = address_of_text(gateway);
     cr_expect_eq(memcmp(found.next_hop.bytes, expected.bytes, 16), 0, "%s: not by %s", destination,
                  gateway);
 }
 
 static void add_address(int index, const char *text, uint8_t prefix_bits)
 {
-    const rj_address_t own = address(text);
+    const rj_address_t own = address_of_text(text);
     struct ifaddrmsg *body = begin(RTM_NEWADDR, 0, sizeof(*body));
     body->ifa_family = (uint8_t)own.family;
     body->ifa_prefixlen = prefix_bits;
@@ -210,8 +203,8 @@ Test(netlink, the_local_address_counts_and_not_that_of_the_far_end)
     put_address(IFA_ADDRESS, "10.0.0.9");
     put_address(IFA_LOCAL, "10.0.0.1");
     apply(RJ_NL_EVENT);
-    const rj_address_t own = address("10.0.0.1");
-    const rj_address_t peer = address("10.0.0.9");
+    const rj_address_t own = address_of_text("10.0.0.1");
+    const rj_address_t peer = address_of_text("10.0.0.9");
     cr_expect(rj_net_snapshot_is_ours(snapshot(), &own));
     cr_expect_not(rj_net_snapshot_is_ours(snapshot(), &peer));
 }
@@ -219,7 +212,7 @@ Test(netlink, the_local_address_counts_and_not_that_of_the_far_end)
 Test(netlink, a_tentative_address_is_not_ours_yet)
 {
     add_link(2, "eth0", IFF_UP | IFF_RUNNING);
-    const rj_address_t own = address("fd00::1");
+    const rj_address_t own = address_of_text("fd00::1");
     for (int i = 0; i < 2; i++) {
         struct ifaddrmsg *body = begin(RTM_NEWADDR, 0, sizeof(*body));
         body->ifa_family = AF_INET6;
@@ -235,7 +228,7 @@ Test(netlink, a_tentative_address_is_not_ours_yet)
 
 static void make_neighbour(uint16_t type, const char *text, uint16_t state)
 {
-    const rj_address_t to = address(text);
+    const rj_address_t to = address_of_text(text);
     struct ndmsg *body = begin(type, 0, sizeof(*body));
     body->ndm_family = (uint8_t)to.family;
     body->ndm_ifindex = 2;
@@ -582,7 +575,7 @@ static const char igmp[] = "Idx\tDevice    : Count Querier\tGroup    Users Timer
 Test(netlink, the_kernels_list_of_groups_is_read)
 {
     rj_nl_members_t members = {0};
-    const rj_address_t groups[] = {address("239.1.2.3"), address("ff05::123")};
+    const rj_address_t groups[] = {address_of_text("239.1.2.3"), address_of_text("ff05::123")};
     cr_assert_eq(rj_nl_members_parse(&members, AF_INET, igmp, groups, 2), 0);
     cr_assert_eq(rj_nl_members_parse(&members, AF_INET6,
                                      "3    v1              "

@@ -5,13 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/fixtures/address_text.h"
 #include "tests/fixtures/steer_tables.h"
+#include "tests/fixtures/steered_host.h"
 
 #define SECONDS(n) ((n)*INT64_C(1000000000))
 
 enum {
-    ETH0 = 2,
-    ETH1 = 3,
+    ETH0 = STEERED_ETH0,
+    ETH1 = STEERED_ETH1,
     PORT = 24390,
     OTHER_OWNER = 777,
     EVENTS_MAX = 32,
@@ -19,8 +21,6 @@ enum {
 
 static steer_tables_t tables[2];
 static rj_steering_t *steering;
-static rj_net_snapshot_t *snapshot;
-static uint64_t generation;
 static int64_t now_ns;
 static char events[EVENTS_MAX][RJ_ERR_TEXT_MAX];
 static int event_count;
@@ -33,74 +33,21 @@ static rj_address_t ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t po
     return rj_address_ipv4(bytes, port);
 }
 
-static rj_address_t text_address(const char *text, uint32_t scope_id)
-{
-    rj_address_t address;
-    const uint16_t family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
-    cr_assert(rj_address_parse_literal(&address, family, text, strlen(text)), "%s", text);
-    address.scope_id = scope_id;
-    return address;
-}
-
-typedef struct host {
-    rj_net_address_t addresses[8];
-    size_t address_count;
-    rj_net_membership_t memberships[4];
-    size_t membership_count;
-    uint8_t mac;
-} host_t;
-
-static host_t host;
-static bool has_no_route;
+static steered_host_t host;
 
 static void give_address(const char *text, uint32_t link)
 {
-    const bool is_link_local = strncmp(text, "fe80", 4) == 0;
-    host.addresses[host.address_count++] =
-        (rj_net_address_t){.link_index = link,
-                           .prefix_bits = 24,
-                           .address = text_address(text, is_link_local ? link : 0)};
+    steered_host_give_address(&host, text, link);
 }
 
 static void give_members(const char *group, uint32_t link, uint32_t count)
 {
-    const rj_address_t address = text_address(group, 0);
-    for (size_t i = 0; i < host.membership_count; i++) {
-        rj_net_membership_t *membership = &host.memberships[i];
-        if (rj_address_equal(&membership->group, &address)) {
-            membership->user_count = count;
-            return;
-        }
-    }
-    host.memberships[host.membership_count++] = (rj_net_membership_t){link, count, address};
+    steered_host_give_members(&host, group, link, count);
 }
 
-/* The kernel's tables have changed. */
 static void publish(void)
 {
-    rj_net_link_t links[] = {
-        {.index = ETH0, .mtu_bytes = 1500, .name = "eth0", .is_ethernet = true, .is_up = true},
-        {.index = ETH1, .mtu_bytes = 1500, .name = "eth1", .is_ethernet = true, .is_up = true}};
-    memset(links[0].mac, host.mac, sizeof(links[0].mac));
-    const rj_net_hop_t hop = {.link_index = ETH1, .weight = 1};
-    const rj_net_route_t route = {.destination = text_address("0.0.0.0", 0),
-                                  .type = RJ_NET_ROUTE_UNICAST,
-                                  .table = RJ_NET_TABLE_MAIN,
-                                  .hop_count = 1};
-    const rj_net_snapshot_t parts = {.generation = ++generation,
-                                     .links = links,
-                                     .link_count = 2,
-                                     .addresses = host.addresses,
-                                     .address_count = host.address_count,
-                                     .routes = &route,
-                                     .route_count = has_no_route ? 0 : 1,
-                                     .hops = &hop,
-                                     .hop_count = 1,
-                                     .memberships = host.memberships,
-                                     .membership_count = host.membership_count};
-    rj_err_t err;
-    rj_net_snapshot_free(snapshot);
-    cr_assert_eq(rj_net_snapshot_build(&parts, &snapshot, &err), 0, "%s", err.text);
+    steered_host_publish(&host);
 }
 
 static void on_event(void *state, const char *text)
@@ -130,7 +77,7 @@ static int times_told(const char *words)
 static void turn(void)
 {
     int bound = 1000;
-    while (rj_steering_do_work(steering, snapshot, now_ns) > 0)
+    while (rj_steering_do_work(steering, host.snapshot, now_ns) > 0)
         cr_assert_gt(--bound, 0, "it never comes to rest");
 }
 
@@ -169,7 +116,7 @@ static void open_with(rj_steering_control_t control, int interface_count)
     rj_prng_t prng;
     rj_err_t err;
     rj_prng_init(&prng, 7);
-    cr_assert_eq(rj_steering_open(&steering, &params, &prng, snapshot, now_ns, &err), 0);
+    cr_assert_eq(rj_steering_open(&steering, &params, &prng, host.snapshot, now_ns, &err), 0);
     turn();
 }
 
@@ -186,7 +133,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     rj_steering_close(steering);
-    rj_net_snapshot_free(snapshot);
+    steered_host_close(&host);
 }
 
 TestSuite(steering, .init = set_up, .fini = tear_down);
@@ -195,15 +142,9 @@ TestSuite(steering, .init = set_up, .fini = tear_down);
 
 static struct rj_channel_key key_of(const char *text)
 {
-    const rj_address_t address = text_address(text, 0);
-    struct rj_channel_key key = {.port = PORT};
-    if (address.family == AF_INET6) {
-        memcpy(key.address, address.bytes, 16);
-    } else {
-        key.address[10] = key.address[11] = 0xff;
-        memcpy(key.address + 12, address.bytes, 4);
-    }
-    return key;
+    rj_address_t address = address_of_text(text);
+    address.port = PORT;
+    return steer_tables_key(&address);
 }
 
 static const struct rj_channel_value *channel_on(int table, const char *text)
@@ -666,7 +607,7 @@ Test(steering, counts_its_own_members_of_a_group_and_waits_for_a_late_count_of_t
 
 Test(steering, places_a_group_when_the_snapshot_learns_its_way)
 {
-    has_no_route = true;
+    host.has_no_route = true;
     give_members("239.1.2.3", ETH1, 1);
     publish();
     open_with(RJ_STEERING_CONTROL_TO_KERNEL, 2);
@@ -674,7 +615,7 @@ Test(steering, places_a_group_when_the_snapshot_learns_its_way)
     (void)wish(&group, 1001);
     pass(SECONDS(1));
     cr_expect_null(channel_on(1, "239.1.2.3"));
-    has_no_route = false;
+    host.has_no_route = false;
     publish();
     pass(0);
     cr_expect_not_null(channel_on(1, "239.1.2.3"));
@@ -815,7 +756,7 @@ Test(steering, looks_at_thousands_of_entries_a_share_at_a_time)
     }
     now_ns += SECONDS(1);
     int turns = 0;
-    while (rj_steering_do_work(steering, snapshot, now_ns) > 0) {
+    while (rj_steering_do_work(steering, host.snapshot, now_ns) > 0) {
         cr_expect(turns > 3 || rj_steering_deadline_ns(steering) <= now_ns ||
                   rj_steering_deadline_ns(steering) == now_ns + RJ_STEERING_PERIOD_NS);
         turns++;
