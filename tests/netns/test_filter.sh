@@ -118,8 +118,23 @@ clear() {
         --session 9 && "$ramjet" filter del v0 $rule && is_empty_list
 }
 not_there() {
-    says 1 "no such rule" "$ramjet" filter del v0 $rule &&
-        says 1 "no such rule" "$ramjet" filter del v0 $rule --stream 1
+    [ "$("$ramjet" filter del v0 $rule)" = 'v0: no such rule' ] &&
+        [ "$("$ramjet" filter del v0 $rule --stream 1 --json)" = \
+            '{"interface":"v0","result":"no such rule"}' ]
+}
+
+# A dry run says what the real one then does, which says so too.
+dry_run() {
+    [ "$("$ramjet" filter add v0 $rule --verdict drop --dry-run)" = 'v0: would add' ] &&
+        is_empty_list && [ "$("$ramjet" filter add v0 $rule --verdict drop)" = 'v0: added' ] &&
+        [ "$("$ramjet" filter add v0 $rule --verdict drop)" = \
+            'v0: that rule is there already' ] &&
+        [ "$("$ramjet" filter add v0 $rule --verdict kernel --dry-run)" = \
+            'v0: would change the verdict' ] && rows '"verdict":"drop"' &&
+        [ "$("$ramjet" filter add v0 $rule --verdict kernel)" = 'v0: verdict changed' ] &&
+        [ "$("$ramjet" filter del v0 $rule --dry-run)" = 'v0: would remove' ] &&
+        rows '"verdict":"kernel"' && [ "$("$ramjet" filter del v0 $rule)" = 'v0: removed' ] &&
+        is_empty_list
 }
 misuse() {
     says 2 "give --address and --port" "$ramjet" filter add v0 --verdict drop &&
@@ -136,6 +151,7 @@ misuse() {
 drivers_entries_are_its_own() {
     owner 77 "$(now_ns)" && channel 3 77 && queue 77 && rows '"by":"driver 4242"' &&
         says 1 "is driver process 4242's" "$ramjet" filter del v0 $rule &&
+        says 1 "is driver process 4242's" "$ramjet" filter del v0 $rule --dry-run &&
         rows '"by":"driver 4242"' &&
         "$ramjet" filter del v0 $rule --force && is_empty_list && channel 3 77
 }
@@ -187,6 +203,7 @@ check filter_rules_do_what_they_say rules_do_what_they_say
 check filter_counts_begin_anew counts_begin_anew
 check filter_del_leaves_nothing clear
 check filter_del_of_what_is_not_there not_there
+check filter_tells_what_it_would_do dry_run
 check filter_misuse misuse
 check filter_leaves_a_drivers_entries_alone drivers_entries_are_its_own
 check status_names_drivers_and_queues status_names_drivers

@@ -37,6 +37,7 @@ typedef struct filter_input {
     bool has_verdict;
     bool has_session;
     rj_filter_whose_t whose;
+    bool is_dry;
     rj_output_format_t format;
 } filter_input_t;
 
@@ -124,6 +125,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case RJ_CMD_ATTACH_KEY_INSTANCE:
         input->instance = rj_cmd_attach_instance(state, arg);
         return 0;
+    case RJ_CMD_ATTACH_KEY_DRY_RUN:
+        input->is_dry = true;
+        return 0;
     case RJ_CMD_ATTACH_KEY_JSON:
         input->format = RJ_OUTPUT_JSON;
         return 0;
@@ -138,15 +142,63 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+static void print_result(const filter_input_t *input, const char *result)
+{
+    static const rj_column_t columns[] = {{"interface", 0}, {"result", 0}};
+    if (input->format == RJ_OUTPUT_TABLE) {
+        printf("%s: %s\n", input->interface, result);
+        return;
+    }
+    rj_output_t output;
+    rj_output_init(&output, stdout, input->format, columns, 2);
+    rj_output_text(&output, input->interface);
+    rj_output_text(&output, result);
+    rj_output_end_row(&output);
+}
+
+static int add(const filter_input_t *input, rj_kernel_maps_t *maps, rj_err_t *err)
+{
+    rj_filter_there_t there;
+    int code = rj_filter_look(maps, &input->rule, &there, err);
+    if (code == 0 && !input->is_dry)
+        code = rj_filter_add(maps, &input->rule, err);
+    if (code != 0)
+        return code;
+    if (there == RJ_FILTER_SAME)
+        print_result(input, "that rule is there already");
+    else if (there == RJ_FILTER_OTHER_VERDICT)
+        print_result(input, input->is_dry ? "would change the verdict" : "verdict changed");
+    else
+        print_result(input, input->is_dry ? "would add" : "added");
+    return 0;
+}
+
+/* What is not there need not be removed. */
+static int del(const filter_input_t *input, rj_kernel_maps_t *maps, rj_err_t *err)
+{
+    rj_filter_there_t there;
+    int code = rj_filter_look(maps, &input->rule, &there, err);
+    if (code == 0 && there == RJ_FILTER_ABSENT) {
+        print_result(input, "no such rule");
+        return 0;
+    }
+    if (code == 0)
+        code = input->is_dry ? rj_filter_check_remove(maps, &input->rule, input->whose, err)
+                             : rj_filter_remove(maps, &input->rule, input->whose, err);
+    if (code == 0)
+        print_result(input, input->is_dry ? "would remove" : "removed");
+    return code;
+}
+
 static int act(const filter_input_t *input, rj_steer_t *steer, rj_err_t *err)
 {
     int code = 0;
     switch (input->action) {
     case FILTER_ADD:
-        code = rj_filter_add(&steer->maps, &input->rule, err);
+        code = add(input, &steer->maps, err);
         break;
     case FILTER_DEL:
-        code = rj_filter_remove(&steer->maps, &input->rule, input->whose, err);
+        code = del(input, &steer->maps, err);
         break;
     case FILTER_LIST:
         return rj_steer_print_entries(steer, input->format, "", err);
@@ -180,6 +232,8 @@ static int run_add(int argc, char **argv)
         {"verdict", KEY_VERDICT, "V", 0,
          "user (the ring of the queue's driver), kernel, drop, echo or broker", 0},
         RJ_CMD_ATTACH_INSTANCE_ROW,
+        RJ_CMD_ATTACH_DRY_RUN_ROW,
+        RJ_CMD_ATTACH_JSON_ROW,
         {0}};
     static const struct argp argp = {
         .options = rows,
@@ -200,12 +254,14 @@ static int run_del(int argc, char **argv)
         {"force", KEY_FORCE, NULL, 0,
          "Remove a driver's entry too; its driver puts it back within about a second", 0},
         RJ_CMD_ATTACH_INSTANCE_ROW,
+        RJ_CMD_ATTACH_DRY_RUN_ROW,
+        RJ_CMD_ATTACH_JSON_ROW,
         {0}};
     static const struct argp argp = {
         .options = rows,
         .parser = parse,
         .args_doc = "IF",
-        .doc = "Removes a rule, named as it was added.\v"
+        .doc = "Removes a rule, named as it was added. What is not there counts as removed.\v"
                "Example:\n  ramjet filter del eth0 --address 10.0.0.2 --port 40123 --stream 1001"};
     return run("ramjet filter del", &argp, FILTER_DEL, argc, argv);
 }

@@ -262,3 +262,55 @@ int rj_filter_remove(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule, rj_fi
     return rule->scope == RJ_FILTER_CHANNEL ? remove_channel(maps, rule, whose, err)
                                             : remove_stream(maps, rule, whose, err);
 }
+
+/* --- looking --- */
+
+/* What stands there, as much of it as both kinds of entry have. */
+typedef struct entry {
+    uint32_t owner;
+    uint8_t origin;
+    uint8_t verdict;
+} entry_t;
+
+/* -ENOENT where there is none; the channel that stream rules alone keep is none. */
+static int find(rj_steer_maps_t *maps, const rj_filter_rule_t *rule, entry_t *ret_entry)
+{
+    struct rj_channel_value channel;
+    int code = maps->ops->get_channel(maps, &rule->channel, &channel);
+    if (code != 0)
+        return code;
+    if (rule->scope == RJ_FILTER_CHANNEL) {
+        *ret_entry = (entry_t){channel.owner, channel.origin, channel.verdict};
+        return channel.origin != RJ_XDP_FROM_OPERATOR && channel.owner == RJ_XDP_OWNER_OPERATOR
+                   ? -ENOENT
+                   : 0;
+    }
+    struct rj_stream_value stream;
+    const struct rj_stream_key key = stream_key(rule, channel.channel_id);
+    code = maps->ops->get_stream(maps, &key, &stream);
+    if (code == 0)
+        *ret_entry = (entry_t){stream.owner, stream.origin, stream.verdict};
+    return code;
+}
+
+int rj_filter_look(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule,
+                   rj_filter_there_t *ret_there, rj_err_t *err)
+{
+    entry_t entry;
+    int code = find(&maps->maps, rule, &entry);
+    if (code != 0 && code != -ENOENT)
+        return failed(err, "the rule's entry", code);
+    *ret_there = code == -ENOENT                           ? RJ_FILTER_ABSENT
+                 : entry.origin != RJ_XDP_FROM_OPERATOR    ? RJ_FILTER_A_DRIVERS
+                 : entry.verdict == (uint8_t)rule->verdict ? RJ_FILTER_SAME
+                                                           : RJ_FILTER_OTHER_VERDICT;
+    return 0;
+}
+
+int rj_filter_check_remove(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule,
+                           rj_filter_whose_t whose, rj_err_t *err)
+{
+    entry_t entry;
+    bool is_drivers = find(&maps->maps, rule, &entry) == 0 && entry.origin != RJ_XDP_FROM_OPERATOR;
+    return is_drivers && whose == RJ_FILTER_OPERATORS ? refuse_drivers(maps, entry.owner, err) : 0;
+}

@@ -40,12 +40,27 @@ typedef enum rj_filter_whose {
     RJ_FILTER_DRIVERS_TOO, /* it goes, until its driver looks and puts it back */
 } rj_filter_whose_t;
 
+/* What stands where a rule would. */
+typedef enum rj_filter_there {
+    RJ_FILTER_ABSENT,
+    RJ_FILTER_SAME, /* an operator's, verdict and all */
+    RJ_FILTER_OTHER_VERDICT,
+    RJ_FILTER_A_DRIVERS,
+} rj_filter_there_t;
+
+int rj_filter_look(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule,
+                   rj_filter_there_t *ret_there, rj_err_t *err);
+
 /* Adds the rule, or changes its verdict. */
 int rj_filter_add(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule, rj_err_t *err);
 
 /* The rule's verdict is not looked at. */
 int rj_filter_remove(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule, rj_filter_whose_t whose,
                      rj_err_t *err);
+
+/* Whether `remove` would be refused, for it is a driver's entry: -EBUSY, and 0 for all else. */
+int rj_filter_check_remove(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule,
+                           rj_filter_whose_t whose, rj_err_t *err);
 
 /* "user", "kernel", "drop", "echo", "broker"; "?" for what is none. */
 const char *rj_filter_verdict_name(unsigned verdict);
