@@ -82,10 +82,12 @@ is_ready_or_gone() {
     is_ready "$1" || has_ended "$driver"
 }
 
-# pid_of NAME: the driver that says it lives there. Its file is valid once the version is.
+# pid_of NAME: the driver that says it lives there. Its file is valid once the version is. Both are
+# looked at in one file: between two looks a successor may have put its own in the place of a valid
+# one, with its pid, and not a word of its version yet.
 pid_of() {
-    od -A n -t d4 -N 4 "/dev/shm/$1/cnc.dat" | grep -qv ' 0$' || return 1
-    od -A n -t d8 -j 40 -N 8 "/dev/shm/$1/cnc.dat" | tr -d ' '
+    od -A n -v -t d4 -w44 -N 44 "/dev/shm/$1/cnc.dat" |
+        awk '$1 != 0 && NF == 11 { print $11; found = 1 } END { exit !found }'
 }
 
 # retire NAME: ends a driver that a failed check has left there, so that others can be judged.
