@@ -16,9 +16,8 @@ is_on_sockets() { reaches h2 "ramjet steering: programs gone" 1; }
 
 # Its ring overflows while it sleeps, which the ring counts, and loss repair mends.
 wakes_to_its_entries() {
-    on h2 "$ramjet" attach eth0 && start_driver h2 AERON_CLIENT_LIVENESS_TIMEOUT=20s \
-        AERON_PUBLICATION_UNBLOCK_TIMEOUT=30s AERON_IMAGE_LIVENESS_TIMEOUT=20s && uses_ring h2 &&
-        begin sleeper h1 h2 "$to_h2" --duration 20s --rate 500 --length 1K &&
+    on h2 "$ramjet" attach eth0 && start_driver h2 AERON_IMAGE_LIVENESS_TIMEOUT=20s &&
+        uses_ring h2 && begin sleeper h1 h2 "$to_h2" --duration 20s --rate 500 --length 1K &&
         await reaches h2 rcv-pos 100000 && await is_redirecting_again 0 || return 1
     kill -STOP "$(process h2)"
     tests/netns/xdp_peer.py age-owners "$(echo /sys/fs/bpf/ramjet/*/eth0)" &&

@@ -12,9 +12,8 @@ cd "$(dirname "$0")/../.." || exit 1
 set_up() {
     for host in h1 h2; do
         start_xdp "$host" RAMJET_XDP_MODE="$1" RAMJET_QUEUES="$2" \
-            AERON_IMAGE_LIVENESS_TIMEOUT=20s AERON_PUBLICATION_CONNECTION_TIMEOUT=20s \
-            AERON_CLIENT_LIVENESS_TIMEOUT=20s \
-            AERON_PUBLICATION_UNBLOCK_TIMEOUT=30s && uses_ring "$host" || return 1
+            AERON_IMAGE_LIVENESS_TIMEOUT=20s AERON_PUBLICATION_CONNECTION_TIMEOUT=20s &&
+            uses_ring "$host" || return 1
     done
 }
 

@@ -47,10 +47,13 @@ host_of() {
     basename "${1%[a-z]}"
 }
 
-# start_driver NAME [VARIABLE=VALUE...]: ready, on its host, over sockets unless told otherwise.
+# start_driver NAME [VARIABLE=VALUE...]: ready, on its host, over sockets unless told otherwise. A
+# client may stand still for seconds on a busy machine, and is no dead one.
 start_driver() {
-    inside="nsenter --net=/run/netns/$lab-$(host_of "$1") --"
-    start "$@"
+    who=$1
+    shift
+    inside="nsenter --net=/run/netns/$lab-$(host_of "$who") --"
+    start "$who" AERON_CLIENT_LIVENESS_TIMEOUT=20s AERON_PUBLICATION_UNBLOCK_TIMEOUT=30s "$@"
     started=$?
     inside=''
     return $started
@@ -100,14 +103,14 @@ warned_once() {
 
 # --- streams ---
 
-# `client` are words that run a tool as somebody else.
-client=''
+# `client` are words that run a tool as somebody else; in `client_s` seconds it has to end.
+client='' client_s=60
 
 # read_stream NAME DRIVER CHANNEL: a client in the background; what it says is "$work/NAME".
 read_stream() {
     # shellcheck disable=SC2086 # words
-    timeout -k 5 60 $client "$ramjet" sub --dir "/dev/shm/$2" --channel "$3" --digest --until-eos \
-        --connect-timeout 0s --json >"$work/$1" 2>&1 &
+    timeout -k 5 $client_s $client "$ramjet" sub --dir "/dev/shm/$2" --channel "$3" --digest \
+        --until-eos --connect-timeout 0s --json >"$work/$1" 2>&1 &
     echo $! >"$work/$1.pid"
 }
 
@@ -116,8 +119,9 @@ write_stream() {
     writer=$1 written_by=$2 written_to=$3
     shift 3
     # shellcheck disable=SC2086 # words
-    timeout -k 5 60 $client "$ramjet" pub --dir "/dev/shm/$written_by" --channel "$written_to" \
-        --digest --linger 30s --connect-timeout 0s --json "$@" >"$work/$writer" 2>&1 &
+    timeout -k 5 $client_s $client "$ramjet" pub --dir "/dev/shm/$written_by" \
+        --channel "$written_to" --digest --linger 30s --connect-timeout 0s --json "$@" \
+        >"$work/$writer" 2>&1 &
     echo $! >"$work/$writer.pid"
 }
 
