@@ -14,8 +14,8 @@
 /* How many the kernel gets while there are no bursts. */
 static uint32_t few_of(const rj_xdp_ring_t *ring)
 {
-    const bool is_enough = ring->never_sleeps && !ring->xsk->is_zero_copy;
-    return is_enough && ring->rx_frames > RJ_XDP_RING_FEW ? RJ_XDP_RING_FEW : ring->rx_frames;
+    const bool wants_all = ring->xsk->is_zero_copy || ring->rx_frames < RJ_XDP_RING_FEW;
+    return wants_all ? ring->rx_frames : RJ_XDP_RING_FEW;
 }
 
 /* Those that were read last go first. The kernel shows a packet before it shows that its frame has
@@ -46,7 +46,6 @@ int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
         .umem = umem,
         .interface_index = params->interface_index,
         .queue = params->queue,
-        .never_sleeps = params->never_sleeps,
         .receive_room_bytes = rj_umem_receive_room(umem->frame_bytes, segments),
         .send_room_bytes = umem->frame_bytes * segments - RJ_UMEM_HEADROOM_BYTES,
         .tx_frames_max = tx_frames_max,
@@ -58,7 +57,7 @@ int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
     for (uint32_t i = 0; i < fill_size; i++)
         ring->held[ring->held_count++] = rj_umem_take(umem, RJ_FRAME_RX);
     ring->rx_frames = fill_size;
-    ring->rx_offered = few_of(ring);
+    ring->rx_offered = params->never_sleeps ? few_of(ring) : fill_size;
     refill(ring);
     return 0;
 }

@@ -9,11 +9,10 @@
  * stands still holds up no other.
  *
  * The kernel takes frames in the order of the fill ring, so every frame there is touched before one
- * is touched again: the fewer, the more of them are still in the caches. A ring whose engine never
- * sleeps therefore offers RJ_XDP_RING_FEW frames, with the others in reserve, until more than a
- * quarter of those few arrive between two polls; then all of them, until RJ_XDP_RING_CALM packets
- * have come without such a burst. One that sleeps has to have room for what comes meanwhile, and in
- * zero-copy mode the device wants all.
+ * is touched again: the fewer, the more of them are still in the caches. A ring therefore offers
+ * RJ_XDP_RING_FEW frames, with the others in reserve, until more than a quarter of those few arrive
+ * between two polls; then all of them, until RJ_XDP_RING_CALM packets have come without such a
+ * burst. One whose engine sleeps begins with all. In zero-copy mode the device wants all, always.
  *
  * Units      bytes; packets.
  * Ownership  the port owns it; the UMEM and the scratch are borrowed.
@@ -50,7 +49,6 @@ typedef struct rj_xdp_ring {
     bool is_full;       /* for the rest of this send */
     bool is_gone;       /* the interface is */
     bool skips_rest;    /* of a packet of too many frames */
-    bool never_sleeps;  /* the engine */
     uint64_t *held;     /* [held_count], a stack: the reserve, then what was read last */
     uint32_t held_count;
     uint32_t rx_frames;  /* for receiving, wherever they are */
