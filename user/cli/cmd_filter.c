@@ -9,6 +9,7 @@
 #include "cli/steer_rows.h"
 #include "proto/address.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,18 +177,13 @@ static int add(const filter_input_t *input, rj_kernel_maps_t *maps, rj_err_t *er
 /* What is not there need not be removed. */
 static int del(const filter_input_t *input, rj_kernel_maps_t *maps, rj_err_t *err)
 {
-    rj_filter_there_t there;
-    int code = rj_filter_look(maps, &input->rule, &there, err);
-    if (code == 0 && there == RJ_FILTER_ABSENT) {
-        print_result(input, "no such rule");
-        return 0;
-    }
-    if (code == 0)
-        code = input->is_dry ? rj_filter_check_remove(maps, &input->rule, input->whose, err)
+    int code = input->is_dry ? rj_filter_check_remove(maps, &input->rule, input->whose, err)
                              : rj_filter_remove(maps, &input->rule, input->whose, err);
-    if (code == 0)
+    if (code == -ENOENT)
+        print_result(input, "no such rule");
+    else if (code == 0)
         print_result(input, input->is_dry ? "would remove" : "removed");
-    return code;
+    return code == -ENOENT ? 0 : code;
 }
 
 static int act(const filter_input_t *input, rj_steer_t *steer, rj_err_t *err)

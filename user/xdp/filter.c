@@ -163,106 +163,6 @@ int rj_filter_add(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule, rj_err_t
                                             : add_stream(&maps->maps, rule, err);
 }
 
-static bool has_stream_rules(const rj_kernel_maps_t *maps, uint32_t channel_id)
-{
-    struct rj_stream_key key;
-    struct rj_stream_value value;
-    int code = rj_kernel_maps_next_stream(maps, NULL, &key, &value);
-    for (size_t i = 0; code > 0 && i < 2 * RJ_XDP_STREAMS_MAX; i++) {
-        if (key.channel_id == channel_id && value.origin == RJ_XDP_FROM_OPERATOR)
-            return true;
-        code = rj_kernel_maps_next_stream(maps, &key, &key, &value);
-    }
-    return false;
-}
-
-static int refuse_drivers(const rj_kernel_maps_t *maps, uint32_t owner, rj_err_t *err)
-{
-    struct rj_owner_value value = {.pid = 0};
-    rj_kernel_maps_get_owner(maps, owner, &value);
-    return rj_fail(err, -EBUSY,
-                   "that entry is driver process %u's, which puts it back when it is removed: "
-                   "`filter add` overrides it, --force removes it until then",
-                   value.pid);
-}
-
-static int remove_channel(rj_kernel_maps_t *kernel, const rj_filter_rule_t *rule,
-                          rj_filter_whose_t whose, rj_err_t *err)
-{
-    rj_steer_maps_t *maps = &kernel->maps;
-    struct rj_channel_value there;
-    int code = maps->ops->get_channel(maps, &rule->channel, &there);
-    bool is_drivers = code == 0 && there.origin != RJ_XDP_FROM_OPERATOR;
-    if (code == -ENOENT || (is_drivers && there.owner == RJ_XDP_OWNER_OPERATOR))
-        return rj_fail(err, -ENOENT, "no such rule: `ramjet filter list` shows what there is");
-    if (is_drivers && whose == RJ_FILTER_OPERATORS)
-        return refuse_drivers(kernel, there.owner, err);
-    if (code == 0 && !is_drivers && has_stream_rules(kernel, there.channel_id)) {
-        const struct rj_channel_value nobodys = {.channel_id = there.channel_id,
-                                                 .owner = RJ_XDP_OWNER_OPERATOR,
-                                                 .verdict = RJ_XDP_TO_KERNEL,
-                                                 .origin = RJ_XDP_FROM_DRIVER};
-        code = maps->ops->put_channel(maps, &rule->channel, &nobodys, RJ_STEER_PUT_ANY);
-    } else if (code == 0) {
-        code = maps->ops->remove_channel(maps, &rule->channel);
-        if (!is_drivers)
-            give_number(maps, RJ_XDP_CLAIM_CHANNEL, there.channel_id);
-    }
-    if (code != 0)
-        return failed(err, "rj_channels", code);
-    if (!is_drivers)
-        give_number(maps, RJ_XDP_CLAIM_COUNTER, there.counter_index);
-    return 0;
-}
-
-/* The last stream rule of a channel gives its number back to the driver, or to everybody. */
-static void leave_channel(rj_kernel_maps_t *kernel, const struct rj_channel_key *key,
-                          const struct rj_channel_value *channel)
-{
-    rj_steer_maps_t *maps = &kernel->maps;
-    const struct rj_claim_key claim = {.kind = RJ_XDP_CLAIM_CHANNEL, .number = channel->channel_id};
-    if (channel->origin == RJ_XDP_FROM_OPERATOR || has_stream_rules(kernel, channel->channel_id))
-        return;
-    bool is_nobodys = channel->owner == RJ_XDP_OWNER_OPERATOR;
-    if (is_nobodys)
-        maps->ops->remove_channel(maps, key);
-    give_number(maps, RJ_XDP_CLAIM_CHANNEL, channel->channel_id);
-    if (!is_nobodys)
-        maps->ops->claim(maps, &claim, channel->owner);
-}
-
-static int remove_stream(rj_kernel_maps_t *kernel, const rj_filter_rule_t *rule,
-                         rj_filter_whose_t whose, rj_err_t *err)
-{
-    rj_steer_maps_t *maps = &kernel->maps;
-    struct rj_channel_value channel;
-    struct rj_stream_value there;
-    int code = maps->ops->get_channel(maps, &rule->channel, &channel);
-    const struct rj_stream_key key = stream_key(rule, code == 0 ? channel.channel_id : 0);
-    if (code == 0)
-        code = maps->ops->get_stream(maps, &key, &there);
-    if (code == -ENOENT)
-        return rj_fail(err, code, "no such rule: `ramjet filter list` shows what there is");
-    if (code == 0 && there.origin != RJ_XDP_FROM_OPERATOR && whose == RJ_FILTER_OPERATORS)
-        return refuse_drivers(kernel, there.owner, err);
-    if (code == 0)
-        code = maps->ops->remove_stream(maps, &key);
-    if (code != 0)
-        return failed(err, "rj_streams", code);
-    if (there.origin == RJ_XDP_FROM_OPERATOR) {
-        give_number(maps, RJ_XDP_CLAIM_COUNTER, there.counter_index);
-        leave_channel(kernel, &rule->channel, &channel);
-    }
-    return 0;
-}
-
-int rj_filter_remove(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule, rj_filter_whose_t whose,
-                     rj_err_t *err)
-{
-    return rule->scope == RJ_FILTER_CHANNEL ? remove_channel(maps, rule, whose, err)
-                                            : remove_stream(maps, rule, whose, err);
-}
-
 /* --- looking --- */
 
 /* What stands there, as much of it as both kinds of entry have. */
@@ -307,10 +207,110 @@ int rj_filter_look(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule,
     return 0;
 }
 
+/* --- removing --- */
+
+static bool has_stream_rules(const rj_kernel_maps_t *maps, uint32_t channel_id)
+{
+    struct rj_stream_key key;
+    struct rj_stream_value value;
+    int code = rj_kernel_maps_next_stream(maps, NULL, &key, &value);
+    for (size_t i = 0; code > 0 && i < 2 * RJ_XDP_STREAMS_MAX; i++) {
+        if (key.channel_id == channel_id && value.origin == RJ_XDP_FROM_OPERATOR)
+            return true;
+        code = rj_kernel_maps_next_stream(maps, &key, &key, &value);
+    }
+    return false;
+}
+
+static int refuse_drivers(const rj_kernel_maps_t *maps, uint32_t owner, rj_err_t *err)
+{
+    struct rj_owner_value value = {.pid = 0};
+    rj_kernel_maps_get_owner(maps, owner, &value);
+    return rj_fail(err, -EBUSY,
+                   "that entry is driver process %u's, which puts it back when it is removed: "
+                   "`filter add` overrides it, --force removes it until then",
+                   value.pid);
+}
+
+static int remove_channel(rj_kernel_maps_t *kernel, const rj_filter_rule_t *rule, rj_err_t *err)
+{
+    rj_steer_maps_t *maps = &kernel->maps;
+    struct rj_channel_value there;
+    int code = maps->ops->get_channel(maps, &rule->channel, &there);
+    bool is_drivers = code == 0 && there.origin != RJ_XDP_FROM_OPERATOR;
+    if (code == 0 && !is_drivers && has_stream_rules(kernel, there.channel_id)) {
+        const struct rj_channel_value nobodys = {.channel_id = there.channel_id,
+                                                 .owner = RJ_XDP_OWNER_OPERATOR,
+                                                 .verdict = RJ_XDP_TO_KERNEL,
+                                                 .origin = RJ_XDP_FROM_DRIVER};
+        code = maps->ops->put_channel(maps, &rule->channel, &nobodys, RJ_STEER_PUT_ANY);
+    } else if (code == 0) {
+        code = maps->ops->remove_channel(maps, &rule->channel);
+        if (!is_drivers)
+            give_number(maps, RJ_XDP_CLAIM_CHANNEL, there.channel_id);
+    }
+    if (code != 0)
+        return failed(err, "rj_channels", code);
+    if (!is_drivers)
+        give_number(maps, RJ_XDP_CLAIM_COUNTER, there.counter_index);
+    return 0;
+}
+
+/* The last stream rule of a channel gives its number back to the driver, or to everybody. */
+static void leave_channel(rj_kernel_maps_t *kernel, const struct rj_channel_key *key,
+                          const struct rj_channel_value *channel)
+{
+    rj_steer_maps_t *maps = &kernel->maps;
+    const struct rj_claim_key claim = {.kind = RJ_XDP_CLAIM_CHANNEL, .number = channel->channel_id};
+    if (channel->origin == RJ_XDP_FROM_OPERATOR || has_stream_rules(kernel, channel->channel_id))
+        return;
+    bool is_nobodys = channel->owner == RJ_XDP_OWNER_OPERATOR;
+    if (is_nobodys)
+        maps->ops->remove_channel(maps, key);
+    give_number(maps, RJ_XDP_CLAIM_CHANNEL, channel->channel_id);
+    if (!is_nobodys)
+        maps->ops->claim(maps, &claim, channel->owner);
+}
+
+static int remove_stream(rj_kernel_maps_t *kernel, const rj_filter_rule_t *rule, rj_err_t *err)
+{
+    rj_steer_maps_t *maps = &kernel->maps;
+    struct rj_channel_value channel;
+    struct rj_stream_value there;
+    int code = maps->ops->get_channel(maps, &rule->channel, &channel);
+    const struct rj_stream_key key = stream_key(rule, code == 0 ? channel.channel_id : 0);
+    if (code == 0)
+        code = maps->ops->get_stream(maps, &key, &there);
+    if (code == 0)
+        code = maps->ops->remove_stream(maps, &key);
+    if (code != 0)
+        return failed(err, "rj_streams", code);
+    if (there.origin == RJ_XDP_FROM_OPERATOR) {
+        give_number(maps, RJ_XDP_CLAIM_COUNTER, there.counter_index);
+        leave_channel(kernel, &rule->channel, &channel);
+    }
+    return 0;
+}
+
 int rj_filter_check_remove(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule,
                            rj_filter_whose_t whose, rj_err_t *err)
 {
     entry_t entry;
-    bool is_drivers = find(&maps->maps, rule, &entry) == 0 && entry.origin != RJ_XDP_FROM_OPERATOR;
+    int code = find(&maps->maps, rule, &entry);
+    if (code == -ENOENT)
+        return rj_fail(err, code, "no such rule: `ramjet filter list` shows what there is");
+    if (code != 0)
+        return failed(err, "the rule's entry", code);
+    bool is_drivers = entry.origin != RJ_XDP_FROM_OPERATOR;
     return is_drivers && whose == RJ_FILTER_OPERATORS ? refuse_drivers(maps, entry.owner, err) : 0;
+}
+
+int rj_filter_remove(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule, rj_filter_whose_t whose,
+                     rj_err_t *err)
+{
+    int code = rj_filter_check_remove(maps, rule, whose, err);
+    if (code != 0)
+        return code;
+    return rule->scope == RJ_FILTER_CHANNEL ? remove_channel(maps, rule, err)
+                                            : remove_stream(maps, rule, err);
 }

@@ -58,7 +58,7 @@ int rj_filter_add(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule, rj_err_t
 int rj_filter_remove(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule, rj_filter_whose_t whose,
                      rj_err_t *err);
 
-/* Whether `remove` would be refused, for it is a driver's entry: -EBUSY, and 0 for all else. */
+/* What `remove` begins with: -ENOENT and -EBUSY are its. */
 int rj_filter_check_remove(rj_kernel_maps_t *maps, const rj_filter_rule_t *rule,
                            rj_filter_whose_t whose, rj_err_t *err);
 
