@@ -66,6 +66,31 @@ static void take_queues(const struct argp_state *state, const char *text, attach
             : rj_option_integer(state, "--queues", text + length + 1, 0, RJ_XDP_QUEUES_MAX - 1);
 }
 
+error_t rj_cmd_attach_parse(int key, char *arg, struct argp_state *state,
+                            rj_attach_options_t *options, rj_output_format_t *format)
+{
+    switch (key) {
+    case RJ_CMD_ATTACH_KEY_INSTANCE:
+        options->instance = rj_cmd_attach_instance(state, arg);
+        return 0;
+    case RJ_CMD_ATTACH_KEY_DRY_RUN:
+        options->run = RJ_ATTACH_DRY;
+        return 0;
+    case RJ_CMD_ATTACH_KEY_JSON:
+        *format = RJ_OUTPUT_JSON;
+        return 0;
+    case ARGP_KEY_ARG:
+        rj_cmd_attach_operand(state, arg, &options->interface);
+        return 0;
+    case ARGP_KEY_END:
+        if (options->interface == NULL)
+            rj_options_fail(state, "which interface? `%s eth0`", state->name);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     attach_input_t *input = state->input;
@@ -80,24 +105,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_DISPATCHER:
         input->options.way = RJ_ATTACH_BY_DISPATCHER;
         return 0;
-    case RJ_CMD_ATTACH_KEY_INSTANCE:
-        input->options.instance = rj_cmd_attach_instance(state, arg);
-        return 0;
-    case RJ_CMD_ATTACH_KEY_DRY_RUN:
-        input->options.run = RJ_ATTACH_DRY;
-        return 0;
-    case RJ_CMD_ATTACH_KEY_JSON:
-        input->format = RJ_OUTPUT_JSON;
-        return 0;
-    case ARGP_KEY_ARG:
-        rj_cmd_attach_operand(state, arg, &input->options.interface);
-        return 0;
-    case ARGP_KEY_END:
-        if (input->options.interface == NULL)
-            rj_options_fail(state, "which interface? `%s eth0`", state->name);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return rj_cmd_attach_parse(key, arg, state, &input->options, &input->format);
     }
 }
 

@@ -41,6 +41,10 @@ const char *rj_cmd_attach_instance(const struct argp_state *state, const char *t
 void rj_cmd_attach_operand(const struct argp_state *state, const char *text,
                            const char **interface);
 
+/* What attach and detach have in common: the three rows above, and the operand, which must be. */
+error_t rj_cmd_attach_parse(int key, char *arg, struct argp_state *state,
+                            rj_attach_options_t *options, rj_output_format_t *format);
+
 /* Prints the notes, one line each, to stderr: `<command>: <interface>: <note>`. */
 void rj_cmd_attach_notes(const char *command, const rj_attach_report_t *report);
 

@@ -13,26 +13,7 @@ typedef struct detach_input {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     detach_input_t *input = state->input;
-    switch (key) {
-    case RJ_CMD_ATTACH_KEY_INSTANCE:
-        input->options.instance = rj_cmd_attach_instance(state, arg);
-        return 0;
-    case RJ_CMD_ATTACH_KEY_DRY_RUN:
-        input->options.run = RJ_ATTACH_DRY;
-        return 0;
-    case RJ_CMD_ATTACH_KEY_JSON:
-        input->format = RJ_OUTPUT_JSON;
-        return 0;
-    case ARGP_KEY_ARG:
-        rj_cmd_attach_operand(state, arg, &input->options.interface);
-        return 0;
-    case ARGP_KEY_END:
-        if (input->options.interface == NULL)
-            rj_options_fail(state, "which interface? `%s eth0`", state->name);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    return rj_cmd_attach_parse(key, arg, state, &input->options, &input->format);
 }
 
 static void print(const detach_input_t *input, const rj_attach_report_t *report)
