@@ -90,6 +90,14 @@ bool rj_program_may_try_next(int code)
     return code != 0 && code != -EBUSY && code != -EEXIST && code != -EPERM && code != -ENODEV;
 }
 
+static struct rj_xdp_config config_of(const rj_device_t *device, enum rj_xdp_mode wanted)
+{
+    struct rj_xdp_config config = {.abi_version = RJ_XDP_ABI_VERSION,
+                                   .wanted_mode = (uint8_t)wanted};
+    memcpy(config.mac, device->mac, sizeof(config.mac));
+    return config;
+}
+
 /* The maps must say what they are before the first frame comes. */
 static int attach_in(rj_steer_t *steer, const rj_device_t *device, int program_fd,
                      enum rj_xdp_mode mode, struct rj_xdp_config *config)
@@ -113,9 +121,7 @@ static int attach_best(rj_steer_t *steer, const rj_device_t *device, int program
                        enum rj_xdp_mode wanted, rj_err_t *err)
 {
     enum rj_xdp_mode modes[2] = {RJ_XDP_MODE_AUTO, RJ_XDP_MODE_AUTO};
-    struct rj_xdp_config config = {.abi_version = RJ_XDP_ABI_VERSION,
-                                   .wanted_mode = (uint8_t)wanted};
-    memcpy(config.mac, device->mac, sizeof(config.mac));
+    struct rj_xdp_config config = config_of(device, wanted);
     int count = rj_program_modes(device, wanted, modes);
     int code = attach_in(steer, device, program_fd, modes[0], &config);
     int tried = 1;
@@ -234,9 +240,7 @@ int rj_program_attach_to_dispatcher(rj_steer_t *steer, const rj_device_t *device
                                     enum rj_xdp_mode wanted, rj_err_t *err)
 {
     enum rj_xdp_mode modes[2] = {RJ_XDP_MODE_AUTO, RJ_XDP_MODE_AUTO};
-    struct rj_xdp_config config = {.abi_version = RJ_XDP_ABI_VERSION,
-                                   .wanted_mode = (uint8_t)wanted};
-    memcpy(config.mac, device->mac, sizeof(config.mac));
+    struct rj_xdp_config config = config_of(device, wanted);
     int count = rj_program_modes(device, wanted, modes);
     int code = rj_privilege_check(err);
     if (code == 0)
