@@ -6,8 +6,8 @@
 #include <errno.h>
 
 #include "proto/frame.h"
-#include "transport/path_header.h"
 #include "tests/fixtures/engine_bench.h"
+#include "transport/path_header.h"
 
 static engine_bench_t bench;
 

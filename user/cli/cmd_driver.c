@@ -12,8 +12,8 @@
 #include "cli/driver_options.h"
 #include "cli/driver_start.h"
 #include "cli/options.h"
-#include "driver/agent.h"
 #include "config/config.h"
+#include "driver/agent.h"
 #include "driver/driver.h"
 
 enum {

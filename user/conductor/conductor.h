@@ -18,14 +18,14 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "config/config.h"
-#include "engine/engine.h"
 #include "conductor/helper.h"
 #include "conductor/path_counts.h"
-#include "fabric/steering.h"
+#include "config/config.h"
+#include "engine/engine.h"
 #include "engine/system_counters.h"
-#include "shm/cnc.h"
+#include "fabric/steering.h"
 #include "netlink/feed.h"
+#include "shm/cnc.h"
 #include "shm/counters.h"
 #include "transport/udp_socket.h"
 

@@ -10,9 +10,9 @@
 #include "base/bits.h"
 #include "base/mapfile.h"
 #include "conductor/conductor.h"
-#include "engine/engine.h"
 #include "conductor/helper.h"
 #include "driver/ring_counters.h"
+#include "engine/engine.h"
 #include "engine/system_counters.h"
 #include "shm/cnc.h"
 

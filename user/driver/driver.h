@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "config/config.h"
 #include "conductor/path_counts.h"
+#include "config/config.h"
 #include "engine/engine.h"
 #include "fabric/steering.h"
 #include "name/resolver.h"

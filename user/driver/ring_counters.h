@@ -13,8 +13,8 @@
 #define RJ_DRIVER_RING_COUNTERS_H
 
 #include "conductor/conductor.h"
-#include "engine/engine.h"
 #include "driver/ring_world.h"
+#include "engine/engine.h"
 #include "shm/counters.h"
 
 enum {

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/ring_config.h"
 #include "driver/agent.h"
 #include "driver/capabilities.h"
-#include "config/ring_config.h"
 #include "netlink/agent.h"
 #include "transport/af_xdp.h"
 #include "transport/registry.h"

@@ -14,12 +14,12 @@
 #define RJ_ENGINE_ENGINE_STATE_H
 
 #include "config/config.h"
-#include "engine/engine.h"
-#include "engine/forward.h"
-#include "engine/send_batch.h"
 #include "endpoint/image_table.h"
 #include "endpoint/receive_endpoint.h"
 #include "endpoint/send_endpoint.h"
+#include "engine/engine.h"
+#include "engine/forward.h"
+#include "engine/send_batch.h"
 #include "transport/path_header.h"
 
 enum {
