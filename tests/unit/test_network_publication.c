@@ -69,7 +69,7 @@ static void on_nak(int64_t position, int32_t length)
         .term_offset = rj_position_term_offset(position, bench.log.term_mask),
         .length = length,
     };
-    rj_network_publication_on_nak(&bench.publication, &nak, bench.now_ns);
+    rj_network_publication_on_nak(&bench.publication, &nak, 0, bench.now_ns);
 }
 
 static int collect(void)
@@ -435,7 +435,7 @@ Test(network_publication, resends_the_bytes_of_a_nak_once)
     memcpy(&nak, wire_vectors[V14].bytes, sizeof(nak));
     int64_t resent = 0;
     for (int i = 0; i < 3; i++) {
-        rj_network_publication_on_nak(&bench.publication, &nak, bench.now_ns + i * 5 * ms);
+        rj_network_publication_on_nak(&bench.publication, &nak, 0, bench.now_ns + i * 5 * ms);
         int count = rj_network_publication_collect_resends(&bench.publication, bench.runs, RUNS,
                                                            bench.now_ns + i * 5 * ms);
         if (count > 0)

@@ -29,18 +29,19 @@ Test(retransmit, answers_a_range_once_while_it_lingers)
     rj_retransmit_t retransmit;
     rj_retransmit_config_t config = config_of(4);
     rj_retransmit_init(&retransmit, &config, 0);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 0), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 0, 0), RJ_RETRANSMIT_ACCEPTED);
     cr_assert_eq(rj_retransmit_poll(&retransmit, 0), 1);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 0), RJ_RETRANSMIT_DUPLICATE);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 0, 0), RJ_RETRANSMIT_DUPLICATE);
     resend_all(&retransmit, 0);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 5 * ms), RJ_RETRANSMIT_DUPLICATE);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 256, 320, 5 * ms), RJ_RETRANSMIT_DUPLICATE);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 0, 5 * ms), RJ_RETRANSMIT_DUPLICATE);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 256, 320, 0, 5 * ms), RJ_RETRANSMIT_DUPLICATE);
     cr_assert_eq(rj_retransmit_deadline_ns(&retransmit), 10 * ms + 1);
     rj_retransmit_poll(&retransmit, 10 * ms);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 10 * ms), RJ_RETRANSMIT_DUPLICATE);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 0, 10 * ms), RJ_RETRANSMIT_DUPLICATE);
     rj_retransmit_poll(&retransmit, 10 * ms + 1);
     cr_assert_eq(rj_retransmit_deadline_ns(&retransmit), INT64_MAX);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 10 * ms + 1), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 0, 10 * ms + 1),
+                 RJ_RETRANSMIT_ACCEPTED);
 }
 
 Test(retransmit, answers_adjacent_ranges_each)
@@ -48,10 +49,10 @@ Test(retransmit, answers_adjacent_ranges_each)
     rj_retransmit_t retransmit;
     rj_retransmit_config_t config = config_of(4);
     rj_retransmit_init(&retransmit, &config, 0);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 0), RJ_RETRANSMIT_ACCEPTED);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 320, 384, 0), RJ_RETRANSMIT_ACCEPTED);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 128, 384, 0), RJ_RETRANSMIT_ACCEPTED,
-                 "only the beginning is compared");
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 192, 320, 0, 0), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 320, 384, 0, 0), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 128, 384, 0, 0), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(retransmit.slots[2].end_pos, 192, "only what is not under way");
     cr_assert_eq(rj_retransmit_poll(&retransmit, 0), 3);
 }
 
@@ -61,8 +62,8 @@ Test(retransmit, waits_for_the_delay)
     rj_retransmit_config_t config = config_of(4);
     config.delay_ns = 2 * ms;
     rj_retransmit_init(&retransmit, &config, 0);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 64, 0), RJ_RETRANSMIT_ACCEPTED);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 64, ms), RJ_RETRANSMIT_DUPLICATE);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 64, 0, 0), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 64, 0, ms), RJ_RETRANSMIT_DUPLICATE);
     cr_assert_eq(rj_retransmit_poll(&retransmit, 2 * ms), 0);
     cr_assert_eq(rj_retransmit_deadline_ns(&retransmit), 2 * ms + 1);
     cr_assert_eq(rj_retransmit_poll(&retransmit, 2 * ms + 1), 1);
@@ -73,16 +74,103 @@ Test(retransmit, reuses_the_slot_that_lingered_longest_for_a_single_receiver)
     rj_retransmit_t retransmit;
     rj_retransmit_config_t config = config_of(2);
     rj_retransmit_init(&retransmit, &config, 0);
-    rj_retransmit_on_nak(&retransmit, 0, 64, 0);
+    rj_retransmit_on_nak(&retransmit, 0, 64, 0, 0);
     resend_all(&retransmit, 0);
-    rj_retransmit_on_nak(&retransmit, 128, 192, 1);
+    rj_retransmit_on_nak(&retransmit, 128, 192, 0, 1);
     resend_all(&retransmit, 1);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 256, 320, 2), RJ_RETRANSMIT_ACCEPTED);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 128, 192, 2), RJ_RETRANSMIT_DUPLICATE);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 256, 320, 0, 2), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 128, 192, 0, 2), RJ_RETRANSMIT_DUPLICATE);
     cr_assert_eq(retransmit.slots[0].begin_pos, 256);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 384, 448, 2), RJ_RETRANSMIT_ACCEPTED);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 512, 576, 2), RJ_RETRANSMIT_OVERFLOW,
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 384, 448, 0, 2), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 512, 576, 0, 2), RJ_RETRANSMIT_OVERFLOW,
                  "what waits to be sent is not given up");
+}
+
+Test(retransmit, sends_only_what_is_not_under_way_already)
+{
+    rj_retransmit_t retransmit;
+    rj_retransmit_config_t config = config_of(8);
+    rj_retransmit_init(&retransmit, &config, 0);
+    rj_retransmit_on_nak(&retransmit, 1024, 2048, 0, 0);
+    resend_all(&retransmit, 0);
+    rj_retransmit_on_nak(&retransmit, 4096, 5120, 0, 1);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 1536, 4608, 0, 2), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(retransmit.slots[2].begin_pos, 2048, "what lingers is an echo");
+    cr_assert_eq(retransmit.slots[2].end_pos, 4096, "what waits is sent anyway");
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 1024, 5120, 0, 3), RJ_RETRANSMIT_DUPLICATE);
+}
+
+Test(retransmit, merges_what_several_ask_for_until_it_is_sent)
+{
+    rj_retransmit_t retransmit;
+    rj_retransmit_config_t config = config_of(8);
+    config.is_group = true;
+    rj_retransmit_init(&retransmit, &config, 0);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 2048, 3, 0), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 2048, 5, 0), RJ_RETRANSMIT_DUPLICATE);
+    cr_assert_eq(retransmit.slots[0].askers, UINT64_C(1) << 3 | UINT64_C(1) << 5);
+
+    rj_retransmit_on_resent(&retransmit, 0, 1024, 1024, 0);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 4096, 6, 0), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(retransmit.slots[0].askers, UINT64_C(0x28),
+                 "its beginning was not sent to the third");
+    cr_assert_eq(retransmit.slots[1].askers, UINT64_C(1) << 6);
+    cr_assert_eq(retransmit.slots[1].begin_pos, 0);
+
+    resend_all(&retransmit, 0);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 2048, 5, 1), RJ_RETRANSMIT_DUPLICATE);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 2048, 7, 1), RJ_RETRANSMIT_ACCEPTED,
+                 "what lingers went to others");
+    cr_assert_eq(retransmit.slots[2].askers, UINT64_C(1) << 7);
+}
+
+Test(retransmit, sends_to_everyone_when_it_does_not_know_who_asked)
+{
+    rj_retransmit_t retransmit;
+    rj_retransmit_config_t config = config_of(8);
+    config.is_group = true;
+    rj_retransmit_init(&retransmit, &config, 0);
+    rj_retransmit_on_nak(&retransmit, 0, 64, RJ_RETRANSMIT_EVERYONE, 0);
+    cr_assert_eq(retransmit.slots[0].askers, UINT64_MAX);
+    resend_all(&retransmit, 0);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 64, 70, 1), RJ_RETRANSMIT_DUPLICATE);
+    cr_assert_eq(rj_retransmit_asker(70), rj_retransmit_asker(6));
+}
+
+Test(retransmit, a_destination_without_budget_holds_up_no_other)
+{
+    rj_retransmit_t retransmit;
+    rj_retransmit_config_t config = config_of(8);
+    config.is_group = true;
+    rj_retransmit_init(&retransmit, &config, 0);
+    const int64_t burst = retransmit.budget_bytes_max;
+    rj_retransmit_on_nak(&retransmit, 0, 64, 1, 0);
+    rj_retransmit_poll(&retransmit, 0);
+    rj_retransmit_on_resent(&retransmit, 0, 32, burst + 16, 0);
+    cr_assert_eq(rj_retransmit_poll(&retransmit, 0), 1);
+    cr_assert_leq(rj_retransmit_allowance(&retransmit, 0), 0, "it waits");
+    cr_assert_eq(rj_retransmit_deadline_ns(&retransmit), 17 << RJ_RETRANSMIT_EARN_SHIFT);
+
+    rj_retransmit_on_nak(&retransmit, 32, 64, 2, 0);
+    cr_assert_eq(rj_retransmit_poll(&retransmit, 0), 1);
+    cr_assert_eq(rj_retransmit_deadline_ns(&retransmit), 0);
+    cr_assert_eq(rj_retransmit_allowance(&retransmit, 0), burst);
+    cr_assert_eq(retransmit.slots[0].askers, UINT64_C(1) << 2, "the one without may ask again");
+    rj_retransmit_on_offered(&retransmit, 0, burst);
+    rj_retransmit_on_nak(&retransmit, 128, 192, 2, 0);
+    cr_assert_leq(rj_retransmit_allowance(&retransmit, 1), 0, "one budget for all that he asks");
+}
+
+Test(retransmit, a_wrong_nak_stands_in_nobodys_way)
+{
+    rj_retransmit_t retransmit;
+    rj_retransmit_config_t config = config_of(8);
+    rj_retransmit_init(&retransmit, &config, 0);
+    rj_retransmit_on_nak(&retransmit, 16, 65536, 0, 0);
+    rj_retransmit_poll(&retransmit, 0);
+    rj_retransmit_give_up(&retransmit, 0, 0);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 1024, 2048, 0, 0), RJ_RETRANSMIT_ACCEPTED);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 16, 17, 0, 0), RJ_RETRANSMIT_DUPLICATE);
 }
 
 Test(retransmit, counts_overflow_of_a_group)
@@ -91,10 +179,10 @@ Test(retransmit, counts_overflow_of_a_group)
     rj_retransmit_config_t config = config_of(2);
     config.is_group = true;
     rj_retransmit_init(&retransmit, &config, 0);
-    rj_retransmit_on_nak(&retransmit, 0, 64, 0);
-    rj_retransmit_on_nak(&retransmit, 128, 192, 0);
+    rj_retransmit_on_nak(&retransmit, 0, 64, 0, 0);
+    rj_retransmit_on_nak(&retransmit, 128, 192, 0, 0);
     resend_all(&retransmit, 0);
-    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 256, 320, 1), RJ_RETRANSMIT_OVERFLOW);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 256, 320, 0, 1), RJ_RETRANSMIT_OVERFLOW);
 }
 
 Test(retransmit, lingers_for_the_measured_round_trip_unless_told_otherwise)
@@ -131,9 +219,9 @@ Test(retransmit, keeps_its_budget_in_every_span_of_time)
             rj_retransmit_on_sent(&retransmit, data);
             sent[i + 1] = sent[i] + data;
             resent[i + 1] = resent[i];
-            rj_retransmit_on_nak(&retransmit, 0, 1 << 30, time_ns[i + 1]);
+            rj_retransmit_on_nak(&retransmit, 0, 1 << 30, 0, time_ns[i + 1]);
             rj_retransmit_poll(&retransmit, time_ns[i + 1]);
-            while (retransmit.budget_bytes > 0 && rj_prng_chance(&prng, 0.99)) {
+            while (rj_retransmit_allowance(&retransmit, 0) > 0 && rj_prng_chance(&prng, 0.99)) {
                 rj_retransmit_on_resent(&retransmit, 0, 32, DATAGRAM, time_ns[i + 1]);
                 resent[i + 1] += DATAGRAM;
             }

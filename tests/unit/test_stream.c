@@ -175,7 +175,7 @@ static void sender_turn(void)
             rj_network_publication_on_sm(publication, (const rj_wire_sm_t *)datagram.bytes,
                                          world->now_ns);
         else if (frame->type == RJ_FRAME_TYPE_NAK)
-            rj_network_publication_on_nak(publication, (const rj_wire_nak_t *)datagram.bytes,
+            rj_network_publication_on_nak(publication, (const rj_wire_nak_t *)datagram.bytes, 0,
                                           world->now_ns);
         else
             rj_network_publication_on_rttm(publication, (const rj_wire_rttm_t *)datagram.bytes,

@@ -323,7 +323,7 @@ static void on_nak(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_n
     rj_network_publication_t *publication = find(packet, nak->stream_id, nak->session_id);
     if (publication == NULL)
         return;
-    rj_network_publication_on_nak(publication, nak, now_ns);
+    rj_network_publication_on_nak(publication, nak, 0, now_ns);
     on_told(engine, publication);
 }
 

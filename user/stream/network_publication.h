@@ -136,6 +136,7 @@ typedef struct rj_network_publication {
     rj_run_position_t
         run_positions[RJ_NETWORK_PUBLICATION_RUNS_MAX]; /* of the runs last collected */
     rj_run_position_t resend_positions[RJ_NETWORK_PUBLICATION_RUNS_MAX]; /* likewise */
+    uint64_t resend_askers[RJ_NETWORK_PUBLICATION_RUNS_MAX];             /* likewise */
     rj_retransmit_t retransmit;
 
     /* The conductor's. */
@@ -192,9 +193,11 @@ bool rj_network_publication_rttm(rj_network_publication_t *publication, rj_wire_
 bool rj_network_publication_on_sm(rj_network_publication_t *publication, const rj_wire_sm_t *sm,
                                   int64_t now_ns);
 
-/* A structurally valid NAK: starts a resend or is dropped by the rules of wire.md 15.1. */
+/* A structurally valid NAK: starts a resend, joins one, or is dropped by the rules of wire.md 15.1.
+ * `destination` is the index of the one that leads to the asker: 0 where there is but one (unicast,
+ * a multicast group), RJ_RETRANSMIT_EVERYONE when it is not known. */
 void rj_network_publication_on_nak(rj_network_publication_t *publication, const rj_wire_nak_t *nak,
-                                   int64_t now_ns);
+                                   int32_t destination, int64_t now_ns);
 
 /* An RTTM without the reply flag: the answer to one of ours, or not. `now_ns` fresh. */
 void rj_network_publication_on_rttm(rj_network_publication_t *publication,
@@ -205,8 +208,9 @@ void rj_network_publication_on_rttm(rj_network_publication_t *publication,
 bool rj_network_publication_on_error(rj_network_publication_t *publication, int64_t receiver_id,
                                      int64_t now_ns);
 
-/* Emits resends that are due, within their budget, as runs. Each collect is followed by its commit
- * before any other call. Returns the number of runs. wire.md 15.2 */
+/* Emits resends that are due, within their budgets, as runs. resend_askers[run] says to which
+ * destinations each goes: bit (index % RJ_RETRANSMIT_DESTINATIONS_MAX). Each collect is followed by
+ * its commit before any other call. Returns the number of runs. wire.md 15.2 */
 int rj_network_publication_collect_resends(rj_network_publication_t *publication, rj_run_t *runs,
                                            int run_max, int64_t now_ns);
 

@@ -166,7 +166,7 @@ static bool is_resendable(const rj_network_publication_t *publication, int64_t p
 }
 
 void rj_network_publication_on_nak(rj_network_publication_t *publication, const rj_wire_nak_t *nak,
-                                   int64_t now_ns)
+                                   int32_t destination, int64_t now_ns)
 {
     const rj_log_t *log = publication->log;
     if (!rj_frame_nak_is_valid(nak, log->term_length)) {
@@ -183,7 +183,7 @@ void rj_network_publication_on_nak(rj_network_publication_t *publication, const 
     int64_t length = rj_flow_control_resend_length(&publication->flow_control, nak->length);
     int64_t end_pos = rj_min_i64(begin_pos + length, publication->snd_pos);
     rj_retransmit_answer_t answer =
-        rj_retransmit_on_nak(&publication->retransmit, begin_pos, end_pos, now_ns);
+        rj_retransmit_on_nak(&publication->retransmit, begin_pos, end_pos, destination, now_ns);
     if (answer == RJ_RETRANSMIT_OVERFLOW)
         publication->stats.retransmit_overflows++;
     /* Of a group all would answer, and the nearest would set how long a resend lingers. */
@@ -201,16 +201,17 @@ static bool is_frame_at(const rj_log_t *log, const uint8_t *frame, int64_t posit
                rj_position_term_id(position, log->position_shift, log->initial_term_id);
 }
 
-/* Adds the datagrams of one slot as far as budget and runs reach. */
-static void collect_slot(rj_network_publication_t *publication, int slot, rj_run_builder_t *builder,
-                         int64_t *budget_bytes, int64_t now_ns)
+/* Adds the datagrams of one slot as far as its allowance and runs reach. Returns their bytes. */
+static int64_t collect_slot(rj_network_publication_t *publication, int slot,
+                            rj_run_builder_t *builder, int64_t allowed_bytes, int64_t now_ns)
 {
     const rj_log_t *log = publication->log;
     int64_t begin_pos = publication->retransmit.slots[slot].next_pos;
     int64_t end_pos = publication->retransmit.slots[slot].end_pos;
     int64_t position = begin_pos;
+    int64_t bytes = 0;
     const uint8_t *term = rj_log_term(log, position);
-    while (position<end_pos && * budget_bytes> 0) {
+    while (position < end_pos && bytes < allowed_bytes) {
         int32_t offset = rj_position_term_offset(position, log->term_mask);
         int32_t length_max = (int32_t)rj_min_i64(end_pos - position, log->mtu_length);
         rj_term_scan_t scan = {0, 0};
@@ -220,14 +221,15 @@ static void collect_slot(rj_network_publication_t *publication, int slot, rj_run
             /* What was found before is sent first; the next turn comes here again at once. */
             if (position == begin_pos)
                 rj_retransmit_give_up(&publication->retransmit, slot, now_ns);
-            return;
+            break;
         }
         if (!rj_run_builder_add(builder, term + offset, scan.available, scan.padding, position,
                                 slot))
-            return;
+            break;
         position += scan.available + scan.padding;
-        *budget_bytes -= scan.available;
+        bytes += scan.available;
     }
+    return bytes;
 }
 
 int rj_network_publication_collect_resends(rj_network_publication_t *publication, rj_run_t *runs,
@@ -243,14 +245,18 @@ int rj_network_publication_collect_resends(rj_network_publication_t *publication
                                 .positions = publication->resend_positions,
                                 .run_max =
                                     (int32_t)rj_min_i64(run_max, RJ_NETWORK_PUBLICATION_RUNS_MAX)};
-    int64_t budget_bytes = retransmit->budget_bytes;
-    int slot = rj_retransmit_next_ready(retransmit, 0);
-    while (slot >= 0 && budget_bytes > 0) {
-        collect_slot(publication, slot, &builder, &budget_bytes, now_ns);
-        slot = rj_retransmit_next_ready(retransmit, slot + 1);
+    bool is_throttled = false;
+    for (int slot = rj_retransmit_next_ready(retransmit, 0); slot >= 0;
+         slot = rj_retransmit_next_ready(retransmit, slot + 1)) {
+        int64_t allowed_bytes = rj_retransmit_allowance(retransmit, slot);
+        int first = builder.count;
+        int64_t bytes = collect_slot(publication, slot, &builder, allowed_bytes, now_ns);
+        rj_retransmit_on_offered(retransmit, slot, bytes);
+        for (int run = first; run < builder.count; run++)
+            publication->resend_askers[run] = retransmit->slots[slot].askers;
+        is_throttled = is_throttled || bytes >= allowed_bytes;
     }
-    if (budget_bytes <= 0)
-        publication->stats.retransmit_throttles++;
+    publication->stats.retransmit_throttles += is_throttled ? 1 : 0;
     publication->collected_resend_count = builder.count;
     return builder.count;
 }
