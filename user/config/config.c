@@ -52,7 +52,8 @@ typedef struct option {
 
 /* tidy: long because it is the table. The order is that of driver.md 22.3. */
 static const option_t options[] = {
-    {"AERON_DIR", "aeron_dir", OPTION_TEXT, FIELD(dir), 0, 0, 0, "driver directory", "", 0},
+    {"AERON_DIR", "aeron_dir", OPTION_TEXT, FIELD(dir), 0, 0, RJ_CONFIG_PATH_MAX,
+     "driver directory", "", 0},
     {"AERON_DIR_WARN_IF_EXISTS", "warn_if_dirs_exists", OPTION_BOOL, FIELD(dir_warn_if_exists), 0,
      0, 1, "warn when the directory exists already", NULL, 0},
     {"AERON_DIR_DELETE_ON_START", "dirs_delete_on_start", OPTION_BOOL, FIELD(dir_delete_on_start),
@@ -238,6 +239,58 @@ static const option_t options[] = {
     {"AERON_DRIVER_NAME_RESOLVER_THRESHOLD", "name_resolver_threshold_ns", OPTION_DURATION,
      FIELD(resolver_threshold_ns), SECONDS(5), 0, FOREVER, "the same for a name look-up", NULL, 0},
 
+    {"AERON_UDP_CHANNEL_OUTGOING_INTERCEPTORS", "udp_channel_outgoing_interceptors", OPTION_TEXT,
+     FIELD(outgoing_interceptors), 0, 0, RJ_CONFIG_LIST_MAX, "filters of what is sent", "", 0},
+    {"AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS", "udp_channel_incoming_interceptors", OPTION_TEXT,
+     FIELD(incoming_interceptors), 0, 0, RJ_CONFIG_LIST_MAX,
+     "filters of what is received, for tests: loss, fixed-loss, multi-gap-loss", "", 0},
+    {"AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_LOSS_ARGS", "loss_args", OPTION_TEXT, FIELD(loss_args),
+     0, 0, 0, "of the filter loss, as rate=0.1|seed=7|recv-msg-mask=0xf", "", 0},
+    {"AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_FIXED_LOSS_ARGS", "fixed_loss_args", OPTION_TEXT,
+     FIELD(fixed_loss_args), 0, 0, 0,
+     "of the filter fixed-loss, as term-id=0|term-offset=4096|length=1408", "", 0},
+    {"AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_MULTI_GAP_LOSS_ARGS", "multi_gap_loss_args", OPTION_TEXT,
+     FIELD(multi_gap_loss_args), 0, 0, 0,
+     "of the filter multi-gap-loss, as term-id=0|gap-radix=8192|gap-length=1408|total-gaps=9", "",
+     0},
+    {"AERON_SENDER_WILDCARD_PORT_RANGE", "sender_wildcard_port_range", OPTION_TEXT,
+     FIELD(sender_port_range), 0, 0, 0, "ports of control addresses with port 0, as 20000 20100",
+     "0 0", 0},
+    {"AERON_RECEIVER_WILDCARD_PORT_RANGE", "receiver_wildcard_port_range", OPTION_TEXT,
+     FIELD(receiver_port_range), 0, 0, 0, "ports of endpoints with port 0, as 20000 20100", "0 0",
+     0},
+
+    {"AERON_NAME_RESOLVER_SUPPLIER", "name_resolver_supplier_func", OPTION_TEXT,
+     FIELD(resolver_supplier), 0, 0, 0,
+     "who knows names: default (the system), driver (other drivers) or csv_table", "default", 0},
+    {"AERON_NAME_RESOLVER_INIT_ARGS", "name_resolver_init_args", OPTION_TEXT, FIELD(resolver_args),
+     0, 0, RJ_CONFIG_LIST_MAX, "the table of csv_table: name,host,host when asked again|...", "",
+     0},
+    {"AERON_DRIVER_RESOLVER_NAME", "resolver_name", OPTION_TEXT, FIELD(resolver_name), 0, 0, 0,
+     "by which other drivers know this one", "", 0},
+    {"AERON_DRIVER_RESOLVER_INTERFACE", "resolver_interface", OPTION_TEXT,
+     FIELD(resolver_interface), 0, 0, 0, "address:port where drivers tell each other names", "", 0},
+    {"AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR", "resolver_bootstrap_neighbor", OPTION_TEXT,
+     FIELD(resolver_neighbors), 0, 0, RJ_CONFIG_LIST_MAX,
+     "host:port of drivers to begin with, by commas", "", 0},
+    {"AERON_DRIVER_RESOLVER_NEIGHBOR_TIMEOUT", "resolver_neighbor_timeout_ns", OPTION_DURATION,
+     FIELD(resolver_neighbor_timeout_ns), SECONDS(10), MILLIS(1), FOREVER,
+     "silence after which a neighbour and its name are forgotten", NULL, 0},
+    {"AERON_DRIVER_RESOLVER_SELF_RESOLUTION_INTERVAL", "resolver_self_resolution_interval_ns",
+     OPTION_DURATION, FIELD(resolver_self_interval_ns), SECONDS(1), MILLIS(1), FOREVER,
+     "how often the own name is told", NULL, 0},
+    {"AERON_DRIVER_RESOLVER_NEIGHBOR_RESOLUTION_INTERVAL",
+     "resolver_neighbor_resolution_interval_ns", OPTION_DURATION,
+     FIELD(resolver_neighbor_interval_ns), SECONDS(2), MILLIS(1), FOREVER,
+     "how often other names are passed on", NULL, 0},
+    {"AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR_RESOLUTION_INTERVAL",
+     "resolver_bootstrap_resolution_interval_ns", OPTION_DURATION,
+     FIELD(resolver_bootstrap_interval_ns), SECONDS(10), MILLIS(1), FOREVER,
+     "how often hosts to begin with are looked up again", NULL, 0},
+    {"AERON_DRIVER_RERESOLUTION_CHECK_INTERVAL", "re_resolution_check_interval_ns", OPTION_DURATION,
+     FIELD(reresolution_interval_ns), SECONDS(1), 0, FOREVER,
+     "how often silent peers' names are asked for again; 0: never", NULL, 0},
+
     {"RAMJET_INTERFACE", "interface", OPTION_TEXT, FIELD(interface_list), 0, 0, 0,
      "interfaces where XDP is used, as eth0,eth1; none: those attached before", "", 0},
     {"RAMJET_TRANSPORT", "transport", OPTION_TEXT, FIELD(transport), 0, 0, 0,
@@ -298,9 +351,10 @@ const char *rj_config_environment(const char *name, const void *state)
     return getenv(name);
 }
 
+/* Of a text, `max` is the room for it where that is not the usual one. */
 static size_t text_capacity(const option_t *option)
 {
-    return option->offset == FIELD(dir) ? (size_t)RJ_CONFIG_PATH_MAX : (size_t)RJ_CONFIG_NAME_MAX;
+    return option->max != 0 ? (size_t)option->max : (size_t)RJ_CONFIG_NAME_MAX;
 }
 
 static void set_text(rj_driver_config_t *config, const option_t *option, const char *text)

@@ -26,6 +26,7 @@ enum {
     RJ_CONFIG_PATH_MAX =
         384, /* leaves room for /publications/<id>.logbuffer in PATH_MAX and events */
     RJ_CONFIG_NAME_MAX = 128,
+    RJ_CONFIG_LIST_MAX = 4096,    /* lists and tables given as one text */
     RJ_CONFIG_INTERFACES_MAX = 7, /* their names and commas fit RJ_CONFIG_NAME_MAX */
     RJ_CONFIG_INTERFACE_NAME_MAX = 16,
     RJ_ENGINES_MAX = 16,
@@ -134,8 +135,27 @@ typedef struct rj_driver_config {
     int64_t socket_sndbuf_bytes;
     int64_t multicast_ttl;
     bool connect_sockets;
-    int64_t messages_per_send; /* 0: not set, ours */
-    int64_t receive_batch;     /* 0: not set, ours */
+    int64_t messages_per_send;                  /* 0: not set, ours */
+    int64_t receive_batch;                      /* 0: not set, ours */
+    char sender_port_range[RJ_CONFIG_NAME_MAX]; /* "low high"; "0 0": the system chooses */
+    char receiver_port_range[RJ_CONFIG_NAME_MAX];
+    char outgoing_interceptors[RJ_CONFIG_LIST_MAX];
+    char incoming_interceptors[RJ_CONFIG_LIST_MAX];
+    char loss_args[RJ_CONFIG_NAME_MAX];
+    char fixed_loss_args[RJ_CONFIG_NAME_MAX];
+    char multi_gap_loss_args[RJ_CONFIG_NAME_MAX];
+
+    /* names */
+    char resolver_supplier[RJ_CONFIG_NAME_MAX];
+    char resolver_args[RJ_CONFIG_LIST_MAX];
+    char resolver_name[RJ_CONFIG_NAME_MAX];
+    char resolver_interface[RJ_CONFIG_NAME_MAX];
+    char resolver_neighbors[RJ_CONFIG_LIST_MAX]; /* bootstrap ones */
+    int64_t resolver_neighbor_timeout_ns;
+    int64_t resolver_self_interval_ns;
+    int64_t resolver_neighbor_interval_ns;
+    int64_t resolver_bootstrap_interval_ns;
+    int64_t reresolution_interval_ns; /* 0: names are not asked for again */
 
     /* flow control, NAK, retransmit */
     int64_t receiver_group_tag;
