@@ -523,7 +523,8 @@ void rj_conductor_close(rj_conductor_t *conductor)
     rj_conductor_free_subscriptions(conductor);
     rj_conductor_free_network_publications(conductor);
     rj_conductor_free_ipc_publications(conductor);
-    rj_conductor_free_endpoints(conductor);
+    rj_conductor_free_send_endpoints(conductor);
+    rj_conductor_free_receive_endpoints(conductor);
     rj_conductor_free_headers(conductor);
     rj_conductor_free_clients(conductor);
     rj_error_log_close(&conductor->error_log);

@@ -406,7 +406,7 @@ int rj_conductor_channel_counters(rj_conductor_t *conductor, bool is_send, int64
                                   int32_t *ret_status_id, int32_t *ret_address_id, rj_err_t *err);
 void rj_conductor_free_counter(rj_conductor_t *conductor, int32_t counter_id);
 
-/* --- conductor_endpoint.c --- */
+/* --- conductor_endpoint.c, conductor_receive_endpoint.c --- */
 
 /* The endpoint of the command's channel that is not released yet; NULL when there is none. */
 rj_send_entry_t *rj_conductor_find_send(rj_conductor_t *conductor, const rj_channel_t *channel);
@@ -436,7 +436,8 @@ void rj_conductor_time_send_endpoints(rj_conductor_t *conductor);
 void rj_conductor_time_receive_endpoints(rj_conductor_t *conductor);
 
 /* Streams go first. */
-void rj_conductor_free_endpoints(rj_conductor_t *conductor);
+void rj_conductor_free_send_endpoints(rj_conductor_t *conductor);
+void rj_conductor_free_receive_endpoints(rj_conductor_t *conductor);
 
 /* --- conductor_publication.c --- */
 
