@@ -14,10 +14,17 @@ enum { TERM = PUBLICATION_BENCH_TERM, WINDOW = TERM / 2, MTU = STREAM_LOG_MTU };
 static const int64_t s = 1000 * 1000 * 1000;
 static const int64_t receiver_id = 77;
 
+enum { SPIES = 3 };
+
 static publication_bench_t bench;
+static rj_subscriber_position_t spies[SPIES];
+static int64_t spy_words[SPIES];
 
 static void setup(void)
 {
+    memset(spies, 0, sizeof(spies));
+    for (int i = 0; i < SPIES; i++)
+        spies[i].counter = &spy_words[i];
     rj_network_publication_config_t config = publication_bench_config(0);
     publication_bench_open(&bench, &config);
 }
@@ -65,13 +72,32 @@ static int64_t offer(int32_t length)
 static rj_network_publication_state_t on_time(int refcount, int64_t after_ns)
 {
     bench.now_ns += after_ns;
-    return rj_network_publication_on_time(&bench.publication, refcount, INT64_MAX,
-                                          &bench.unblocked_count, bench.now_ns);
+    return rj_network_publication_on_time(&bench.publication, refcount, &bench.unblocked_count,
+                                          bench.now_ns);
 }
 
 static int update(void)
 {
-    return rj_network_publication_update_limit(&bench.publication, INT64_MAX);
+    return rj_network_publication_update_limit(&bench.publication);
+}
+
+static void idle(void)
+{
+    rj_wire_data_t heartbeat;
+    (void)rj_network_publication_idle(&bench.publication, &heartbeat, bench.now_ns);
+}
+
+static bool add_spy(int spy)
+{
+    return rj_network_publication_add_spy(&bench.publication, &spies[spy]);
+}
+
+static void open_simulating(void)
+{
+    teardown();
+    rj_network_publication_config_t config = publication_bench_config(0);
+    config.spies_simulate_connection = true;
+    publication_bench_open(&bench, &config);
 }
 
 Test(network_publication_life, opens_the_limit_with_the_first_receiver_and_closes_it_with_the_last)
@@ -95,25 +121,96 @@ Test(network_publication_life, opens_the_limit_with_the_first_receiver_and_close
 Test(network_publication_life, holds_the_limit_at_the_slowest_spy)
 {
     on_sm(0, 0);
-    cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 0), 1);
+    cr_assert(add_spy(0));
+    cr_assert(add_spy(1));
+    cr_assert_eq(update(), 1);
     while (offer(1000) > 0)
         ;
     send_some(64, false);
     cr_assert_gt(bench.words.snd_pos, 0);
-    cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 0), 0);
-    cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 1056), 1);
+    cr_assert_eq(update(), 0);
+    spy_words[0] = 2112;
+    cr_assert_eq(update(), 0);
+    spy_words[1] = 1056;
+    cr_assert_eq(update(), 1);
     cr_assert_eq(bench.words.pub_lmt, 1056 + WINDOW);
+    cr_assert(rj_network_publication_remove_spy(&bench.publication, &spies[1]));
+    cr_assert_not(rj_network_publication_remove_spy(&bench.publication, &spies[1]));
+    cr_assert_eq(update(), 1);
+    cr_assert_eq(bench.words.pub_lmt, 2112 + WINDOW);
+}
+
+Test(network_publication_life, lets_spies_read_what_is_not_sent_but_believes_no_more)
+{
+    on_sm(0, 0);
+    add_spy(0);
+    update();
+    int64_t end = offer(1000);
+    spy_words[0] = end;
+    cr_assert_eq(update(), 0, "the sender holds it");
+    cr_assert_eq(bench.publication.max_spy_pos, end);
+    spy_words[0] = end + 32;
+    update();
+    cr_assert_eq(bench.publication.max_spy_pos, end, "nothing was written there");
+    cr_assert_eq(bench.publication.bad_position_count, 1);
 }
 
 Test(network_publication_life, takes_spies_for_a_connection_where_told)
 {
-    cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 0), 0);
-    teardown();
-    rj_network_publication_config_t config = publication_bench_config(0);
-    config.spies_simulate_connection = true;
-    publication_bench_open(&bench, &config);
-    cr_assert_eq(rj_network_publication_update_limit(&bench.publication, 0), 1);
+    add_spy(0);
+    cr_assert_eq(update(), 0);
+    cr_assert_not(rj_log_is_connected(&bench.log));
+    open_simulating();
+    add_spy(1);
+    cr_assert(rj_log_is_connected(&bench.log), "at once");
+    cr_assert_eq(update(), 1);
+    rj_network_publication_remove_spy(&bench.publication, &spies[1]);
+    cr_assert_not(rj_log_is_connected(&bench.log), "at once");
+}
+
+Test(network_publication_life, goes_on_with_its_fastest_spy_while_there_is_no_receiver)
+{
+    open_simulating();
+    add_spy(0);
+    add_spy(1);
+    update();
+    int64_t first = offer(1000);
+    int64_t end = offer(1000);
+    spy_words[0] = end;
+    spy_words[1] = first;
+    update();
+    cr_assert_eq(send_some(64, false), 0, "to nobody");
+    idle();
+    cr_assert_eq(bench.words.snd_pos, end);
+    cr_assert_eq(bench.words.snd_lmt, end);
+    on_sm(end, 0);
+    cr_assert_gt(offer(1000), 0);
+    spy_words[0] = end + 1056;
+    update();
+    idle();
+    cr_assert_eq(bench.words.snd_pos, end, "a receiver has to be sent it");
+    cr_assert_eq(send_some(64, false), 1056);
+    cr_assert_eq(bench.words.snd_pos, end + 1056);
     cr_assert(rj_log_is_connected(&bench.log));
+    on_sm(end + 1056, RJ_SM_FLAG_EOS);
+    update();
+    cr_assert(rj_log_is_connected(&bench.log), "its spies are still there");
+}
+
+Test(network_publication_life, takes_spies_until_it_has_drained)
+{
+    on_sm(0, 0);
+    update();
+    int64_t end = offer(1000);
+    send_some(64, false);
+    cr_assert(add_spy(0));
+    cr_assert_eq(spies[0].join_position, end);
+    cr_assert_eq(spy_words[0], end);
+    offer(1000);
+    rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert(add_spy(1));
+    send_some(64, false);
+    cr_assert_not(add_spy(2), "all is sent");
 }
 
 /* The invariant behind everything: the term that a publisher may rotate into is zero. Random
@@ -219,15 +316,32 @@ Test(network_publication_life, waits_while_draining_for_spies)
 {
     on_sm(0, 0);
     update();
+    add_spy(0);
     int64_t end = offer(1000);
     send_some(64, false);
     rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
-    cr_assert_eq(rj_network_publication_on_time(&bench.publication, 0, end - 32,
-                                                &bench.unblocked_count, bench.now_ns),
-                 RJ_NETWORK_PUBLICATION_DRAINING);
-    cr_assert_eq(rj_network_publication_on_time(&bench.publication, 0, end, &bench.unblocked_count,
-                                                bench.now_ns),
-                 RJ_NETWORK_PUBLICATION_LINGER);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_DRAINING);
+    spy_words[0] = end;
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_LINGER);
+}
+
+Test(network_publication_life, frees_spies_from_a_hole_that_no_receiver_waits_for)
+{
+    on_sm(0, 0);
+    add_spy(0);
+    update();
+    int64_t first = offer(1000);
+    int64_t hole = offer(1000);
+    int64_t end = offer(1000);
+    uint8_t *term = bench.log.terms[0];
+    memset(term + first, 0, (size_t)(hole - first)); /* claimed, and its publisher died */
+    spy_words[0] = first;
+    on_sm(0, RJ_SM_FLAG_EOS);
+    rj_network_publication_on_unreferenced(&bench.publication, bench.now_ns);
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_DRAINING);
+    cr_assert_eq(bench.unblocked_count, 1);
+    spy_words[0] = end;
+    cr_assert_eq(on_time(0, s), RJ_NETWORK_PUBLICATION_LINGER);
 }
 
 Test(network_publication_life, ends_at_once_when_revoked)

@@ -320,9 +320,8 @@ static void time_publication(rj_conductor_t *conductor, rj_network_entry_t *netw
         return;
     }
     int64_t unblocked_count = 0;
-    rj_network_publication_state_t after =
-        rj_network_publication_on_time(&network->publication, network->published.refcount,
-                                       INT64_MAX, &unblocked_count, conductor->now_ns);
+    rj_network_publication_state_t after = rj_network_publication_on_time(
+        &network->publication, network->published.refcount, &unblocked_count, conductor->now_ns);
     rj_system_counter_add(conductor->system, RJ_SYSTEM_UNBLOCKED_PUBLICATIONS, unblocked_count);
     if (before == RJ_NETWORK_PUBLICATION_ACTIVE && after == RJ_NETWORK_PUBLICATION_LINGER)
         rj_system_counter_add(conductor->system, RJ_SYSTEM_PUBLICATIONS_REVOKED, 1);
@@ -349,7 +348,7 @@ int rj_conductor_update_network_limits(rj_conductor_t *conductor)
     rj_network_entry_t *network;
     DL_FOREACH(conductor->network_publications, network)
     {
-        work += rj_network_publication_update_limit(&network->publication, INT64_MAX);
+        work += rj_network_publication_update_limit(&network->publication);
     }
     return work;
 }

@@ -44,7 +44,9 @@ rj_subscriber_link_t *rj_conductor_make_link(rj_conductor_t *conductor,
         return NULL;
     }
     link->subscription = subscription;
-    link->position.is_tethered = subscription->params.is_tether;
+    link->position.tether = (rj_tether_t){.is_tethered = subscription->params.is_tether,
+                                          .is_rejoin = subscription->params.is_rejoin,
+                                          .since_ns = conductor->now_ns};
     link->position.subscription_id = subscription->registration_id;
     link->position.client_id = subscription->client_id;
     static const rj_stream_counter_row_t row = {RJ_COUNTER_TYPE_SUBSCRIBER_POSITION, "sub-pos",

@@ -234,6 +234,15 @@ static int flush(rj_engine_t *engine, int64_t now_ns)
     return work;
 }
 
+/* Where spies move the sender position nothing is sent, and yet something was done. */
+static int collect_one(rj_engine_t *engine, int32_t index, int64_t now_ns)
+{
+    const rj_network_publication_t *publication = engine->publications[index].publication;
+    const int64_t snd_pos = publication->snd_pos;
+    collect(engine, index, now_ns);
+    return publication->snd_pos != snd_pos ? 1 : 0;
+}
+
 int rj_sender_do_work(rj_engine_t *engine, int64_t now_ns)
 {
     const int32_t count = engine->publication_count;
@@ -252,7 +261,7 @@ int rj_sender_do_work(rj_engine_t *engine, int64_t now_ns)
             continue;
         while (rj_send_batch_room(&engine->batch) < PART_RUNS_MAX)
             work += flush(engine, now_ns);
-        collect(engine, index, now_ns);
+        work += collect_one(engine, index, now_ns);
     }
     engine->next_publication = first < count ? first : 0;
     while (engine->batch.count > 0)

@@ -37,6 +37,7 @@ void rj_network_publication_init(rj_network_publication_t *publication,
     publication->snd_pos = config->start_position;
     publication->snd_lmt = config->start_position;
     publication->pub_lmt = config->start_position;
+    publication->max_spy_pos = config->start_position;
     publication->clean_position = config->start_position;
     publication->stall = (rj_stall_t){config->start_position, now_ns};
     publication->state_changed_ns = now_ns;
@@ -210,11 +211,28 @@ static bool write_heartbeat(rj_network_publication_t *publication, rj_wire_data_
     return true;
 }
 
+/* Without a receiver nothing is sent, and the stream goes on with its fastest spy. Release: pairs
+ * with the acquire of the conductor. */
+static void follow_spies(rj_network_publication_t *publication)
+{
+    /* Acquire in both: pairs with the release of the conductor, which has checked the position. */
+    if (!publication->config.spies_simulate_connection || publication->receiver_count > 0 ||
+        rj_load_acquire_i32(&publication->has_spies) == 0)
+        return;
+    int64_t position = rj_load_acquire_i64(&publication->max_spy_pos);
+    if (position > publication->snd_pos) {
+        rj_store_release_i64(&publication->snd_pos, position);
+        rj_store_release_i64(publication->counters.snd_pos, position);
+    }
+    rj_network_publication_set_limit(publication, publication->snd_pos);
+}
+
 bool rj_network_publication_idle(rj_network_publication_t *publication, rj_wire_data_t *frame,
                                  int64_t now_ns)
 {
     rj_flow_control_t *flow_control = &publication->flow_control;
     bool is_due = write_heartbeat(publication, frame, now_ns);
+    follow_spies(publication);
     rj_network_publication_set_limit(publication,
                                      flow_control->ops->on_idle(flow_control, publication->snd_lmt,
                                                                 publication->snd_pos, now_ns));

@@ -30,6 +30,7 @@
 #include "stream/retransmit.h"
 #include "stream/run_builder.h"
 #include "stream/stall.h"
+#include "stream/subscriber_position.h"
 
 enum {
     RJ_NETWORK_PUBLICATION_RECEIVERS_MAX = 64, /* receivers whose liveness is watched */
@@ -111,6 +112,8 @@ typedef struct rj_network_publication {
     int32_t has_required_receivers; /* engine -> conductor: flow control is content */
     int32_t has_unicast_eos;        /* engine -> conductor: the receiver said goodbye */
     int32_t is_end_of_stream;       /* conductor -> engine */
+    int32_t has_spies;              /* conductor -> engine */
+    int64_t max_spy_pos;            /* conductor -> engine: how far the fastest spy has come */
     int32_t is_broken;              /* either: the log can no longer be believed */
     int64_t snd_pos;                /* engine -> conductor, as in the counter */
 
@@ -146,7 +149,9 @@ typedef struct rj_network_publication {
     int64_t pub_lmt;
     int64_t clean_position;
     int64_t state_changed_ns;
-    rj_stall_t stall; /* for the blocked-publisher check */
+    rj_stall_t stall;                /* for the blocked-publisher check */
+    rj_subscriber_position_t *spies; /* all of them are working ones */
+    uint64_t bad_position_count;     /* what clients wrote and we refused */
 } rj_network_publication_t;
 
 /* --- conductor: before the engine knows it --- */
@@ -178,7 +183,8 @@ bool rj_network_publication_setup(rj_network_publication_t *publication, rj_wire
                                   int64_t now_ns);
 
 /* When nothing was sent this turn, and no send failed: writes a heartbeat if one is due (returns
- * true), lets flow control idle and expires receivers that went silent. wire.md 10.1, 10.4, 10.6 */
+ * true), lets flow control idle and expires receivers that went silent. Spies that simulate the
+ * connection take snd-pos with them while there is no receiver. wire.md 10.1, 10.4, 10.6, 21 */
 bool rj_network_publication_idle(rj_network_publication_t *publication, rj_wire_data_t *frame,
                                  int64_t now_ns);
 
@@ -223,19 +229,29 @@ int64_t rj_network_publication_deadline_ns(const rj_network_publication_t *publi
 
 /* --- conductor, while the engine has it --- */
 
+/* Links a spy at the sender position; the value is in position->join_position and in its counter.
+ * A publication that simulates its connection by spies is connected at once. Returns false, and
+ * links nothing, when it no longer accepts any. driver.md 6.5, 8 */
+bool rj_network_publication_add_spy(rj_network_publication_t *publication,
+                                    rj_subscriber_position_t *position);
+
+/* Returns false when it is not linked. */
+bool rj_network_publication_remove_spy(rj_network_publication_t *publication,
+                                       rj_subscriber_position_t *position);
+
 /* Every turn, ACTIVE only (else it does nothing): connection status, pub-pos, the limit and
- * cleaning. `spy_min_pos` is the lowest position of active spies, INT64_MAX when there is none.
- * Returns 1 when the limit moved. driver.md 6.2, 6.4 */
-int rj_network_publication_update_limit(rj_network_publication_t *publication, int64_t spy_min_pos);
+ * cleaning. Returns 1 when the limit moved. driver.md 6.2, 6.4 */
+int rj_network_publication_update_limit(rj_network_publication_t *publication);
 
 /* The last reference was dropped: fixes the end of the stream and starts DRAINING. driver.md 6.5 */
 void rj_network_publication_on_unreferenced(rj_network_publication_t *publication, int64_t now_ns);
 
 /* Timer event: unblocking and state changes; ACTIVE -> LINGER means that a client revoked it. Adds
- * 1 to `*unblocked_count` when a dead claim was freed. On reaching DONE (return value) the
- * conductor removes it from its engine. `refcount` as of now. driver.md 6.5, 17 */
+ * 1 to `*unblocked_count` when a dead claim was freed. On reaching LINGER spies lose their images,
+ * on reaching DONE (return value) the conductor removes it from its engine. `refcount` as of now.
+ * driver.md 6.5, 17 */
 rj_network_publication_state_t rj_network_publication_on_time(rj_network_publication_t *publication,
-                                                              int refcount, int64_t spy_min_pos,
+                                                              int refcount,
                                                               int64_t *unblocked_count,
                                                               int64_t now_ns);
 

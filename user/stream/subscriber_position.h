@@ -17,16 +17,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "stream/tether.h"
+
 typedef struct rj_subscriber_position {
     struct rj_subscriber_position
-        *next;             /* list of the stream's owner: engine (image), conductor (IPC) */
+        *next;             /* list of the stream's owner: engine (image), conductor (IPC, spies) */
     int64_t *counter;      /* value word in the counters section; the client writes it */
     int64_t last;          /* newest value that passed the check */
     int64_t join_position; /* where it was linked */
     int32_t counter_id;
-    bool is_tethered;
 
     /* The conductor's alone. */
+    rj_tether_t tether;
     int64_t subscription_id;
     int64_t client_id;
 } rj_subscriber_position_t;
