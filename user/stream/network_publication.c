@@ -46,6 +46,7 @@ void rj_network_publication_init(rj_network_publication_t *publication,
     publication->last_setup_ns = now_ns - RJ_NETWORK_PUBLICATION_SETUP_NS - 1;
     publication->last_data_ns = now_ns - RJ_NETWORK_PUBLICATION_HEARTBEAT_NS - 1;
     publication->last_rttm_ns = now_ns - RJ_NETWORK_PUBLICATION_RTTM_NS - 1;
+    publication->last_rsp_setup_ns = now_ns - RJ_NETWORK_PUBLICATION_RSP_SETUP_NS - 1;
     publication->receivers_due_ns = INT64_MAX;
 }
 
@@ -166,7 +167,8 @@ void rj_network_publication_write_setup(const rj_network_publication_t *publicat
         .term_length = log->term_length,
         .mtu = log->mtu_length,
         .ttl = publication->config.ttl,
-        .flags = publication->config.is_group ? RJ_SETUP_FLAG_GROUP : 0,
+        .flags = (uint8_t)((publication->config.is_group ? RJ_SETUP_FLAG_GROUP : 0) |
+                           (publication->config.wants_response ? RJ_SETUP_FLAG_SEND_RESPONSE : 0)),
     };
     rj_frame_write_setup(frame, &setup);
 }

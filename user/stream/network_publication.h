@@ -40,6 +40,8 @@ enum {
     RJ_NETWORK_PUBLICATION_HEARTBEAT_NS = 100 * 1000 * 1000,
     RJ_NETWORK_PUBLICATION_RTTM_NS =
         100 * 1000 * 1000, /* at most one measurement in it, while NAKs come */
+    RJ_NETWORK_PUBLICATION_RSP_SETUP_NS =
+        10 * 1000 * 1000, /* of the frames that name a response, at most one in it is told */
 };
 
 /* Value words of its counters (commands.md 14). Engine writes snd_*, naks; conductor pub_*. */
@@ -69,6 +71,10 @@ typedef struct rj_network_publication_config {
     bool is_group; /* multicast or MDC: group flag in SETUP */
     bool signal_eos;
     bool spies_simulate_connection;
+    bool wants_response; /* says so in its SETUPs (wire.md 20) */
+    /* Of a response publication: where its only receiver is, once that is known; written by the
+     * engine. NULL of any other. */
+    struct rj_path *response_path;
 } rj_network_publication_config_t;
 
 typedef enum rj_network_publication_state {
@@ -105,7 +111,9 @@ typedef struct rj_network_publication {
     rj_network_publication_config_t config;
     rj_network_publication_counters_t counters;
     rj_log_t *log;
-    const struct rj_path *path; /* where everything of this publication goes (unicast) */
+    /* Where everything of this publication goes (unicast). A response publication's is NULL until
+     * its receiver has asked for a setup: the engine then makes it config.response_path. */
+    const struct rj_path *path;
     /* endpoint/fan_out.h: where it goes instead, of a multi-destination channel; else NULL. */
     struct rj_fan_out *fan_out;
 
@@ -136,6 +144,8 @@ typedef struct rj_network_publication {
     int64_t rtt_ns;           /* smoothed; 0 until measured */
     bool rttm_is_wanted;
     bool rttm_is_pending;
+    bool response_is_told;     /* the conductor knows that the receiver of the response is there */
+    int64_t last_rsp_setup_ns; /* when the conductor was last told of one */
     rj_flow_control_t flow_control;
     rj_network_publication_stats_t stats;
     rj_receiver_liveness_t receivers[RJ_NETWORK_PUBLICATION_RECEIVERS_MAX];
