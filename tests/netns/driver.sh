@@ -29,10 +29,22 @@ check() {
         echo "ok $title"
     else
         echo "not ok $title"
+        tell_drivers >>"$work/check" 2>&1
         sed 's/^/    | /' "$work/check"
         # shellcheck disable=SC2034 # the script's exit status
         failed=1
     fi
+}
+
+# tell_drivers: what each driver says of itself, for whoever has to find out why a check failed.
+tell_drivers() {
+    for file in "$work"/*.err; do
+        [ ! -s "$file" ] || { echo "$file:" && tail -n 20 "$file"; }
+    done
+    for cnc in /dev/shm/*/cnc.dat; do
+        told=$(dirname "$cnc")
+        [ ! -f "$cnc" ] || { echo "$told:" && timeout 5 "$ramjet" stat --dir "$told" | awk '$2 != 0'; }
+    done
 }
 
 # await COMMAND...: until it succeeds, half a minute at most.

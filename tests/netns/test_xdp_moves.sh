@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What happens to an interface, or to a driver, while both are in use: the driver sleeps until it
 # is taken for dead, the interface gets another name, or visits another namespace, or is made anew
-# under its name. The stream goes on, by ring or by socket, and the driver says by which.
+# under its name. The stream goes on, by ring or by socket, and the driver says by which. A link that
+# was down may lose the first question for a neighbour, which is asked again after a second: so long
+# no status message gets through, and images must live longer than the harness has it.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -30,7 +32,8 @@ wakes_to_its_entries() {
 }
 
 keeps_its_ring_under_another_name() {
-    start_xdp h2 && uses_ring h2 && carry h1 h2 "$to_h2" --messages 500 || return 1
+    start_xdp h2 AERON_IMAGE_LIVENESS_TIMEOUT=20s && uses_ring h2 &&
+        carry h1 h2 "$to_h2" --messages 500 || return 1
     on h2 ip link set eth0 down && on h2 ip link set eth0 name other0 &&
         on h2 ip link set other0 up && give_address other0 &&
         begin renamed h1 h2 "$to_h2" --messages 3000 --rate 3000 --length 1K &&
@@ -51,7 +54,8 @@ visit() {
         on h2 ip link set eth0 up && give_address eth0
 }
 survives_a_visit() {
-    ip netns add "$lab-away" && start_xdp h2 && uses_ring h2 &&
+    ip netns add "$lab-away" &&
+        start_xdp h2 AERON_IMAGE_LIVENESS_TIMEOUT=20s && uses_ring h2 &&
         carry h1 h2 "$to_h2" --messages 500 &&
         begin visitor h1 h2 "$to_h2" --duration 8s --rate 1000 --length 1K &&
         await reaches h2 rcv-pos 100000 && visit "$lab-away" && await is_on_sockets &&
