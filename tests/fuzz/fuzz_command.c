@@ -217,7 +217,19 @@ static uint32_t path_mtu(rj_sockets_t *sockets, int socket)
     return 0;
 }
 
-static const rj_sockets_ops_t socket_ops = {open_socket, close_socket, socket_defaults, path_mtu};
+static int reconnect(rj_sockets_t *sockets, int socket, bool is_anywhere,
+                     const rj_address_t *address, rj_address_t *ret_local)
+{
+    (void)sockets;
+    (void)socket;
+    (void)is_anywhere;
+    (void)address;
+    (void)ret_local;
+    return -ENETUNREACH;
+}
+
+static const rj_sockets_ops_t socket_ops = {open_socket, close_socket, socket_defaults, path_mtu,
+                                            reconnect};
 static const rj_port_ops_t port_ops = {
     .name = "loop",
     .send = fake_send,

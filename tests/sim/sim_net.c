@@ -335,10 +335,21 @@ static uint32_t socket_path_mtu(rj_sockets_t *sockets, int socket)
     return 0;
 }
 
+static int socket_reconnect(rj_sockets_t *sockets, int socket, bool is_anywhere,
+                            const rj_address_t *address, rj_address_t *ret_local)
+{
+    sim_socket_t *found = &((sim_host_t *)sockets)->net->sockets[socket];
+    (void)is_anywhere; /* hosts have one address */
+    found->peer = *address;
+    *ret_local = found->local;
+    return 0;
+}
+
 static const rj_sockets_ops_t socket_ops = {.open = socket_open,
                                             .close = socket_close,
                                             .defaults = socket_defaults,
-                                            .path_mtu = socket_path_mtu};
+                                            .path_mtu = socket_path_mtu,
+                                            .reconnect = socket_reconnect};
 
 /* --- hosts and the rest --- */
 

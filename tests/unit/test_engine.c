@@ -176,3 +176,50 @@ Test(engine, swaps_the_header_of_a_path_and_gives_the_old_one_back)
     cr_assert_eq(engine_bench_event(&bench, RJ_ENGINE_HEADER_RELEASED)->header, &headers[1]);
     rj_log_close(&publication.log);
 }
+
+/* The header leads to the old address, so it goes with it. */
+Test(engine, has_a_path_lead_elsewhere_and_gives_its_header_back)
+{
+    static const uint8_t elsewhere[4] = {10, 0, 0, 9};
+    rj_path_header_t header;
+    rj_path_t *path = &bench.send.data_path;
+    const socklen_t was_connected_bytes = path->sockaddr_bytes;
+    const rj_address_t address = rj_address_ipv4(elsewhere, 4000);
+    engine_bench_tell(&bench, &(rj_engine_command_t){
+                                  .type = RJ_ENGINE_SET_HEADER, .path = path, .header = &header});
+    engine_bench_tell(&bench, &(rj_engine_command_t){
+                                  .type = RJ_ENGINE_SET_ADDRESS, .path = path, .address = address});
+    engine_bench_turn(&bench);
+    cr_assert(rj_address_equal(&path->address, &address));
+    cr_assert_eq(path->sockaddr_bytes, was_connected_bytes);
+    cr_assert_null(path->header);
+    cr_assert_eq(engine_bench_event(&bench, RJ_ENGINE_HEADER_RELEASED)->header, &header);
+}
+
+/* Told to every engine that knows it, so each step is answered; in between it hears nothing. */
+Test(engine, moves_a_send_endpoint_that_was_taken_off_its_ports)
+{
+    static const uint8_t elsewhere[4] = {10, 0, 0, 9};
+    const rj_engine_command_t detach = {.type = RJ_ENGINE_DETACH_SEND_ENDPOINT,
+                                        .send_endpoint = &bench.send};
+    const rj_engine_command_t attach = {.type = RJ_ENGINE_ATTACH_SEND_ENDPOINT,
+                                        .send_endpoint = &bench.send};
+    const rj_engine_command_t move = {.type = RJ_ENGINE_MOVE_SEND_ENDPOINT,
+                                      .send_endpoint = &bench.send,
+                                      .address = rj_address_ipv4(elsewhere, 4000)};
+    engine_bench_tell(&bench, &(rj_engine_command_t){.type = RJ_ENGINE_ADD_SEND_ENDPOINT,
+                                                     .send_endpoint = &bench.send});
+    engine_bench_turn(&bench);
+    const int before = (int)bench.port.endpoint_count;
+    engine_bench_tell(&bench, &detach);
+    engine_bench_turn(&bench);
+    cr_assert_eq(engine_bench_event(&bench, RJ_ENGINE_SEND_ENDPOINT_DETACHED)->send_endpoint,
+                 &bench.send);
+    cr_assert_eq(bench.port.endpoint_count, before - 1);
+    engine_bench_tell(&bench, &move);
+    engine_bench_tell(&bench, &attach);
+    engine_bench_turn(&bench);
+    cr_assert_eq(engine_bench_event(&bench, RJ_ENGINE_SEND_ENDPOINT_MOVED)->value, 0);
+    cr_assert(rj_address_equal(&bench.send.data_path.address, &move.address));
+    cr_assert_eq(bench.port.endpoint_count, before);
+}

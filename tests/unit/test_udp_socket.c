@@ -106,6 +106,74 @@ Test(udp_socket, knows_the_path_mtu_of_what_it_is_connected_to_and_of_nothing_el
     close_socket(&open);
 }
 
+static rj_address_t other_loopback(uint16_t port)
+{
+    static const uint8_t bytes[4] = {127, 0, 0, 2};
+    return rj_address_ipv4(bytes, port);
+}
+
+static int reconnect(const rj_socket_info_t *info, bool is_anywhere, const rj_address_t *address,
+                     rj_address_t *ret_local)
+{
+    rj_sockets_t *sockets = rj_sockets_kernel();
+    return sockets->ops->reconnect(sockets, info->socket, is_anywhere, address, ret_local);
+}
+
+/* Where the next datagram of a socket goes. */
+static void expect_peer(const rj_socket_info_t *info, const rj_address_t *peer)
+{
+    struct sockaddr_storage sockaddr;
+    socklen_t length = sizeof(sockaddr);
+    rj_address_t found;
+    cr_assert_eq(getpeername(info->socket, (struct sockaddr *)&sockaddr, &length), 0);
+    cr_assert(rj_address_from_sockaddr(&found, (const struct sockaddr *)&sockaddr, length));
+    cr_expect(rj_address_equal(&found, peer));
+}
+
+Test(udp_socket, connects_anew_and_keeps_its_port)
+{
+    rj_socket_params_t params = {.bind = rj_address_wildcard(AF_INET),
+                                 .connect = rj_address_ipv4(loopback, 40001)};
+    const rj_socket_info_t info = open_socket(&params);
+    const rj_address_t peer = other_loopback(40002);
+    rj_address_t local;
+    cr_assert_arr_eq(info.local.bytes, loopback, 4);
+    cr_assert_eq(reconnect(&info, true, &peer, &local), 0);
+    expect_peer(&info, &peer);
+    cr_expect_eq(local.port, info.local.port);
+    close_socket(&info);
+}
+
+Test(udp_socket, keeps_an_address_that_it_was_bound_to)
+{
+    rj_socket_params_t params = on_loopback(0);
+    params.connect = rj_address_ipv4(loopback, 40001);
+    const rj_socket_info_t info = open_socket(&params);
+    const rj_address_t peer = other_loopback(40002);
+    rj_address_t local;
+    cr_assert_eq(reconnect(&info, false, &peer, &local), 0);
+    expect_peer(&info, &peer);
+    cr_expect(rj_address_equal(&local, &info.local));
+    close_socket(&info);
+}
+
+Test(udp_socket, stays_connected_to_the_old_address_when_the_new_one_is_not_to_be_had)
+{
+    static const uint8_t broadcast[4] = {255, 255, 255, 255};
+    static const uint8_t loopback6[16] = {[15] = 1};
+    rj_socket_params_t params = {.bind = rj_address_wildcard(AF_INET),
+                                 .connect = rj_address_ipv4(loopback, 40001)};
+    const rj_socket_info_t info = open_socket(&params);
+    const rj_address_t refused = rj_address_ipv4(broadcast, 40002);
+    const rj_address_t other_family = rj_address_ipv6(loopback6, 40002, 0);
+    rj_address_t local = {.port = 7};
+    cr_expect_lt(reconnect(&info, true, &refused, &local), 0);
+    cr_expect_eq(reconnect(&info, true, &other_family, &local), -EAFNOSUPPORT);
+    cr_expect_eq(local.port, 7);
+    expect_peer(&info, &params.connect);
+    close_socket(&info);
+}
+
 Test(udp_socket, opens_ipv6_where_the_machine_has_it)
 {
     static const uint8_t loopback6[16] = {[15] = 1};

@@ -271,6 +271,24 @@ static void on_io_error(rj_conductor_t *conductor, const rj_engine_event_t *even
                         strerror((int)-event->value));
 }
 
+static void on_publication_error(rj_conductor_t *conductor, const rj_engine_event_t *event)
+{
+    const rj_network_publication_t *publication = event->publication;
+    const rj_engine_publication_error_t *error = &event->error;
+    rj_reply_publication_error_t reply = {.registration_id = publication->config.registration_id,
+                                          .session_id = publication->config.session_id,
+                                          .stream_id = publication->config.stream_id,
+                                          .receiver_id = error->receiver_id,
+                                          .group_tag = error->group_tag,
+                                          .source = error->source,
+                                          .error_code = error->error_code,
+                                          .text = error->text,
+                                          .text_bytes = error->text_bytes};
+    rj_conductor_report(conductor, error->error_code, "publication rejected by a receiver: %.*s",
+                        error->text_bytes, error->text);
+    rj_reply_publication_error(&conductor->to_clients, &reply);
+}
+
 /* What an engine gave back is marked; the next timer event deletes it (driver.md 3). */
 static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *event)
 {
@@ -299,13 +317,7 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
         rj_conductor_on_loss(conductor, event);
         break;
     case RJ_ENGINE_PUBLICATION_ERROR:
-        rj_conductor_on_publication_error(conductor, event);
-        break;
-    case RJ_ENGINE_RSP_SETUP:
-        rj_conductor_on_rsp_setup(conductor, event);
-        break;
-    case RJ_ENGINE_RESPONSE_CONNECTED:
-        rj_conductor_on_response_connected(conductor, event);
+        on_publication_error(conductor, event);
         break;
     case RJ_ENGINE_SESSION_LIMIT:
         rj_conductor_report(conductor, RJ_ERROR_GENERIC,
@@ -316,6 +328,13 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
         break;
     case RJ_ENGINE_HEADER_RELEASED:
         rj_conductor_on_header_released(conductor, event->header);
+        break;
+    case RJ_ENGINE_SEND_ENDPOINT_DETACHED:
+        rj_conductor_on_send_detached(conductor, (rj_send_entry_t *)event->send_endpoint);
+        break;
+    case RJ_ENGINE_SEND_ENDPOINT_MOVED:
+        rj_conductor_on_send_moved(conductor, (rj_send_entry_t *)event->send_endpoint,
+                                   (int)event->value);
         break;
     }
 }
@@ -397,6 +416,7 @@ int rj_conductor_do_work(rj_conductor_t *conductor, int64_t now_ns, int64_t epoc
     work += work_timer(conductor);
     work += work_commands(conductor);
     work += work_engines(conductor);
+    work += rj_conductor_work_names(conductor);
     work += rj_conductor_step_creations(conductor);
     work += rj_conductor_update_network_limits(conductor);
     work += rj_conductor_update_ipc_limits(conductor);
@@ -405,8 +425,9 @@ int rj_conductor_do_work(rj_conductor_t *conductor, int64_t now_ns, int64_t epoc
 
 int64_t rj_conductor_deadline_ns(const rj_conductor_t *conductor)
 {
-    return rj_min_i64(conductor->timer_deadline_ns + 1,
-                      rj_conductor_steering_deadline_ns(conductor));
+    return rj_min_i64(
+        rj_min_i64(conductor->timer_deadline_ns + 1, rj_conductor_steering_deadline_ns(conductor)),
+        rj_conductor_names_deadline_ns(conductor));
 }
 
 /* --- open and close --- */
@@ -506,6 +527,7 @@ void rj_conductor_close(rj_conductor_t *conductor)
     rj_conductor_close_steering(conductor);
     drop_command(conductor);
     drop_kept(conductor);
+    rj_conductor_free_questions(conductor);
     rj_conductor_free_creations(conductor);
     rj_conductor_free_images(conductor);
     rj_conductor_free_subscriptions(conductor);

@@ -210,9 +210,8 @@ static int open_send_socket(rj_conductor_t *conductor, rj_send_entry_t *send,
                             rj_address_t *ret_bound, rj_err_t *err)
 {
     const rj_channel_t *channel = &send->endpoint.channel;
-    bool connects = channel->has_endpoint && !channel->is_multicast &&
-                    channel->control_mode != RJ_CONTROL_MODE_RESPONSE &&
-                    conductor->config->connect_sockets;
+    bool connects =
+        channel->has_endpoint && !channel->is_multicast && conductor->config->connect_sockets;
     rj_socket_params_t params = {.bind = channel->local_data,
                                  .sndbuf_bytes = send->sndbuf_bytes,
                                  .rcvbuf_bytes = send->rcvbuf_bytes};
@@ -241,6 +240,7 @@ rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err
     rj_conductor_init_base(conductor, &send->endpoint.base, RJ_ENDPOINT_SEND,
                            rj_conductor_choose_home(conductor, RJ_ENDPOINT_SEND));
     send->endpoint.channel = command->channel;
+    send->endpoint.last_sm_ns = conductor->now_ns;
     send->sndbuf_bytes = rj_conductor_sndbuf(conductor, &command->channel);
     send->rcvbuf_bytes = rj_conductor_rcvbuf(conductor, &command->channel);
     rj_address_t bound;
@@ -258,14 +258,16 @@ rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err
                                .send_endpoint = &send->endpoint};
     send->knowing_count = rj_conductor_tell_all(conductor, send->endpoint.base.home, &add);
     rj_conductor_steer_send(conductor, send);
+    rj_conductor_follow_send(conductor, send);
     return send;
 }
 
 void rj_conductor_try_close_send(rj_conductor_t *conductor, rj_send_entry_t *send)
 {
-    if (send->refcount > 0 || send->state != RJ_ENDPOINT_ACTIVE)
+    if (send->refcount > 0 || send->state != RJ_ENDPOINT_ACTIVE || send->moving_count > 0)
         return;
     send->state = RJ_ENDPOINT_CLOSING;
+    rj_conductor_unfollow_name(conductor, &send->name);
     rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_SEND_ENDPOINT,
                                   .send_endpoint = &send->endpoint};
     rj_conductor_tell_all(conductor, send->endpoint.base.home, &remove);

@@ -51,7 +51,7 @@ static rj_path_door_t choose_door(const rj_conductor_t *conductor, rj_headed_pat
                                   rj_path_header_t *ret_header)
 {
     rj_net_way_t way;
-    const rj_address_t *destination = &headed->path->address;
+    const rj_address_t *destination = &headed->destination;
     headed->answer = rj_net_snapshot_find_way(conductor->snapshot, &headed->source, destination,
                                               headed->link_index, &way);
     if (headed->answer != RJ_NET_REACHED)
@@ -119,10 +119,11 @@ static void refresh_path(rj_conductor_t *conductor, rj_headed_path_t *headed)
 /* What a ring sends may not be cut on its way. A router that would have to tells the kernel, which
  * keeps it with the socket's route and tells nobody: a longer datagram is the socket's then, which
  * cuts it beforehand. Asked of connected sockets alone. */
-static uint32_t path_mtu(rj_conductor_t *conductor, const rj_path_t *path)
+static uint32_t path_mtu(rj_conductor_t *conductor, const rj_headed_path_t *headed)
 {
     rj_sockets_t *sockets = conductor->params.sockets;
-    return path->sockaddr_bytes == 0 ? sockets->ops->path_mtu(sockets, path->endpoint->socket) : 0;
+    return headed->is_connected ? sockets->ops->path_mtu(sockets, headed->path->endpoint->socket)
+                                : 0;
 }
 
 static int refresh_path_mtus(rj_conductor_t *conductor)
@@ -134,7 +135,7 @@ static int refresh_path_mtus(rj_conductor_t *conductor)
     rj_headed_path_t *headed;
     DL_FOREACH(conductor->headed_paths, headed)
     {
-        const uint32_t mtu_bytes = path_mtu(conductor, headed->path);
+        const uint32_t mtu_bytes = path_mtu(conductor, headed);
         if (mtu_bytes == headed->path_mtu_bytes)
             continue;
         headed->path_mtu_bytes = mtu_bytes;
@@ -159,6 +160,8 @@ static void keep_path(rj_conductor_t *conductor, rj_headed_path_t *headed, rj_pa
     const bool is_multicast = rj_address_is_multicast(&path->address);
     *headed = (rj_headed_path_t){
         .path = path,
+        .destination = path->address,
+        .is_connected = path->sockaddr_bytes == 0,
         .engine = engine,
         .source = rj_address_is_multicast(local) ? channel->local_data : *local,
         .link_index = is_multicast ? channel->interface_index : 0,
@@ -166,9 +169,9 @@ static void keep_path(rj_conductor_t *conductor, rj_headed_path_t *headed, rj_pa
                : channel->ttl != 0                     ? channel->ttl
                : conductor->config->multicast_ttl != 0 ? (uint8_t)conductor->config->multicast_ttl
                                                        : TTL_MULTICAST};
-    headed->path_mtu_bytes = path_mtu(conductor, path);
+    headed->path_mtu_bytes = path_mtu(conductor, headed);
     DL_APPEND(conductor->headed_paths, headed);
-    conductor->params.feed->ops->want(conductor->params.feed, &path->address);
+    conductor->params.feed->ops->want(conductor->params.feed, &headed->destination);
     refresh_path(conductor, headed);
 }
 
@@ -176,7 +179,7 @@ static void let_path_go(rj_conductor_t *conductor, rj_headed_path_t *headed)
 {
     if (headed->path == NULL)
         return;
-    conductor->params.feed->ops->unwant(conductor->params.feed, &headed->path->address);
+    conductor->params.feed->ops->unwant(conductor->params.feed, &headed->destination);
     DL_DELETE(conductor->headed_paths, headed);
     headed->path = NULL;
 }
@@ -186,6 +189,23 @@ void rj_conductor_drop_header(rj_conductor_t *conductor, rj_headed_path_t *heade
     let_path_go(conductor, headed);
     disown(conductor, headed->owned);
     headed->owned = NULL;
+}
+
+/* The engine gives the header back with the old address; the new one's follows. */
+void rj_conductor_redirect_path(rj_conductor_t *conductor, rj_headed_path_t *headed,
+                                rj_path_t *path, int engine, const rj_address_t *address)
+{
+    const rj_engine_command_t set = {
+        .type = RJ_ENGINE_SET_ADDRESS, .path = path, .address = *address};
+    rj_conductor_tell(conductor, engine, &set);
+    if (headed->path == NULL)
+        return;
+    rj_net_feed_t *feed = conductor->params.feed;
+    feed->ops->want(feed, address);
+    feed->ops->unwant(feed, &headed->destination);
+    headed->destination = *address;
+    headed->owned = NULL;
+    refresh_path(conductor, headed);
 }
 
 void rj_conductor_on_header_released(rj_conductor_t *conductor, rj_path_header_t *header)

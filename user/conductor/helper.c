@@ -32,7 +32,7 @@ static void finish(rj_task_t *task, int result)
     rj_store_release_i32(&task->state, result < 0 ? RJ_TASK_FAILED : RJ_TASK_DONE);
 }
 
-static int resolve(rj_helper_t *helper, rj_task_t *task)
+static int resolve_channel(rj_helper_t *helper, rj_task_t *task)
 {
     rj_interface_t interfaces[RJ_INTERFACES_MAX];
     int count = helper->params.read_interfaces(interfaces, RJ_INTERFACES_MAX, &task->err);
@@ -43,9 +43,19 @@ static int resolve(rj_helper_t *helper, rj_task_t *task)
                                 .interfaces = interfaces,
                                 .interface_count = (size_t)count,
                                 .unique_suffix = &helper->unique_suffix};
-    int64_t before_ns = helper->params.mono_ns();
-    int result = rj_channel_resolve(task->channel, &world, RJ_RESOLVE_FIRST, &task->err);
-    int64_t took_ns = helper->params.mono_ns() - before_ns;
+    return rj_channel_resolve(task->channel, &world, RJ_RESOLVE_FIRST, &task->err);
+}
+
+/* How long names take is told by two counters (driver.md 20.3). */
+static int resolve(rj_helper_t *helper, rj_task_t *task)
+{
+    const int64_t before_ns = helper->params.mono_ns();
+    const int result =
+        task->type == RJ_TASK_RESOLVE
+            ? resolve_channel(helper, task)
+            : rj_resolver_resolve_text(helper->params.resolver, task->param, task->text,
+                                       task->reason, &task->address, &task->err);
+    const int64_t took_ns = helper->params.mono_ns() - before_ns;
     rj_system_counter_propose_max(helper->params.system, RJ_SYSTEM_NAME_RESOLVER_MAX_TIME, took_ns);
     if (took_ns > helper->params.resolver_threshold_ns)
         rj_system_counter_add(helper->params.system, RJ_SYSTEM_NAME_RESOLVER_TIME_EXCEEDED, 1);
@@ -97,6 +107,7 @@ static void run(rj_helper_t *helper, rj_task_t *task)
 {
     switch (task->type) {
     case RJ_TASK_RESOLVE:
+    case RJ_TASK_RESOLVE_NAME:
         finish(task, resolve(helper, task));
         break;
     case RJ_TASK_MAP_LOG:

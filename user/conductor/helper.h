@@ -31,9 +31,10 @@ enum {
 };
 
 typedef enum rj_task_type {
-    RJ_TASK_RESOLVE, /* channel: its second stage */
-    RJ_TASK_MAP_LOG, /* path, log_params -> log, usable_bytes */
-    RJ_TASK_FREE_LOG /* log, path: unmapped, unlinked and freed, the task too */
+    RJ_TASK_RESOLVE,      /* channel: its second stage */
+    RJ_TASK_RESOLVE_NAME, /* param, text, reason -> address */
+    RJ_TASK_MAP_LOG,      /* path, log_params -> log, usable_bytes */
+    RJ_TASK_FREE_LOG      /* log, path: unmapped, unlinked and freed, the task too */
 } rj_task_type_t;
 
 typedef enum rj_task_state { RJ_TASK_PENDING, RJ_TASK_DONE, RJ_TASK_FAILED } rj_task_state_t;
@@ -43,6 +44,10 @@ typedef struct rj_task {
     int32_t state; /* rj_task_state_t; helper -> conductor, release/acquire */
     rj_err_t err;
     rj_channel_t *channel;
+    const char *param; /* the URI's key, for words */
+    char text[RJ_CHANNEL_TEXT_BYTES];
+    rj_resolve_reason_t reason;
+    rj_address_t address;
     rj_log_t *log; /* allocated by the conductor, filled in by MAP_LOG */
     rj_log_params_t log_params;
     int64_t usable_bytes; /* of the file system before the log was made; -1: not looked at */

@@ -166,6 +166,7 @@ static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves
     rj_engine_params_t params = {.ports = {port},
                                  .port_count = 1,
                                  .system_counters = &driver->system,
+                                 .sockets = driver->world.sockets,
                                  .receive_batch = (int32_t)port_params.receive_batch,
                                  .halves = halves,
                                  .index = index,

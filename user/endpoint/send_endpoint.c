@@ -8,7 +8,6 @@ static int64_t key_of(const rj_network_publication_t *publication)
 
 int rj_send_endpoint_open(rj_send_endpoint_t *endpoint, rj_err_t *err)
 {
-    endpoint->last_sm_ns = INT64_MIN;
     return rj_map64_open(&endpoint->publications, RJ_SEND_ENDPOINT_PUBLICATIONS_MAX, err);
 }
 

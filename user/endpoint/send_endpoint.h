@@ -30,7 +30,7 @@ typedef struct rj_send_endpoint {
 
     /* engine */
     rj_map64_t publications; /* by (stream, session) */
-    int64_t last_sm_ns;
+    rj_shared_i64_t last_sm_ns; /* the conductor reads it, to see who has gone silent */
 } rj_send_endpoint_t;
 
 /* Takes the memory of the engine's part; -ENOMEM. */

@@ -27,6 +27,7 @@
 #include "engine/system_counters.h"
 #include "shm/ring_spsc.h"
 #include "transport/port.h"
+#include "transport/udp_socket.h"
 
 enum {
     RJ_ENGINE_PORTS_MAX = 8,
@@ -51,6 +52,7 @@ typedef struct rj_engine_params {
     rj_port_t *ports[RJ_ENGINE_PORTS_MAX]; /* opened; the engine closes them. [0] has the sockets */
     int port_count;
     rj_system_counters_t *system_counters;
+    rj_sockets_t *sockets; /* to connect one anew; NULL: none is ever moved */
     int32_t receive_batch; /* packets per poll */
     rj_engine_halves_t halves;
     int index;                   /* endpoints whose `home` it is live here */

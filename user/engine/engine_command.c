@@ -5,8 +5,8 @@
 #include <assert.h>
 
 /* Owes the conductor an answer about what the command names, once nothing of it is in flight. */
-static void owe(rj_engine_t *engine, rj_engine_event_type_t type,
-                const rj_engine_command_t *command)
+static void owe_value(rj_engine_t *engine, rj_engine_event_type_t type,
+                      const rj_engine_command_t *command, int64_t value)
 {
     const rj_owed_event_t owed = {.type = type,
                                   .send_endpoint = command->send_endpoint,
@@ -15,10 +15,17 @@ static void owe(rj_engine_t *engine, rj_engine_event_type_t type,
                                   .image = command->image,
                                   .position = command->position,
                                   .header = command->header,
+                                  .value = value,
                                   .until = engine->batch.sent_until};
     const bool has_room = rj_ring_spsc_push(&engine->owed, &owed);
     assert(has_room); /* run_commands looked */
     (void)has_room;
+}
+
+static void owe(rj_engine_t *engine, rj_engine_event_type_t type,
+                const rj_engine_command_t *command)
+{
+    owe_value(engine, type, command, 0);
 }
 
 int rj_engine_settle_debts(rj_engine_t *engine)
@@ -40,7 +47,7 @@ int rj_engine_settle_debts(rj_engine_t *engine)
         event->position = owed->position;
         event->header = owed->header;
         event->stream_id = 0;
-        event->value = 0;
+        event->value = owed->value;
         rj_ring_spsc_publish(&engine->events);
         rj_ring_spsc_release(&engine->owed);
         work++;
@@ -187,6 +194,38 @@ static void set_header(rj_engine_t *engine, const rj_engine_command_t *command)
         owe(engine, RJ_ENGINE_HEADER_RELEASED, &old);
 }
 
+/* --- addresses that change --- */
+
+/* A header leads to the old one. */
+static void set_address(rj_engine_t *engine, rj_path_t *path, const rj_address_t *address)
+{
+    const bool is_connected = path->sockaddr_bytes == 0;
+    const rj_engine_command_t old = {.header = path->header};
+    rj_path_init(path, path->endpoint, address, is_connected);
+    if (old.header != NULL)
+        owe(engine, RJ_ENGINE_HEADER_RELEASED, &old);
+}
+
+/* Nobody else looks at the endpoint now: it is attached nowhere. What was bound to no address of
+ * its own gets the one by which the new peer is reached. */
+static void move_send_endpoint(rj_engine_t *engine, const rj_engine_command_t *command)
+{
+    rj_send_endpoint_t *endpoint = command->send_endpoint;
+    rj_endpoint_t *base = &endpoint->base;
+    int result = 0;
+    if (base->peer.family != AF_UNSPEC) {
+        rj_sockets_t *sockets = engine->params.sockets;
+        const bool is_anywhere = rj_address_is_wildcard(&endpoint->channel.local_data);
+        result = sockets->ops->reconnect(sockets, base->socket, is_anywhere, &command->address,
+                                         &base->local);
+        if (result == 0)
+            base->peer = command->address;
+    }
+    if (result == 0)
+        set_address(engine, &endpoint->data_path, &command->address);
+    owe_value(engine, RJ_ENGINE_SEND_ENDPOINT_MOVED, command, result);
+}
+
 /* --- the switch --- */
 
 static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int64_t now_ns)
@@ -241,14 +280,6 @@ static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int
     case RJ_ENGINE_STARVE_IMAGE:
         rj_receiver_starve_image(engine, received_of(command));
         break;
-    case RJ_ENGINE_REJECT_IMAGE:
-        rj_network_image_reject(command->image, now_ns);
-        rj_receiver_touch_image(engine, received_of(command));
-        break;
-    case RJ_ENGINE_ELICIT_SETUP:
-        rj_receiver_elicit_setup(engine, command->receive_endpoint, command->stream_id,
-                                 command->session_id, now_ns);
-        break;
     case RJ_ENGINE_ADD_SUBSCRIBER:
         add_subscriber(engine, command);
         break;
@@ -257,6 +288,19 @@ static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int
         break;
     case RJ_ENGINE_SET_HEADER:
         set_header(engine, command);
+        break;
+    case RJ_ENGINE_SET_ADDRESS:
+        set_address(engine, command->path, &command->address);
+        break;
+    case RJ_ENGINE_DETACH_SEND_ENDPOINT:
+        detach(engine, &command->send_endpoint->base);
+        owe(engine, RJ_ENGINE_SEND_ENDPOINT_DETACHED, command);
+        break;
+    case RJ_ENGINE_MOVE_SEND_ENDPOINT:
+        move_send_endpoint(engine, command);
+        break;
+    case RJ_ENGINE_ATTACH_SEND_ENDPOINT:
+        attach(engine, &command->send_endpoint->base, now_ns);
         break;
     }
 }

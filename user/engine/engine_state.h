@@ -66,6 +66,7 @@ typedef struct rj_owed_event {
     rj_network_image_t *image;
     rj_subscriber_position_t *position;
     rj_path_header_t *header;
+    int64_t value;
     uint64_t until;
 } rj_owed_event_t;
 
@@ -202,10 +203,6 @@ int rj_receiver_track(rj_engine_t *engine, int64_t now_ns);
 
 /* Sends the batch of the receiver half and reads its results. */
 void rj_receiver_flush(rj_engine_t *engine, int64_t now_ns);
-
-/* Asks each sender that the endpoint has an explicit control address of for the session's setup. */
-void rj_receiver_elicit_setup(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
-                              int32_t stream_id, int32_t session_id, int64_t now_ns);
 
 void rj_receiver_add_image(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
                            rj_received_image_t *received);

@@ -214,11 +214,60 @@ static uint32_t kernel_path_mtu(rj_sockets_t *sockets, int fd)
     return result == 0 && mtu_bytes > 0 ? (uint32_t)mtu_bytes : 0;
 }
 
+static int connect_socket(int fd, const rj_address_t *address)
+{
+    struct sockaddr_storage sockaddr;
+    const socklen_t length = rj_address_to_sockaddr(address, &sockaddr);
+    return connect(fd, (const struct sockaddr *)&sockaddr, length) < 0 ? -errno : 0;
+}
+
+/* The system forgets a port that it chose itself together with the peer, so it is asked for again:
+ * whoever got it in between has it, and this socket another. */
+static int disconnect(int fd, const rj_address_t *local)
+{
+    static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    rj_address_t left;
+    if (connect(fd, &nobody, sizeof(nobody)) < 0 || get_local(fd, &left) < 0)
+        return -errno;
+    if (left.port != 0)
+        return 0;
+    rj_address_t any = rj_address_wildcard(local->family);
+    any.port = local->port;
+    struct sockaddr_storage sockaddr;
+    const socklen_t length = rj_address_to_sockaddr(&any, &sockaddr);
+    const int result = bind(fd, (const struct sockaddr *)&sockaddr, length);
+    return result < 0 && errno != EADDRINUSE ? -errno : 0;
+}
+
+static int kernel_reconnect(rj_sockets_t *sockets, int fd, bool is_anywhere,
+                            const rj_address_t *address, rj_address_t *ret_local)
+{
+    (void)sockets;
+    rj_address_t local;
+    rj_address_t old;
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+    if (get_local(fd, &local) < 0 || getpeername(fd, (struct sockaddr *)&peer, &length) < 0)
+        return -errno;
+    if (!rj_address_from_sockaddr(&old, (const struct sockaddr *)&peer, length) ||
+        address->family != local.family)
+        return -EAFNOSUPPORT;
+    int result = is_anywhere ? disconnect(fd, &local) : 0;
+    if (result == 0)
+        result = connect_socket(fd, address);
+    if (result < 0) {
+        (void)connect_socket(fd, &old);
+        return result;
+    }
+    return get_local(fd, ret_local) < 0 ? -errno : 0;
+}
+
 static const rj_sockets_ops_t kernel_ops = {
     .open = kernel_open,
     .close = kernel_close,
     .defaults = kernel_defaults,
     .path_mtu = kernel_path_mtu,
+    .reconnect = kernel_reconnect,
 };
 
 rj_sockets_t *rj_sockets_kernel(void)

@@ -4,7 +4,8 @@
  * Units      bytes. Granted buffer sizes are as getsockopt reports them, which is what Aeron's
  *            drivers compare with; Linux reports twice what was asked for.
  * Ownership  a socket number belongs to the endpoint that holds it until `close`.
- * Thread     the conductor's (opening and closing); ports send and receive on the number.
+ * Thread     the conductor's (opening and closing), the engine's (connecting anew); ports send and
+ *            receive on the number.
  * Errors     negative errno with a text that names the address and what to do; a text about a
  *            failed bind contains the system's words ("Address already in use"), which clients look
  *            for (commands.md 7.2).
@@ -12,6 +13,7 @@
 #ifndef RJ_TRANSPORT_UDP_SOCKET_H
 #define RJ_TRANSPORT_UDP_SOCKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -58,6 +60,13 @@ typedef struct rj_sockets_ops {
     /* The longest packet, IP header included, that reaches what the socket is connected to, as far
      * as routers have told; 0 when that is not known. */
     uint32_t (*path_mtu)(rj_sockets_t *sockets, int socket);
+
+    /* Connects a connected socket to another address; its port stays. One that `is_anywhere`, bound
+     * to the wildcard, also lets go of the local address by which the old one was reached. From the
+     * thread that sends on it. On failure it is connected to the old address, as far as that can be
+     * had, and nothing is written. */
+    int (*reconnect)(rj_sockets_t *sockets, int socket, bool is_anywhere,
+                     const rj_address_t *address, rj_address_t *ret_local);
 } rj_sockets_ops_t;
 
 struct rj_sockets {
