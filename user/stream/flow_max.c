@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream/flow_control.h"
 
-void rj_flow_control_init(rj_flow_control_t *flow_control, const rj_flow_control_config_t *config,
-                          int32_t term_length)
-{
-    int64_t window = term_length / 2 < RJ_FLOW_CONTROL_RESEND_WINDOW_BYTES
-                         ? term_length / 2
-                         : RJ_FLOW_CONTROL_RESEND_WINDOW_BYTES;
-    flow_control->ops = config->ops;
-    flow_control->resend_bytes_max = window * config->resend_window_multiple;
-}
-
 /* Whoever is furthest governs, be it the only one or the fastest of a group; a window that shrinks
  * does not take back what it granted. */
 static int64_t on_sm(rj_flow_control_t *flow_control, const rj_wire_sm_t *sm, int64_t sm_pos,
                      int64_t snd_lmt, int64_t now_ns)
 {
-    (void)flow_control;
     (void)now_ns;
     int64_t limit = sm_pos + sm->receiver_window;
-    return limit > snd_lmt ? limit : snd_lmt;
+    if (limit < snd_lmt)
+        return snd_lmt;
+    flow_control->governor_id = sm->receiver_id;
+    flow_control->has_governor = true;
+    return limit;
 }
 
 static int64_t on_idle(rj_flow_control_t *flow_control, int64_t snd_lmt, int64_t snd_pos,
@@ -59,6 +52,12 @@ static bool is_ready(const rj_flow_control_t *flow_control)
     return true;
 }
 
+static int64_t deadline_ns(const rj_flow_control_t *flow_control)
+{
+    (void)flow_control;
+    return INT64_MAX;
+}
+
 const rj_flow_control_ops_t rj_flow_control_unicast = {
     .name = "unicast",
     .on_sm = on_sm,
@@ -67,6 +66,7 @@ const rj_flow_control_ops_t rj_flow_control_unicast = {
     .on_setup = on_setup,
     .on_error = on_error,
     .is_ready = is_ready,
+    .deadline_ns = deadline_ns,
 };
 
 const rj_flow_control_ops_t rj_flow_control_max = {
@@ -77,4 +77,5 @@ const rj_flow_control_ops_t rj_flow_control_max = {
     .on_setup = on_setup,
     .on_error = on_error,
     .is_ready = is_ready,
+    .deadline_ns = deadline_ns,
 };

@@ -249,5 +249,7 @@ int64_t rj_network_publication_deadline_ns(const rj_network_publication_t *publi
     if (publication->has_initial_connection)
         due_ns =
             rj_min_i64(due_ns, publication->last_data_ns + RJ_NETWORK_PUBLICATION_HEARTBEAT_NS + 1);
+    const rj_flow_control_t *flow_control = &publication->flow_control;
+    due_ns = rj_min_i64(due_ns, flow_control->ops->deadline_ns(flow_control));
     return rj_min_i64(due_ns, publication->receivers_due_ns);
 }

@@ -42,7 +42,7 @@ enum {
         100 * 1000 * 1000, /* at most one measurement in it, while NAKs come */
 };
 
-/* Value words of its counters (commands.md 14). Engine writes snd_*, naks; conductor pub_*. */
+/* Value words of its counters (commands.md 14). Conductor writes pub_*, the engine all others. */
 typedef struct rj_network_publication_counters {
     int64_t *pub_pos;
     int64_t *pub_lmt;
@@ -50,6 +50,7 @@ typedef struct rj_network_publication_counters {
     int64_t *snd_lmt;
     int64_t *snd_bpe;
     int64_t *naks_received;
+    int64_t *fc_receivers; /* that flow control waits for; NULL: it waits for nobody */
 } rj_network_publication_counters_t;
 
 typedef struct rj_network_publication_config {

@@ -26,9 +26,20 @@ static void set_flag(int32_t *flag, bool value)
         rj_store_release_i32(flag, word);
 }
 
+static void count_receivers(rj_network_publication_t *publication)
+{
+    int64_t *counter = publication->counters.fc_receivers;
+    rj_flow_control_t *flow_control = &publication->flow_control;
+    if (counter != NULL && rj_load_relaxed_i64(counter) != flow_control->receiver_count)
+        rj_store_release_i64(counter, flow_control->receiver_count);
+    publication->stats.receiver_overflows += flow_control->overflow_count;
+    flow_control->overflow_count = 0;
+}
+
 static void tell_conductor(rj_network_publication_t *publication)
 {
     const rj_flow_control_t *flow_control = &publication->flow_control;
+    count_receivers(publication);
     set_flag(&publication->has_receivers, publication->receiver_count > 0);
     set_flag(&publication->has_required_receivers, flow_control->ops->is_ready(flow_control));
 }
