@@ -296,7 +296,7 @@ int rj_cmd_driver(int argc, char **argv)
     int result = start(&the_daemon, &config, &err);
     if (result == 0) {
         if (config.print_configuration)
-            rj_config_print(&config, stdout);
+            rj_config_print(&config, NULL, stdout);
         fflush(stdout);
         result = fill(&the_daemon, &config, &err);
         if (result == 0)

@@ -2,6 +2,7 @@
 #include "cli/driver_options.h"
 
 #include "cli/options.h"
+#include "config/property.h"
 #include "config/ring_config.h"
 
 #include <errno.h>
@@ -79,7 +80,7 @@ static int parse_row(int key, char *arg, struct argp_state *state)
     rj_err_t err;
     if (key == 'D') {
         note(options, "define");
-        if (rj_config_define(arg, &err) < 0)
+        if (rj_property_define(arg, &err) < 0)
             rj_options_fail(state, "%s", err.text);
         return 0;
     }

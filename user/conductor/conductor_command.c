@@ -76,7 +76,7 @@ static bool on_terminate(rj_conductor_t *conductor, const uint8_t *body, int32_t
     if (!take(&command, sizeof(command), body, length) ||
         text_after(body, length, sizeof(command), command.token_length) == NULL)
         return false;
-    if (strcmp(conductor->config->termination_validator, "allow") == 0)
+    if (conductor->config->termination_validator == RJ_TERMINATION_ALLOW)
         conductor->params.on_terminate(conductor->params.on_terminate_state);
     return true;
 }

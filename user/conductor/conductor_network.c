@@ -10,7 +10,7 @@
 #include "base/bits.h"
 #include "proto/flow_option.h"
 
-enum { DATAGRAMS_PER_SEND_DEFAULT = RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX };
+_Static_assert((int)RJ_CONFIG_BATCH == (int)RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX, "a turn");
 
 bool rj_conductor_network_session_is_used(const rj_conductor_t *conductor,
                                           const rj_send_entry_t *send, int32_t stream_id,
@@ -102,8 +102,7 @@ static void configure(rj_conductor_t *conductor, const rj_network_entry_t *netwo
         .start_position = rj_publication_params_position(params),
         .term_window_bytes = params->window_bytes,
         .ttl = channel->is_multicast ? channel->ttl : 0,
-        .datagrams_max = driver->messages_per_send != 0 ? (int32_t)driver->messages_per_send
-                                                        : DATAGRAMS_PER_SEND_DEFAULT,
+        .datagrams_max = (int32_t)driver->messages_per_send,
         .linger_ns = rj_min_i64(params->linger_ns, RJ_CONFIG_DURATION_NS_MAX),
         .connection_timeout_ns = driver->publication_connection_timeout_ns,
         .unblock_timeout_ns = driver->publication_unblock_timeout_ns,

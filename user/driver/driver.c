@@ -16,8 +16,6 @@
 #include "engine/system_counters.h"
 #include "shm/cnc.h"
 
-enum { RECEIVE_BATCH_DEFAULT = 64 };
-
 struct rj_driver {
     rj_driver_config_t config;
     rj_driver_world_t world;
@@ -131,7 +129,7 @@ static int open_counters(rj_driver_t *driver, int64_t epoch_ms, rj_err_t *err)
         return result;
     rj_system_counter_labels_t labels = {
         .threading_mode = rj_threading_mode_name((rj_threading_mode_t)config->threading_mode),
-        .resolver_name = "",
+        .resolver_name = config->resolver_name,
         .conductor_threshold_ns = config->conductor_threshold_ns,
         .sender_threshold_ns = config->sender_threshold_ns,
         .receiver_threshold_ns = config->receiver_threshold_ns,
@@ -148,9 +146,7 @@ static int open_counters(rj_driver_t *driver, int64_t epoch_ms, rj_err_t *err)
 
 rj_port_params_t rj_driver_port_params(const rj_driver_config_t *config)
 {
-    return (rj_port_params_t){.receive_batch = config->receive_batch != 0
-                                                   ? (uint32_t)config->receive_batch
-                                                   : RECEIVE_BATCH_DEFAULT,
+    return (rj_port_params_t){.receive_batch = (uint32_t)config->receive_batch,
                               .endpoint_max = RJ_PORT_ENDPOINTS_MAX};
 }
 
