@@ -293,35 +293,3 @@ Test(conductor_image, refuses_untethered_readers_by_name)
     }
     expect_nothing_left();
 }
-
-Test(conductor_image, cannot_be_rejected_yet_and_says_so)
-{
-    int64_t id = subscribe(CHANNEL);
-    publish(CHANNEL);
-    int64_t image_id = expect_image(id).image.correlation_id;
-    const struct {
-        int64_t image_id;
-        int32_t reason_length;
-        const char *words;
-    } rows[] = {{image_id, 3, "not supported by this driver yet"},
-                {12345, 3, "Unable to resolve image for correlationId=12345"},
-                {image_id, 1024, "1024 bytes"}};
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        uint8_t body[sizeof(rj_command_reject_image_t) + 1024] = {0};
-        rj_command_reject_image_t command = {.header = {CLIENT, driver_rig_id(&rig)},
-                                             .image_correlation_id = rows[i].image_id,
-                                             .reason_length = rows[i].reason_length};
-        memcpy(body, &command, sizeof(command));
-        driver_rig_write(&rig, RJ_COMMAND_REJECT_IMAGE, body,
-                         (int32_t)sizeof(command) + rows[i].reason_length);
-        rig_event_t event = driver_rig_expect(&rig, RJ_EVENT_ERROR);
-        cr_expect_eq(event.error.error_code, 11);
-        cr_expect_not_null(strstr(driver_rig_text(&event), rows[i].words));
-        /* A reason that reaches beyond the record is malformed. */
-        int64_t errors = driver_rig_system_counter(&rig, RJ_SYSTEM_ERRORS);
-        driver_rig_write(&rig, RJ_COMMAND_REJECT_IMAGE, body,
-                         (int32_t)sizeof(command) + rows[i].reason_length - 1);
-        driver_rig_expect_nothing(&rig);
-        cr_expect_eq(driver_rig_system_counter(&rig, RJ_SYSTEM_ERRORS), errors + 1);
-    }
-}

@@ -125,6 +125,7 @@ Test(reply, fills_a_publication_error_up_to_what_c_clients_take)
 {
     static const uint8_t host[4] = {10, 0, 0, 2};
     rj_reply_publication_error_t error = {.registration_id = 9,
+                                          .destination_registration_id = -1,
                                           .session_id = 0x12345678,
                                           .stream_id = 1001,
                                           .receiver_id = 5,

@@ -271,24 +271,6 @@ static void on_io_error(rj_conductor_t *conductor, const rj_engine_event_t *even
                         strerror((int)-event->value));
 }
 
-static void on_publication_error(rj_conductor_t *conductor, const rj_engine_event_t *event)
-{
-    const rj_network_publication_t *publication = event->publication;
-    const rj_engine_publication_error_t *error = &event->error;
-    rj_reply_publication_error_t reply = {.registration_id = publication->config.registration_id,
-                                          .session_id = publication->config.session_id,
-                                          .stream_id = publication->config.stream_id,
-                                          .receiver_id = error->receiver_id,
-                                          .group_tag = error->group_tag,
-                                          .source = error->source,
-                                          .error_code = error->error_code,
-                                          .text = error->text,
-                                          .text_bytes = error->text_bytes};
-    rj_conductor_report(conductor, error->error_code, "publication rejected by a receiver: %.*s",
-                        error->text_bytes, error->text);
-    rj_reply_publication_error(&conductor->to_clients, &reply);
-}
-
 /* What an engine gave back is marked; the next timer event deletes it (driver.md 3). */
 static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *event)
 {
@@ -317,7 +299,13 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
         rj_conductor_on_loss(conductor, event);
         break;
     case RJ_ENGINE_PUBLICATION_ERROR:
-        on_publication_error(conductor, event);
+        rj_conductor_on_publication_error(conductor, event);
+        break;
+    case RJ_ENGINE_RSP_SETUP:
+        rj_conductor_on_rsp_setup(conductor, event);
+        break;
+    case RJ_ENGINE_RESPONSE_CONNECTED:
+        rj_conductor_on_response_connected(conductor, event);
         break;
     case RJ_ENGINE_SESSION_LIMIT:
         rj_conductor_report(conductor, RJ_ERROR_GENERIC,

@@ -90,7 +90,7 @@ static bool on_next_session_id(rj_conductor_t *conductor, const uint8_t *body, i
     return true;
 }
 
-/* --- destinations and images, of which no channel that this driver takes has any --- */
+/* --- destinations, of which no channel that this driver takes has any --- */
 
 /* The C client names a publication by its handle, the Java client by its first registration id. */
 static const rj_network_entry_t *find_network(const rj_conductor_t *conductor,
@@ -170,22 +170,7 @@ static bool on_destination_by_id(rj_conductor_t *conductor, const uint8_t *body,
     return true;
 }
 
-static bool has_image(const rj_conductor_t *conductor, int64_t correlation_id)
-{
-    const rj_image_entry_t *image;
-    DL_FOREACH(conductor->images, image)
-    {
-        if (image->received.image.config.correlation_id == correlation_id)
-            return true;
-    }
-    const rj_ipc_entry_t *ipc;
-    DL_FOREACH(conductor->ipc_publications, ipc)
-    {
-        if (ipc->publication.config.registration_id == correlation_id)
-            return true;
-    }
-    return false;
-}
+/* --- images --- */
 
 /* The header's client id means nothing here: the C client leaves it unset. */
 static bool on_reject_image(rj_conductor_t *conductor, const uint8_t *body, int32_t length)
@@ -195,15 +180,18 @@ static bool on_reject_image(rj_conductor_t *conductor, const uint8_t *body, int3
         text_after(body, length, sizeof(command), command.reason_length) == NULL)
         return false;
     rj_err_t err;
+    int result;
     if (command.reason_length > RJ_REJECT_IMAGE_REASON_BYTES_MAX)
-        rj_fail(&err, -EINVAL, "a reason of %" PRId32 " bytes: %d are the most",
-                command.reason_length, RJ_REJECT_IMAGE_REASON_BYTES_MAX);
-    else if (!has_image(conductor, command.image_correlation_id))
-        rj_fail(&err, -ENOENT, "Unable to resolve image for correlationId=%" PRId64,
-                command.image_correlation_id);
+        result = rj_fail(&err, -EINVAL, "a reason of %" PRId32 " bytes: %d are the most",
+                         command.reason_length, RJ_REJECT_IMAGE_REASON_BYTES_MAX);
     else
-        rj_fail(&err, -ENOTSUP, "rejecting an image is not supported by this driver yet");
-    rj_conductor_refuse(conductor, command.header.correlation_id, &err);
+        result = rj_conductor_reject_image(conductor, command.image_correlation_id,
+                                           (const char *)body + sizeof(command),
+                                           command.reason_length, &err);
+    if (result < 0)
+        rj_conductor_refuse(conductor, command.header.correlation_id, &err);
+    else
+        rj_reply_success(&conductor->to_clients, command.header.correlation_id);
     return true;
 }
 

@@ -210,8 +210,9 @@ static int open_send_socket(rj_conductor_t *conductor, rj_send_entry_t *send,
                             rj_address_t *ret_bound, rj_err_t *err)
 {
     const rj_channel_t *channel = &send->endpoint.channel;
-    bool connects =
-        channel->has_endpoint && !channel->is_multicast && conductor->config->connect_sockets;
+    bool connects = channel->has_endpoint && !channel->is_multicast &&
+                    channel->control_mode != RJ_CONTROL_MODE_RESPONSE &&
+                    conductor->config->connect_sockets;
     rj_socket_params_t params = {.bind = channel->local_data,
                                  .sndbuf_bytes = send->sndbuf_bytes,
                                  .rcvbuf_bytes = send->rcvbuf_bytes};

@@ -101,6 +101,17 @@ static void configure(rj_conductor_t *conductor, const rj_image_creation_t *crea
         .congestion = {.ops = &rj_congestion_static, .mtu = setup->mtu}};
 }
 
+rj_image_entry_t *rj_conductor_find_image(rj_conductor_t *conductor, int64_t correlation_id)
+{
+    rj_image_entry_t *entry;
+    DL_FOREACH(conductor->images, entry)
+    {
+        if (entry->received.image.config.correlation_id == correlation_id)
+            return entry;
+    }
+    return NULL;
+}
+
 static void announce(rj_conductor_t *conductor, const rj_image_entry_t *entry,
                      const rj_subscriber_link_t *link)
 {
@@ -190,6 +201,7 @@ static rj_image_entry_t *make_entry(rj_conductor_t *conductor, const rj_image_cr
         return NULL;
     }
     entry->receive = creation->receive;
+    entry->wants_response = (creation->setup.frame.flags & RJ_SETUP_FLAG_SEND_RESPONSE) != 0;
     entry->engine = choose_engine(conductor, creation);
     entry->log = creation->task->log;
     entry->log_file = log_file;
@@ -495,6 +507,7 @@ static void free_entry(rj_conductor_t *conductor, rj_image_entry_t *entry)
     DL_DELETE(conductor->images, entry);
     conductor->image_count--;
     free(entry->log_file);
+    free(entry->err_frame);
     free(entry);
 }
 

@@ -25,6 +25,17 @@ bool rj_conductor_ipc_session_is_used(const rj_conductor_t *conductor, int32_t s
     return false;
 }
 
+rj_ipc_entry_t *rj_conductor_find_ipc(rj_conductor_t *conductor, int64_t registration_id)
+{
+    rj_ipc_entry_t *ipc;
+    DL_FOREACH(conductor->ipc_publications, ipc)
+    {
+        if (ipc->publication.config.registration_id == registration_id)
+            return ipc;
+    }
+    return NULL;
+}
+
 static rj_ipc_entry_t *find_shared(rj_conductor_t *conductor)
 {
     const rj_client_command_t *command = &conductor->command;
@@ -46,8 +57,6 @@ static int check_supported(const rj_client_command_t *command, rj_err_t *err)
     const char *what = NULL;
     if (command->publication_params.has_session_tag)
         what = "session-id=tag:";
-    else if (command->publication_params.response_correlation_id != RJ_RESPONSE_NONE)
-        what = "response-correlation-id";
     if (what == NULL)
         return 0;
     return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
@@ -162,7 +171,8 @@ static void link_pair(rj_conductor_t *conductor, rj_ipc_entry_t *ipc,
 
 static bool wants(const rj_subscription_entry_t *subscription, const rj_ipc_entry_t *ipc)
 {
-    return subscription->is_ipc && ipc->publication.state <= RJ_IPC_PUBLICATION_DRAINING &&
+    return subscription->is_ipc && ipc->rejected_until_ns == 0 &&
+           ipc->publication.state <= RJ_IPC_PUBLICATION_DRAINING &&
            rj_conductor_subscription_wants(subscription, ipc->publication.config.stream_id,
                                            ipc->publication.config.session_id);
 }
@@ -172,6 +182,16 @@ void rj_conductor_link_ipc_subscription(rj_conductor_t *conductor,
 {
     rj_ipc_entry_t *ipc;
     DL_FOREACH(conductor->ipc_publications, ipc)
+    {
+        if (wants(subscription, ipc))
+            link_pair(conductor, ipc, subscription);
+    }
+}
+
+static void link_all(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
+{
+    rj_subscription_entry_t *subscription;
+    DL_FOREACH(conductor->subscriptions, subscription)
     {
         if (wants(subscription, ipc))
             link_pair(conductor, ipc, subscription);
@@ -212,12 +232,8 @@ int rj_conductor_step_ipc_publication(rj_conductor_t *conductor, rj_err_t *err)
         return err->code;
     }
     rj_conductor_finish_command(conductor);
-    rj_subscription_entry_t *subscription;
-    DL_FOREACH(conductor->subscriptions, subscription)
-    {
-        if (wants(subscription, ipc))
-            link_pair(conductor, ipc, subscription);
-    }
+    rj_conductor_link_ipc_response(conductor, ipc);
+    link_all(conductor, ipc);
     return 0;
 }
 
@@ -232,13 +248,40 @@ static void announce_end(rj_conductor_t *conductor, const rj_ipc_entry_t *ipc)
     }
 }
 
-static void free_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
+static void drop_links(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
 {
     rj_subscriber_link_t *link, *next;
     DL_FOREACH_SAFE2(ipc->links, link, next, next_link)
     {
         drop_link(conductor, ipc, link);
     }
+}
+
+void rj_conductor_cool_down_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
+{
+    bool is_cooling = ipc->rejected_until_ns != 0;
+    if (ipc->publication.state > RJ_IPC_PUBLICATION_DRAINING)
+        return; /* its readers have been told of the end */
+    ipc->rejected_until_ns = conductor->now_ns + conductor->config->image_liveness_timeout_ns;
+    if (is_cooling)
+        return;
+    announce_end(conductor, ipc);
+    drop_links(conductor, ipc);
+}
+
+/* As Aeron: whoever was rejected may try again, with the same image. */
+static void end_cool_down(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
+{
+    if (ipc->rejected_until_ns == 0 || conductor->now_ns <= ipc->rejected_until_ns ||
+        ipc->publication.state != RJ_IPC_PUBLICATION_ACTIVE)
+        return;
+    ipc->rejected_until_ns = 0;
+    link_all(conductor, ipc);
+}
+
+static void free_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
+{
+    drop_links(conductor, ipc);
     rj_conductor_unpublish(conductor, &ipc->published);
     DL_DELETE(conductor->ipc_publications, ipc);
     free(ipc);
@@ -258,6 +301,8 @@ static void time_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
     }
     if (after == RJ_IPC_PUBLICATION_DONE)
         free_ipc(conductor, ipc);
+    else
+        end_cool_down(conductor, ipc);
 }
 
 void rj_conductor_time_ipc_publications(rj_conductor_t *conductor)

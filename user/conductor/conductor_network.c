@@ -38,11 +38,7 @@ static int check_supported(const rj_channel_t *channel, rj_err_t *err)
         what = "control-mode=manual";
     else if (channel->control_mode == RJ_CONTROL_MODE_DYNAMIC)
         what = "control-mode=dynamic";
-    else if (channel->control_mode == RJ_CONTROL_MODE_RESPONSE)
-        what = "control-mode=response";
-    else if (rj_uri_has(&channel->uri, "response-correlation-id"))
-        what = "response-correlation-id";
-    else if (!channel->has_endpoint)
+    else if (!channel->has_endpoint && channel->control_mode != RJ_CONTROL_MODE_RESPONSE)
         what = "a publication channel without endpoint";
     else if (channel->channel_send_timestamp_offset != RJ_TIMESTAMP_NONE)
         what = "channel-snd-ts-offset";
@@ -87,7 +83,7 @@ static int check_shared(const rj_client_command_t *command, const rj_network_ent
 
 /* --- making a network publication --- */
 
-static void configure(rj_conductor_t *conductor, const rj_network_entry_t *network,
+static void configure(rj_conductor_t *conductor, rj_network_entry_t *network,
                       rj_network_publication_config_t *config)
 {
     const rj_client_command_t *command = &conductor->command;
@@ -113,6 +109,10 @@ static void configure(rj_conductor_t *conductor, const rj_network_entry_t *netwo
                        .linger_is_explicit = driver->has_retransmit_linger},
         .is_exclusive = rj_conductor_is_exclusive(command),
         .is_group = is_group,
+        .wants_response = params->response_correlation_id != RJ_RESPONSE_NONE &&
+                          channel->control_mode != RJ_CONTROL_MODE_RESPONSE,
+        .response_path =
+            channel->control_mode == RJ_CONTROL_MODE_RESPONSE ? &network->response_path : NULL,
         .signal_eos = params->signals_eos,
         .spies_simulate_connection = params->spies_simulate_connection};
 }
@@ -153,7 +153,8 @@ static void add_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
         .snd_bpe = counter(conductor, network, RJ_STREAM_SND_BPE),
         .naks_received = counter(conductor, network, RJ_STREAM_SND_NAKS)};
     rj_network_publication_init(&network->publication, &config, &counters, network->published.log,
-                                &send->endpoint.data_path, conductor->now_ns);
+                                config.response_path != NULL ? NULL : &send->endpoint.data_path,
+                                conductor->now_ns);
     DL_APPEND(conductor->network_publications, network);
     conductor->network_publication_count++;
     send->refcount++;
@@ -176,6 +177,7 @@ static int create(rj_conductor_t *conductor, rj_send_entry_t *send, rj_err_t *er
     }
     add_entry(conductor, network);
     rj_conductor_link_publication(conductor, link, network, NULL);
+    rj_conductor_link_response(conductor, network);
     return 0;
 }
 
@@ -240,6 +242,8 @@ static int after_resolve(rj_conductor_t *conductor, rj_err_t *err)
         result = rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
                                "session-id=tag: is not supported by this driver yet: %s",
                                command->channel.uri.text);
+    if (result == 0)
+        result = rj_conductor_check_response(conductor, err);
     rj_send_entry_t *send =
         result == 0 ? rj_conductor_find_send(conductor, &command->channel) : NULL;
     if (result == 0)
@@ -269,6 +273,8 @@ static int after_map(rj_conductor_t *conductor, rj_err_t *err)
     /* While the log was made the endpoint may have come to its end. */
     rj_send_entry_t *send = rj_conductor_find_send(conductor, &command->channel);
     int result = rj_conductor_check_send(conductor, send, err);
+    if (result == 0)
+        result = rj_conductor_check_response(conductor, err);
     if (result == 0 && send == NULL) {
         send = rj_conductor_make_send(conductor, err);
         result = send == NULL ? err->code : 0;

@@ -113,6 +113,7 @@ static void describe_log(const rj_conductor_t *conductor, rj_log_params_t *ret_l
         .max_resend = rj_uri_has(&command->channel.uri, "max-resend") ? params->max_resend : 0,
         .entity_tag = params->has_entity_tag ? params->entity_tag : -1,
         .response_correlation_id = params->response_correlation_id,
+        .is_response = command->channel.control_mode == RJ_CONTROL_MODE_RESPONSE,
         .linger_timeout_ns = params->linger_ns,
         .untethered_window_limit_timeout_ns = params->untethered.window_limit_ns,
         .untethered_linger_timeout_ns = params->untethered.linger_ns,

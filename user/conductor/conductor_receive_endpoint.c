@@ -83,6 +83,10 @@ static int open_receive_socket(rj_conductor_t *conductor, rj_receive_entry_t *re
         destination->has_control = true;
         rj_path_init(&destination->control_path, &destination->base, &channel->remote_control,
                      false);
+    } else if (channel->has_control) {
+        destination->has_control = true;
+        rj_path_init(&destination->control_path, &destination->base, &channel->local_control,
+                     false);
     }
     return rj_conductor_open_socket(conductor, channel, &params, &destination->base, ret_bound,
                                     err);
@@ -134,7 +138,7 @@ rj_receive_entry_t *rj_conductor_make_receive(rj_conductor_t *conductor, rj_err_
 void rj_conductor_try_close_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive)
 {
     if (receive->state != RJ_ENDPOINT_ACTIVE || receive->interests != NULL ||
-        receive->image_count > 0 || receive->creation_count > 0)
+        receive->image_count > 0 || receive->creation_count > 0 || receive->response_count > 0)
         return;
     receive->state = RJ_ENDPOINT_CLOSING;
     rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT,

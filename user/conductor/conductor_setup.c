@@ -112,6 +112,7 @@ static void describe_log(const rj_conductor_t *conductor, const rj_image_creatio
                           .untethered_linger_timeout_ns = creator->untethered.linger_ns,
                           .untethered_resting_timeout_ns = creator->untethered.resting_ns,
                           .group = is_group(receive, params, setup),
+                          .is_response = creator->is_response,
                           .rejoin = creator->is_rejoin,
                           .reliable = params->is_reliable,
                           .sparse = params->is_sparse,

@@ -134,6 +134,7 @@ typedef struct rj_receive_entry {
     rj_interest_t *interests;
     int image_count;
     int creation_count; /* images being made */
+    int response_count; /* subscriptions that do not know yet whose answers they will read */
     int32_t status_counter_id;
     int32_t address_counter_id;
     int32_t sndbuf_bytes; /* asked for */
@@ -172,6 +173,7 @@ struct rj_network_entry {
     struct rj_network_entry *prev, *next;
     rj_send_entry_t *send;
     bool is_released;
+    rj_path_t response_path; /* of a response publication */
     rj_published_t published;
 };
 
@@ -180,6 +182,7 @@ struct rj_ipc_entry {
     struct rj_ipc_entry *prev, *next;
     rj_published_t published;
     struct rj_subscriber_link *links;
+    int64_t rejected_until_ns; /* nobody is linked before; 0: was not rejected */
 };
 
 /* --- subscriptions --- */
@@ -229,9 +232,11 @@ struct rj_image_entry {
     char source[RJ_SOURCE_TEXT_MAX];
     rj_image_state_t state;
     int64_t state_changed_ns;
-    bool is_released; /* by the engine */
-    bool may_rejoin;  /* decided when it lingers: whether its session may come back */
-    int in_flight;    /* messages to the engine that name it and are not answered */
+    bool is_released;    /* by the engine */
+    bool may_rejoin;     /* decided when it lingers: whether its session may come back */
+    bool wants_response; /* its sender said so in the SETUP */
+    uint8_t *err_frame;  /* NULL: was not rejected */
+    int in_flight;       /* messages to the engine that name it and are not answered */
     int32_t counter_ids[3];
     int64_t loss_offset; /* entry in the loss report; -1: none yet, -2: the report is full */
     rj_subscriber_link_t *links;
@@ -520,6 +525,12 @@ bool rj_conductor_network_session_is_used(const rj_conductor_t *conductor,
 bool rj_conductor_ipc_session_is_used(const rj_conductor_t *conductor, int32_t stream_id,
                                       int32_t session_id, bool is_any_state);
 
+/* The IPC publication with that registration id; NULL when there is none. */
+rj_ipc_entry_t *rj_conductor_find_ipc(rj_conductor_t *conductor, int64_t registration_id);
+
+/* Links nobody for a while and whoever is linked no more. */
+void rj_conductor_cool_down_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc);
+
 void rj_conductor_link_ipc_subscription(rj_conductor_t *conductor,
                                         rj_subscription_entry_t *subscription);
 void rj_conductor_unlink_ipc_subscription(rj_conductor_t *conductor,
@@ -535,9 +546,22 @@ void rj_conductor_on_remove_subscription(rj_conductor_t *conductor,
                                          const rj_command_remove_t *command);
 void rj_conductor_delete_subscription(rj_conductor_t *conductor,
                                       rj_subscription_entry_t *subscription);
+/* Whether it knows whose answers it reads, if answers are what it is for. */
+static inline bool rj_conductor_subscription_is_bound(const rj_subscription_entry_t *subscription)
+{
+    return !subscription->params.is_response || subscription->params.has_session_id;
+}
 bool rj_conductor_subscription_wants(const rj_subscription_entry_t *subscription, int32_t stream_id,
                                      int32_t session_id);
 void rj_conductor_free_subscriptions(rj_conductor_t *conductor);
+
+/* The receive endpoint of a subscription is to hear its stream, or the one session of it. A
+ * response subscription that is not bound yet wants nothing but the endpoint. */
+int rj_conductor_add_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
+                              int32_t stream_id, const rj_subscription_params_t *params,
+                              const char *channel, rj_err_t *err);
+void rj_conductor_remove_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
+                                  const rj_subscription_entry_t *subscription);
 
 /* A node for (subscription, stream) with its sub-pos counter; NULL, and reported, without memory or
  * counter: that subscriber does not get the stream. */
@@ -555,7 +579,31 @@ void rj_conductor_on_setup(rj_conductor_t *conductor, const rj_engine_event_t *e
 int rj_conductor_step_creations(rj_conductor_t *conductor);
 void rj_conductor_free_creations(rj_conductor_t *conductor);
 
+/* --- conductor_response.c: response channels (driver.md 16) --- */
+
+/* Whether the command in flight may publish what answers an image, or ask for answers. */
+int rj_conductor_check_response(rj_conductor_t *conductor, rj_err_t *err);
+
+/* The publication that the command in flight made answers an image: its sender is told. */
+void rj_conductor_link_response(rj_conductor_t *conductor, const rj_network_entry_t *network);
+
+/* The same of IPC, where the subscription that waits for the answers is bound at once: called
+ * before subscriptions are linked. */
+void rj_conductor_link_ipc_response(rj_conductor_t *conductor, const rj_ipc_entry_t *ipc);
+
+void rj_conductor_on_rsp_setup(rj_conductor_t *conductor, const rj_engine_event_t *event);
+void rj_conductor_on_response_connected(rj_conductor_t *conductor, const rj_engine_event_t *event);
+
+/* --- conductor_reject.c: readers that want no more of a stream (driver.md 17) --- */
+
+/* Rejects the network image or the IPC publication with that id. */
+int rj_conductor_reject_image(rj_conductor_t *conductor, int64_t correlation_id, const char *reason,
+                              int32_t reason_bytes, rj_err_t *err);
+void rj_conductor_on_publication_error(rj_conductor_t *conductor, const rj_engine_event_t *event);
+
 /* --- conductor_image.c --- */
+
+rj_image_entry_t *rj_conductor_find_image(rj_conductor_t *conductor, int64_t correlation_id);
 
 /* The image of a creation whose log is there, with everybody linked who wants it, handed to its
  * engine. `first` is the oldest of them. On failure nothing of it stays but the log. */

@@ -13,6 +13,7 @@ bool rj_conductor_subscription_wants(const rj_subscription_entry_t *subscription
                                      int32_t session_id)
 {
     return subscription->stream_id == stream_id &&
+           rj_conductor_subscription_is_bound(subscription) &&
            (!subscription->params.has_session_id || subscription->params.session_id == session_id);
 }
 
@@ -102,11 +103,21 @@ static void tell_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive
     rj_conductor_steer_interest(conductor, receive, interest, type);
 }
 
-static int add_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
-                        const rj_client_command_t *command, rj_err_t *err)
+/* It reads one session, and does not know yet which. */
+static bool is_unbound(const rj_subscription_params_t *params)
 {
-    const rj_subscription_params_t *params = &command->subscription_params;
-    rj_interest_t *interest = find_interest(receive, command->stream_id, params);
+    return params->is_response && !params->has_session_id;
+}
+
+int rj_conductor_add_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
+                              int32_t stream_id, const rj_subscription_params_t *params,
+                              const char *channel, rj_err_t *err)
+{
+    if (is_unbound(params)) {
+        receive->response_count++;
+        return 0;
+    }
+    rj_interest_t *interest = find_interest(receive, stream_id, params);
     if (interest != NULL) {
         interest->refcount++;
         return 0;
@@ -115,11 +126,11 @@ static int add_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
     DL_COUNT(receive->interests, interest, count);
     if (count >= RJ_DISPATCHER_STREAMS_MAX)
         return rj_fail(err, -ENOSPC, "more than %d streams on one channel: %s",
-                       RJ_DISPATCHER_STREAMS_MAX, command->channel.uri.text);
+                       RJ_DISPATCHER_STREAMS_MAX, channel);
     interest = calloc(1, sizeof(*interest));
     if (interest == NULL)
         return rj_fail(err, -ENOMEM, "out of memory for a subscription");
-    *interest = (rj_interest_t){.stream_id = command->stream_id,
+    *interest = (rj_interest_t){.stream_id = stream_id,
                                 .session_id = params->session_id,
                                 .has_session = params->has_session_id,
                                 .refcount = 1};
@@ -128,9 +139,13 @@ static int add_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
     return 0;
 }
 
-static void remove_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
-                            const rj_subscription_entry_t *subscription)
+void rj_conductor_remove_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
+                                  const rj_subscription_entry_t *subscription)
 {
+    if (is_unbound(&subscription->params)) {
+        receive->response_count--;
+        return;
+    }
     rj_interest_t *interest =
         find_interest(receive, subscription->stream_id, &subscription->params);
     if (interest == NULL || --interest->refcount > 0)
@@ -169,6 +184,8 @@ static int check_siblings(const rj_conductor_t *conductor, const rj_receive_entr
             return fail_option("reliable", params->is_reliable, existing, command, err);
         if (is_same_scope && existing->params.is_rejoin != params->is_rejoin)
             return fail_option("rejoin", params->is_rejoin, existing, command, err);
+        if (is_same_scope && existing->params.is_response != params->is_response)
+            return fail_option("isResponse", params->is_response, existing, command, err);
     }
     return 0;
 }
@@ -182,11 +199,10 @@ static int check_supported(const rj_channel_t *channel, rj_err_t *err)
         what = "control-mode=manual";
     else if (channel->control_mode == RJ_CONTROL_MODE_DYNAMIC)
         what = "control-mode=dynamic";
-    else if (channel->control_mode == RJ_CONTROL_MODE_RESPONSE)
-        what = "control-mode=response";
-    else if (channel->uri.media == RJ_MEDIA_UDP && channel->has_control)
+    else if (channel->uri.media == RJ_MEDIA_UDP && channel->has_control &&
+             channel->control_mode != RJ_CONTROL_MODE_RESPONSE)
         what = "control= on a subscription";
-    else if (channel->uri.media == RJ_MEDIA_UDP && !channel->has_endpoint)
+    else if (channel->uri.media == RJ_MEDIA_UDP && !channel->has_endpoint && !channel->has_control)
         what = "a subscription channel without endpoint";
     else if (rj_uri_value_is(&channel->uri, "cc", "cubic"))
         what = "cc=cubic";
@@ -276,7 +292,9 @@ int rj_conductor_step_subscription(rj_conductor_t *conductor, rj_err_t *err)
     if (receive == NULL)
         receive = rj_conductor_make_receive(conductor, err);
     if (receive == NULL || rj_conductor_client(conductor, command->client_id, err) == NULL ||
-        add_interest(conductor, receive, command, err) < 0) {
+        rj_conductor_add_interest(conductor, receive, command->stream_id,
+                                  &command->subscription_params, command->channel.uri.text,
+                                  err) < 0) {
         free_subscription(subscription);
         if (receive != NULL)
             rj_conductor_try_close_receive(conductor, receive);
@@ -322,7 +340,7 @@ void rj_conductor_delete_subscription(rj_conductor_t *conductor,
         rj_conductor_unlink_ipc_subscription(conductor, subscription);
     } else {
         rj_conductor_unlink_images(conductor, subscription);
-        remove_interest(conductor, subscription->receive, subscription);
+        rj_conductor_remove_interest(conductor, subscription->receive, subscription);
         rj_conductor_try_close_receive(conductor, subscription->receive);
     }
     free_subscription(subscription);

@@ -139,17 +139,17 @@ void rj_reply_publication_error(rj_broadcast_t *to_clients,
                                 const rj_reply_publication_error_t *error)
 {
     bool is_ipv6 = error->source.family == AF_INET6;
-    rj_event_publication_error_t body = {.registration_id = error->registration_id,
-                                         .destination_registration_id = -1,
-                                         .session_id = error->session_id,
-                                         .stream_id = error->stream_id,
-                                         .receiver_id = error->receiver_id,
-                                         .group_tag = error->group_tag,
-                                         .address_type =
-                                             is_ipv6 ? RJ_ADDRESS_TYPE_IPV6 : RJ_ADDRESS_TYPE_IPV4,
-                                         .source_port = error->source.port,
-                                         .error_code = error->error_code,
-                                         .message_length = error->text_bytes};
+    rj_event_publication_error_t body = {
+        .registration_id = error->registration_id,
+        .destination_registration_id = error->destination_registration_id,
+        .session_id = error->session_id,
+        .stream_id = error->stream_id,
+        .receiver_id = error->receiver_id,
+        .group_tag = error->group_tag,
+        .address_type = is_ipv6 ? RJ_ADDRESS_TYPE_IPV6 : RJ_ADDRESS_TYPE_IPV4,
+        .source_port = error->source.port,
+        .error_code = error->error_code,
+        .message_length = error->text_bytes};
     memcpy(body.source_address, error->source.bytes, is_ipv6 ? 16 : 4);
     event_buffer_t event = {.length = 0};
     put(&event, &body, sizeof(body));

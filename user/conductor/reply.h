@@ -62,6 +62,7 @@ void rj_reply_next_session_id(rj_broadcast_t *to_clients, int64_t correlation_id
 
 typedef struct rj_reply_publication_error {
     int64_t registration_id;
+    int64_t destination_registration_id; /* -1: not by a destination that was added by hand */
     int32_t session_id;
     int32_t stream_id;
     int64_t receiver_id;

@@ -79,8 +79,10 @@ typedef struct rj_received_image {
     rj_receive_endpoint_t *endpoint;                           /* NULL once detached */
     rj_path_t control_paths[RJ_NETWORK_IMAGE_CONNECTIONS_MAX]; /* [i] serves connections[i] */
     rj_address_t source;                                       /* of the SETUP that made it */
-    int32_t slot;                                              /* the engine's own book-keeping */
-    struct rj_received_image *next_same;                       /* image_table.h */
+    const uint8_t *err_frame; /* of its rejection: the conductor's; written before it is told */
+    uint32_t err_frame_bytes;
+    int32_t slot;                        /* the engine's own book-keeping */
+    struct rj_received_image *next_same; /* image_table.h */
 } rj_received_image_t;
 
 /* The connection through `destination`; a new one answers to the destination's control address, or

@@ -55,9 +55,12 @@ typedef enum rj_engine_command_type {
     RJ_ENGINE_END_COOL_DOWN, /* receive_endpoint, stream_id, session_id */
     /* To the home of receive_endpoint about an image of another engine, which it only compares:
      * stream_id, session_id, image; and the engine, or whether the stream had ended. */
-    RJ_ENGINE_ADD_SESSION,       /* after ADD_IMAGE was pushed to that engine */
-    RJ_ENGINE_REMOVE_SESSION,    /* after that engine has released the image */
-    RJ_ENGINE_STARVE_IMAGE,      /* image: nobody wants its session, it gets no more frames */
+    RJ_ENGINE_ADD_SESSION,    /* after ADD_IMAGE was pushed to that engine */
+    RJ_ENGINE_REMOVE_SESSION, /* after that engine has released the image */
+    RJ_ENGINE_STARVE_IMAGE,   /* image: nobody wants its session, it gets no more frames */
+    RJ_ENGINE_REJECT_IMAGE,   /* image, whose ERR frame is set: its sender is told, once */
+    /* receive_endpoint, stream_id, session_id: asks each explicit control address for a setup */
+    RJ_ENGINE_ELICIT_SETUP,
     RJ_ENGINE_ADD_SUBSCRIBER,    /* image, position -> SUBSCRIBER_ADDED or SUBSCRIBER_REFUSED */
     RJ_ENGINE_REMOVE_SUBSCRIBER, /* image, position -> SUBSCRIBER_REMOVED */
     /* path, header (NULL: its datagrams are the socket's again) -> HEADER_RELEASED with the old
@@ -107,6 +110,8 @@ typedef enum rj_engine_event_type {
     RJ_ENGINE_SESSION_LIMIT,      /* stream_id: a SETUP beyond the session limit */
     RJ_ENGINE_IO_ERROR,           /* errno in `value` on the endpoint's socket */
     RJ_ENGINE_HEADER_RELEASED,    /* header: no path and no run names it any more */
+    RJ_ENGINE_RSP_SETUP,          /* publication is answered by session `value`; comes repeatedly */
+    RJ_ENGINE_RESPONSE_CONNECTED, /* publication, a response, has its receiver */
     RJ_ENGINE_SEND_ENDPOINT_DETACHED,
     RJ_ENGINE_SEND_ENDPOINT_MOVED, /* value: 0, or the errno for which it stayed as it was */
 } rj_engine_event_type_t;
@@ -122,6 +127,7 @@ enum { RJ_ENGINE_ERROR_TEXT_MAX = 1023 };
 
 /* What an ERR frame said (wire.md 19); rare enough to travel by value. */
 typedef struct rj_engine_publication_error {
+    int64_t destination_registration_id; /* of a manual multi-destination; -1: of none */
     int64_t receiver_id;
     int64_t group_tag;
     rj_address_t source;

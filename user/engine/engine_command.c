@@ -280,6 +280,14 @@ static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int
     case RJ_ENGINE_STARVE_IMAGE:
         rj_receiver_starve_image(engine, received_of(command));
         break;
+    case RJ_ENGINE_REJECT_IMAGE:
+        rj_network_image_reject(command->image, now_ns);
+        rj_receiver_touch_image(engine, received_of(command));
+        break;
+    case RJ_ENGINE_ELICIT_SETUP:
+        rj_receiver_elicit_setup(engine, command->receive_endpoint, command->stream_id,
+                                 command->session_id, now_ns);
+        break;
     case RJ_ENGINE_ADD_SUBSCRIBER:
         add_subscriber(engine, command);
         break;

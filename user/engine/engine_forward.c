@@ -44,6 +44,7 @@ static bool is_for(rj_endpoint_kind_t kind, int type)
     case RJ_FRAME_TYPE_SM:
     case RJ_FRAME_TYPE_NAK:
     case RJ_FRAME_TYPE_ERR:
+    case RJ_FRAME_TYPE_RSP_SETUP:
         return kind == RJ_ENDPOINT_SEND;
     case RJ_FRAME_TYPE_RTTM:
         return true;

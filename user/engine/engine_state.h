@@ -204,6 +204,10 @@ int rj_receiver_track(rj_engine_t *engine, int64_t now_ns);
 /* Sends the batch of the receiver half and reads its results. */
 void rj_receiver_flush(rj_engine_t *engine, int64_t now_ns);
 
+/* Asks each sender that the endpoint has an explicit control address of for the session's setup. */
+void rj_receiver_elicit_setup(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
+                              int32_t stream_id, int32_t session_id, int64_t now_ns);
+
 void rj_receiver_add_image(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
                            rj_received_image_t *received);
 void rj_receiver_remove_image(rj_engine_t *engine, rj_received_image_t *received);

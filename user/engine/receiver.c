@@ -74,6 +74,30 @@ static void forward_to_owner(rj_engine_t *engine, const rj_packet_t *packet, int
 
 /* --- setups --- */
 
+static uint32_t write_eliciting_sm(const rj_receive_endpoint_t *endpoint, int32_t stream_id,
+                                   int32_t session_id, rj_wire_sm_t *frame)
+{
+    const rj_frame_sm_t sm = {.session_id = session_id,
+                              .stream_id = stream_id,
+                              .receiver_id = endpoint->receiver_id,
+                              .has_group_tag = endpoint->has_group_tag,
+                              .group_tag = endpoint->group_tag,
+                              .flags = RJ_SM_FLAG_SEND_SETUP};
+    return rj_frame_write_sm(frame, &sm);
+}
+
+void rj_receiver_elicit_setup(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
+                              int32_t stream_id, int32_t session_id, int64_t now_ns)
+{
+    rj_wire_sm_t frame;
+    const uint32_t length = write_eliciting_sm(endpoint, stream_id, session_id, &frame);
+    for (int32_t i = 0; i < endpoint->destination_count; i++) {
+        const rj_receive_destination_t *destination = &endpoint->destinations[i];
+        if (destination->has_control && !destination->is_multicast)
+            (void)add_frame(engine, &destination->control_path, &frame, length, now_ns);
+    }
+}
+
 static void elicit_setup(rj_engine_t *engine, const rj_packet_t *packet, int32_t stream_id,
                          int32_t session_id, int64_t now_ns)
 {
@@ -86,14 +110,8 @@ static void elicit_setup(rj_engine_t *engine, const rj_packet_t *packet, int32_t
     }
     engine->pending_due_ns =
         rj_min_i64(engine->pending_due_ns, rj_receive_endpoint_deadline_ns(endpoint));
-    const rj_frame_sm_t sm = {.session_id = session_id,
-                              .stream_id = stream_id,
-                              .receiver_id = endpoint->receiver_id,
-                              .has_group_tag = endpoint->has_group_tag,
-                              .group_tag = endpoint->group_tag,
-                              .flags = RJ_SM_FLAG_SEND_SETUP};
     rj_wire_sm_t frame;
-    const uint32_t length = rj_frame_write_sm(&frame, &sm);
+    const uint32_t length = write_eliciting_sm(endpoint, stream_id, session_id, &frame);
     add_answer(engine, packet, &frame, length, now_ns);
 }
 
@@ -369,6 +387,9 @@ static int answer_on(rj_engine_t *engine, const rj_path_t *path,
                      const rj_network_image_work_t *work, int32_t *nak_count, int64_t now_ns)
 {
     int frames = 0;
+    if (work->rsp_setup_is_due &&
+        add_frame(engine, path, &work->rsp_setup, RJ_RSP_SETUP_BYTES, now_ns))
+        frames++;
     if (work->sm_is_due && add_frame(engine, path, &work->sm, work->sm_length_bytes, now_ns)) {
         rj_engine_count(engine, RJ_SYSTEM_SMS_SENT, 1);
         frames++;
@@ -385,11 +406,31 @@ static int answer_on(rj_engine_t *engine, const rj_path_t *path,
     return frames;
 }
 
+/* A rejected image speaks to every connection that it ever had: each sender has to know. */
+static int answer_rejected(rj_engine_t *engine, const rj_received_image_t *received, int64_t now_ns)
+{
+    const rj_network_image_t *image = &received->image;
+    int frames = 0;
+    for (int32_t i = 0; i < image->connection_count; i++) {
+        const rj_path_t *path = image->connections[i].control;
+        if (path == NULL)
+            continue;
+        if (rj_send_batch_room(&engine->batch) == 0)
+            rj_receiver_flush(engine, now_ns);
+        frames += rj_send_batch_add_lent(&engine->batch, path, received->err_frame,
+                                         received->err_frame_bytes);
+    }
+    rj_engine_count(engine, RJ_SYSTEM_ERROR_FRAMES_SENT, frames);
+    return frames;
+}
+
 static int answer(rj_engine_t *engine, rj_received_image_t *received,
                   const rj_network_image_work_t *work, int64_t now_ns)
 {
     rj_network_image_t *image = &received->image;
     int frames = 0;
+    if (work->err_is_due)
+        return answer_rejected(engine, received, now_ns);
     int32_t nak_count = 0;
     for (int32_t i = 0; i < image->connection_count; i++) {
         const rj_network_image_connection_t *connection = &image->connections[i];

@@ -60,15 +60,21 @@ static int take_frame(rj_send_batch_t *batch)
     return (int)(batch->frame_head++ & FRAME_MASK);
 }
 
+static void append_run(rj_send_batch_t *batch, const rj_path_t *path, const uint8_t *bytes,
+                       uint32_t length_bytes)
+{
+    *rj_send_batch_tail(batch) = (rj_run_t){
+        .path = path, .start = bytes, .total_bytes = length_bytes, .segment_bytes = length_bytes};
+    rj_send_batch_append(batch, 1);
+}
+
 static void append_frame(rj_send_batch_t *batch, int index, const rj_path_t *path,
                          const void *frame, uint32_t length_bytes)
 {
     assert(length_bytes <= RJ_SCRATCH_FRAME_BYTES);
     uint8_t *bytes = batch->frames[index].bytes;
     memcpy(bytes, frame, length_bytes);
-    *rj_send_batch_tail(batch) = (rj_run_t){
-        .path = path, .start = bytes, .total_bytes = length_bytes, .segment_bytes = length_bytes};
-    rj_send_batch_append(batch, 1);
+    append_run(batch, path, bytes, length_bytes);
 }
 
 bool rj_send_batch_add_frame(rj_send_batch_t *batch, const rj_path_t *path, const void *frame,
@@ -89,6 +95,15 @@ bool rj_send_batch_add_answer(rj_send_batch_t *batch, rj_endpoint_t *endpoint,
         return false;
     rj_path_init(&batch->paths[index], endpoint, address, false);
     append_frame(batch, index, &batch->paths[index], frame, length_bytes);
+    return true;
+}
+
+bool rj_send_batch_add_lent(rj_send_batch_t *batch, const rj_path_t *path, const uint8_t *frame,
+                            uint32_t length_bytes)
+{
+    if (rj_send_batch_room(batch) == 0)
+        return false;
+    append_run(batch, path, frame, length_bytes);
     return true;
 }
 

@@ -80,6 +80,10 @@ bool rj_send_batch_add_answer(rj_send_batch_t *batch, rj_endpoint_t *endpoint,
                               const rj_address_t *address, const void *frame,
                               uint32_t length_bytes);
 
+/* Appends a frame of any size, whose bytes stay as they are until the port has reclaimed them. */
+bool rj_send_batch_add_lent(rj_send_batch_t *batch, const rj_path_t *path, const uint8_t *frame,
+                            uint32_t length_bytes);
+
 /* Sends everything. Every run then has its result; one that the port did not look at has 0. */
 void rj_send_batch_send(rj_send_batch_t *batch);
 

@@ -58,10 +58,13 @@ static void settle(rj_engine_t *engine, rj_publication_slot_t *slot, int64_t due
 
 /* --- collect --- */
 
+/* A response whose receiver is not known yet goes nowhere: as Aeron, that is a short send. */
 static void add_frame(rj_engine_t *engine, const rj_path_t *path, const void *frame,
                       uint32_t length_bytes)
 {
-    if (!rj_send_batch_add_frame(&engine->batch, path, frame, length_bytes))
+    if (path == NULL)
+        rj_engine_count(engine, RJ_SYSTEM_SHORT_SENDS, 1);
+    else if (!rj_send_batch_add_frame(&engine->batch, path, frame, length_bytes))
         engine->stats.frames_dropped++;
 }
 
@@ -336,6 +339,52 @@ static void on_nak(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_n
     on_told(engine, publication);
 }
 
+/* Whoever asks for the setup of a response is its receiver (wire.md 20). */
+static void follow_receiver(const rj_packet_t *packet, rj_network_publication_t *publication)
+{
+    rj_path_t *path = publication->config.response_path;
+    if (publication->path == NULL || !rj_address_equal(&path->address, &packet->source))
+        rj_path_init(path, packet->endpoint, &packet->source, false);
+    publication->path = path;
+}
+
+static void on_response_sm(rj_engine_t *engine, const rj_packet_t *packet,
+                           rj_network_publication_t *publication, const rj_wire_sm_t *sm)
+{
+    if ((sm->flags & RJ_SM_FLAG_SEND_SETUP) != 0 &&
+        rj_load_acquire_i32(&publication->is_end_of_stream) == 0)
+        follow_receiver(packet, publication);
+    if (publication->has_receivers == 0 || publication->response_is_told) {
+        publication->response_is_told = publication->has_receivers != 0;
+        return;
+    }
+    rj_engine_event_t *event = rj_engine_claim_event(engine, RJ_ENGINE_RESPONSE_CONNECTED);
+    if (event == NULL)
+        return; /* the next status message tells it */
+    event->publication = publication;
+    publication->response_is_told = true;
+    rj_engine_publish_event(engine);
+}
+
+/* The stream is answered: by whom is for the conductor to find out. The frame comes again and
+ * again, and not only then. */
+static void on_rsp_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+{
+    const rj_wire_rsp_setup_t *setup = (const rj_wire_rsp_setup_t *)packet->data;
+    rj_network_publication_t *publication = find(packet, setup->stream_id, setup->session_id);
+    if (publication == NULL || !publication->config.wants_response ||
+        now_ns <= publication->last_rsp_setup_ns + RJ_NETWORK_PUBLICATION_RSP_SETUP_NS)
+        return;
+    rj_engine_event_t *event = rj_engine_claim_event(engine, RJ_ENGINE_RSP_SETUP);
+    if (event == NULL)
+        return;
+    event->publication = publication;
+    event->stream_id = setup->stream_id;
+    event->value = setup->response_session_id;
+    publication->last_rsp_setup_ns = now_ns;
+    rj_engine_publish_event(engine);
+}
+
 static void on_sm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     const rj_wire_sm_t *sm = (const rj_wire_sm_t *)packet->data;
@@ -345,8 +394,11 @@ static void on_sm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns
         rj_engine_count(engine, is_valid ? RJ_SYSTEM_SMS_RECEIVED : RJ_SYSTEM_INVALID_PACKETS, 1);
         return;
     }
-    if (rj_network_publication_on_sm(publication, sm, now_ns))
+    if (rj_network_publication_on_sm(publication, sm, now_ns)) {
         rj_store_relaxed_i64(&((rj_send_endpoint_t *)packet->endpoint)->last_sm_ns, now_ns);
+        if (publication->config.response_path != NULL)
+            on_response_sm(engine, packet, publication, sm);
+    }
     on_told(engine, publication);
 }
 
@@ -356,6 +408,7 @@ static void fill_error(rj_engine_event_t *event, const rj_packet_t *packet,
     const bool has_tag = (err->flags & RJ_ERR_FLAG_HAS_GROUP_TAG) != 0;
     event->publication = publication;
     event->stream_id = err->stream_id;
+    event->error.destination_registration_id = -1;
     event->error.receiver_id = err->receiver_id;
     event->error.group_tag = has_tag ? err->group_tag : -1;
     event->error.source = packet->source;
@@ -416,6 +469,9 @@ void rj_sender_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int type
         break;
     case RJ_FRAME_TYPE_RTTM:
         on_rttm(engine, packet, now_ns);
+        break;
+    case RJ_FRAME_TYPE_RSP_SETUP:
+        on_rsp_setup(engine, packet, now_ns);
         break;
     default:
         break; /* data, setups, resolvers: not for this side, and no error (wire.md 4.2) */

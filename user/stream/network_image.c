@@ -42,6 +42,7 @@ void rj_network_image_init(rj_network_image_t *image, const rj_network_image_con
     image->granted_count = 1;
     image->sm_deadline_ns = INT64_MIN;
     image->sm_is_enabled = true;
+    image->response_session_id = RJ_NETWORK_IMAGE_NO_RESPONSE;
 }
 
 /* --- subscribers --- */
@@ -243,7 +244,7 @@ rj_network_image_insert_t rj_network_image_insert(rj_network_image_t *image, int
     rj_wire_data_t frame;
     memcpy(&frame, data, sizeof(frame));
     int32_t term_count = rj_term_count(frame.term_id, log->initial_term_id);
-    if (term_count < 0)
+    if (term_count < 0 || image->is_rejected)
         return RJ_NETWORK_IMAGE_IGNORED;
     int64_t covered = rj_frame_walk_data(data, length_bytes, log->term_length);
     if (covered < 0)
@@ -278,6 +279,38 @@ void rj_network_image_on_rttm(rj_network_image_t *image, const rj_wire_rttm_t *r
         __builtin_sub_overflow(rtt_ns, rttm->reception_delta, &rtt_ns))
         return;
     congestion->ops->on_rtt(congestion, rtt_ns, now_ns);
+}
+
+/* --- rejection and response --- */
+
+void rj_network_image_reject(rj_network_image_t *image, int64_t now_ns)
+{
+    image->is_rejected = true;
+    image->sm_deadline_ns = rj_min_i64(image->sm_deadline_ns, now_ns - 1);
+}
+
+/* Release in all: pairs with the acquire of the engine. */
+void rj_network_image_set_response(rj_network_image_t *image, int32_t session_id)
+{
+    rj_store_release_i64(&image->response_session_id, session_id);
+    rj_store_release_i32(&image->sm_is_requested, 1);
+}
+
+void rj_network_image_clear_response(rj_network_image_t *image)
+{
+    rj_store_release_i64(&image->response_session_id, RJ_NETWORK_IMAGE_NO_RESPONSE);
+}
+
+static void write_rsp_setup(rj_network_image_t *image, rj_network_image_work_t *work)
+{
+    int64_t session_id = rj_load_acquire_i64(&image->response_session_id);
+    if (session_id == RJ_NETWORK_IMAGE_NO_RESPONSE)
+        return;
+    rj_frame_rsp_setup_t rsp_setup = {.session_id = image->config.session_id,
+                                      .stream_id = image->config.stream_id,
+                                      .response_session_id = (int32_t)session_id};
+    work->rsp_setup_is_due = true;
+    rj_frame_write_rsp_setup(&work->rsp_setup, &rsp_setup);
 }
 
 /* --- once a turn --- */
@@ -479,8 +512,22 @@ static void ask_for_rtt(rj_network_image_t *image, rj_network_image_work_t *work
     congestion->ops->on_rtt_request(congestion, now_ns);
 }
 
+/* What came before may still be read, and nothing else happens. */
+static int track_rejected(rj_network_image_t *image, rj_network_image_work_t *work, int64_t now_ns)
+{
+    poll_subscribers(image);
+    if (!sm_timed_out(image, now_ns))
+        return 0;
+    work->err_is_due = true;
+    image->sm_deadline_ns = now_ns + image->config.sm_timeout_ns;
+    count_transports(image, now_ns);
+    return 1;
+}
+
 int rj_network_image_track(rj_network_image_t *image, rj_network_image_work_t *work, int64_t now_ns)
 {
+    work->err_is_due = false;
+    work->rsp_setup_is_due = false;
     work->sm_is_due = false;
     work->rttm_is_due = false;
     work->nak_count = 0;
@@ -489,16 +536,22 @@ int rj_network_image_track(rj_network_image_t *image, rj_network_image_work_t *w
 
     find_gaps(image, now_ns);
     publish_positions(image);
+    if (image->is_rejected)
+        return track_rejected(image, work, now_ns);
     bool is_scheduled = false;
     if (image->subscribers != NULL && !image->is_revoked) {
         repair(image, work, now_ns);
         is_scheduled = schedule_sm(image, poll_subscribers(image), now_ns);
         arm_sm_repeat(image, now_ns);
     }
-    if (sm_timed_out(image, now_ns) || is_scheduled)
+    const bool has_timed_out = sm_timed_out(image, now_ns);
+    if (has_timed_out)
+        write_rsp_setup(image, work);
+    if (has_timed_out || is_scheduled)
         write_sm(image, work, now_ns);
     ask_for_rtt(image, work, now_ns);
-    return work->nak_count + (work->sm_is_due ? 1 : 0) + (work->rttm_is_due ? 1 : 0);
+    return work->nak_count + (work->rsp_setup_is_due ? 1 : 0) + (work->sm_is_due ? 1 : 0) +
+           (work->rttm_is_due ? 1 : 0);
 }
 
 int64_t rj_network_image_deadline_ns(const rj_network_image_t *image)
@@ -506,7 +559,7 @@ int64_t rj_network_image_deadline_ns(const rj_network_image_t *image)
     int64_t due_ns = INT64_MAX;
     if (image->sm_is_enabled)
         due_ns = image->sm_deadline_ns == INT64_MIN ? INT64_MIN : image->sm_deadline_ns + 1;
-    if (image->subscribers != NULL && !image->is_revoked)
+    if (image->subscribers != NULL && !image->is_revoked && !image->is_rejected)
         due_ns = rj_min_i64(due_ns, rj_loss_deadline_ns(&image->loss));
     return due_ns;
 }

@@ -34,6 +34,9 @@ enum {
     RJ_NETWORK_IMAGE_LIMITS_MAX = 8,
 };
 
+/* No session id: nobody answers the stream. */
+#define RJ_NETWORK_IMAGE_NO_RESPONSE INT64_MIN
+
 typedef struct rj_network_image_counters {
     int64_t *rcv_hwm;   /* engine */
     int64_t *rcv_pos;   /* engine */
@@ -74,13 +77,17 @@ typedef enum rj_network_image_insert {
     RJ_NETWORK_IMAGE_OVERRUN,
     RJ_NETWORK_IMAGE_UNDERRUN,
     RJ_NETWORK_IMAGE_INVALID,
-    RJ_NETWORK_IMAGE_IGNORED /* a term before the first */
+    RJ_NETWORK_IMAGE_IGNORED /* a term before the first, or the image is rejected */
 } rj_network_image_insert_t;
 
 enum { RJ_NETWORK_IMAGE_NAKS_MAX = 16 };
 
-/* What one call of track asks the engine to send, on every live connection, and to count. */
+/* What one call of track asks the engine to send, on every live connection, and to count. An ERR
+ * goes to all connections, live or not; its bytes are the engine's. */
 typedef struct rj_network_image_work {
+    bool err_is_due;
+    bool rsp_setup_is_due; /* before the SM */
+    rj_wire_rsp_setup_t rsp_setup;
     bool sm_is_due;
     uint32_t sm_length_bytes; /* 36, or 44 with a group tag */
     rj_wire_sm_t sm;
@@ -106,6 +113,8 @@ typedef struct rj_network_image {
     int32_t is_drained;       /* engine -> conductor: every working subscriber has read rcv-pos */
     int32_t sends_eos_sm;     /* conductor -> engine: it is draining */
     int32_t sm_is_requested;  /* conductor sets, engine clears: send one now */
+    int64_t response_session_id; /* conductor -> engine: told to the sender with each SM that timed
+                                    out; RJ_NETWORK_IMAGE_NO_RESPONSE: not now */
 
     /* The engine's. */
     int64_t rcv_pos;          /* everything below it is there */
@@ -125,6 +134,7 @@ typedef struct rj_network_image {
     rj_subscriber_position_t *subscribers;
     bool had_subscribers;
     bool sm_is_enabled; /* false: a newer image of the session speaks for the receiver */
+    bool is_rejected;
     int32_t connection_count;
     int32_t active_transport_count; /* as in the log's metadata */
     uint64_t bad_position_count;    /* what clients wrote and we refused */
@@ -159,7 +169,19 @@ int rj_network_image_find_connection(const rj_network_image_t *image, int32_t de
 int rj_network_image_add_connection(rj_network_image_t *image, int32_t destination_id,
                                     const struct rj_path *control, int64_t now_ns);
 
+/* --- conductor, while the engine has it --- */
+
+/* A publication of this session answers the stream: the sender is told so at once and with each SM
+ * that times out, until it is known to have heard of it. wire.md 20 */
+void rj_network_image_set_response(rj_network_image_t *image, int32_t session_id);
+void rj_network_image_clear_response(rj_network_image_t *image);
+
 /* --- engine --- */
+
+/* Somebody who reads the stream wants no more of it: nothing is inserted any more, and instead of
+ * status messages ERR frames are due, the first at once. The image ends by its liveness timeout.
+ * wire.md 19 */
+void rj_network_image_reject(rj_network_image_t *image, int64_t now_ns);
 
 /* The last connection takes the place of the removed one: so must whatever the caller keeps by
  * index. Returns the index that became free, or -1 when there was no such connection. */

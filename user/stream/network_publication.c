@@ -36,6 +36,7 @@ void rj_network_publication_init(rj_network_publication_t *publication,
         publication->flow_control.ops->is_ready(&publication->flow_control) ? 1 : 0;
     publication->snd_pos = config->start_position;
     publication->snd_lmt = config->start_position;
+    publication->datagrams_max = config->datagrams_max;
     publication->pub_lmt = config->start_position;
     publication->max_spy_pos = config->start_position;
     publication->clean_position = config->start_position;
@@ -45,6 +46,7 @@ void rj_network_publication_init(rj_network_publication_t *publication,
     publication->last_setup_ns = now_ns - RJ_NETWORK_PUBLICATION_SETUP_NS - 1;
     publication->last_data_ns = now_ns - RJ_NETWORK_PUBLICATION_HEARTBEAT_NS - 1;
     publication->last_rttm_ns = now_ns - RJ_NETWORK_PUBLICATION_RTTM_NS - 1;
+    publication->last_rsp_setup_ns = now_ns - RJ_NETWORK_PUBLICATION_RSP_SETUP_NS - 1;
     publication->receivers_due_ns = INT64_MAX;
 }
 
@@ -85,7 +87,7 @@ int rj_network_publication_collect(rj_network_publication_t *publication, rj_run
     int32_t offset = rj_position_term_offset(position, log->term_mask);
     if (window <= 0)
         on_back_pressure(publication);
-    for (int i = 0; i < publication->config.datagrams_max && window > 0; i++) {
+    for (int i = 0; i < publication->datagrams_max && window > 0; i++) {
         int32_t length_max = (int32_t)rj_min_i64(window, log->mtu_length);
         rj_term_scan_t scan = rj_term_scan(term, offset, log->term_length, length_max);
         if (scan.available <= 0) {
@@ -151,16 +153,10 @@ static bool wants_setup(const rj_network_publication_t *publication)
     return !publication->has_initial_connection || publication->is_setup_elicited;
 }
 
-bool rj_network_publication_setup(rj_network_publication_t *publication, rj_wire_setup_t *frame,
-                                  int64_t now_ns)
+void rj_network_publication_write_setup(const rj_network_publication_t *publication,
+                                        rj_wire_setup_t *frame)
 {
-    if (!wants_setup(publication) ||
-        now_ns <= publication->last_setup_ns + RJ_NETWORK_PUBLICATION_SETUP_NS)
-        return false;
     const rj_log_t *log = publication->log;
-    rj_flow_control_t *flow_control = &publication->flow_control;
-    if (publication->is_setup_elicited)
-        flow_control->ops->on_setup(flow_control, publication->snd_lmt, now_ns);
     rj_frame_setup_t setup = {
         .session_id = publication->config.session_id,
         .stream_id = publication->config.stream_id,
@@ -171,9 +167,22 @@ bool rj_network_publication_setup(rj_network_publication_t *publication, rj_wire
         .term_length = log->term_length,
         .mtu = log->mtu_length,
         .ttl = publication->config.ttl,
-        .flags = publication->config.is_group ? RJ_SETUP_FLAG_GROUP : 0,
+        .flags = (uint8_t)((publication->config.is_group ? RJ_SETUP_FLAG_GROUP : 0) |
+                           (publication->config.wants_response ? RJ_SETUP_FLAG_SEND_RESPONSE : 0)),
     };
     rj_frame_write_setup(frame, &setup);
+}
+
+bool rj_network_publication_setup(rj_network_publication_t *publication, rj_wire_setup_t *frame,
+                                  int64_t now_ns)
+{
+    if (!wants_setup(publication) ||
+        now_ns <= publication->last_setup_ns + RJ_NETWORK_PUBLICATION_SETUP_NS)
+        return false;
+    rj_flow_control_t *flow_control = &publication->flow_control;
+    if (publication->is_setup_elicited)
+        flow_control->ops->on_setup(flow_control, publication->snd_lmt, now_ns);
+    rj_network_publication_write_setup(publication, frame);
     publication->last_setup_ns = now_ns;
     if (publication->has_receivers)
         publication->is_setup_elicited = false;

@@ -40,6 +40,8 @@ enum {
     RJ_NETWORK_PUBLICATION_HEARTBEAT_NS = 100 * 1000 * 1000,
     RJ_NETWORK_PUBLICATION_RTTM_NS =
         100 * 1000 * 1000, /* at most one measurement in it, while NAKs come */
+    RJ_NETWORK_PUBLICATION_RSP_SETUP_NS =
+        10 * 1000 * 1000, /* of the frames that name a response, at most one in it is told */
 };
 
 /* Value words of its counters (commands.md 14). Conductor writes pub_*, the engine all others. */
@@ -70,6 +72,10 @@ typedef struct rj_network_publication_config {
     bool is_group; /* multicast or MDC: group flag in SETUP */
     bool signal_eos;
     bool spies_simulate_connection;
+    bool wants_response; /* says so in its SETUPs (wire.md 20) */
+    /* Of a response publication: where its only receiver is, once that is known; written by the
+     * engine. NULL of any other. */
+    struct rj_path *response_path;
 } rj_network_publication_config_t;
 
 typedef enum rj_network_publication_state {
@@ -106,7 +112,11 @@ typedef struct rj_network_publication {
     rj_network_publication_config_t config;
     rj_network_publication_counters_t counters;
     rj_log_t *log;
-    const struct rj_path *path; /* where everything of this publication goes (unicast) */
+    /* Where everything of this publication goes (unicast). A response publication's is NULL until
+     * its receiver has asked for a setup: the engine then makes it config.response_path. */
+    const struct rj_path *path;
+    /* endpoint/fan_out.h: where it goes instead, of a multi-destination channel; else NULL. */
+    struct rj_fan_out *fan_out;
 
     /* Shared words: one writer, release; readers acquire. */
     int32_t has_receivers;          /* engine -> conductor */
@@ -119,8 +129,9 @@ typedef struct rj_network_publication {
     int64_t snd_pos;                /* engine -> conductor, as in the counter */
 
     /* The engine's. */
-    int32_t slot;    /* the engine's own book-keeping */
-    int64_t snd_lmt; /* as in the counter, which clients could spoil */
+    int32_t slot;          /* the engine's own book-keeping */
+    int32_t datagrams_max; /* of new data in the next turn; config.datagrams_max is the most */
+    int64_t snd_lmt;       /* as in the counter, which clients could spoil */
     int64_t last_setup_ns;
     int64_t last_data_ns; /* data or heartbeat */
     bool has_initial_connection;
@@ -134,6 +145,8 @@ typedef struct rj_network_publication {
     int64_t rtt_ns;           /* smoothed; 0 until measured */
     bool rttm_is_wanted;
     bool rttm_is_pending;
+    bool response_is_told;     /* the conductor knows that the receiver of the response is there */
+    int64_t last_rsp_setup_ns; /* when the conductor was last told of one */
     rj_flow_control_t flow_control;
     rj_network_publication_stats_t stats;
     rj_receiver_liveness_t receivers[RJ_NETWORK_PUBLICATION_RECEIVERS_MAX];
@@ -182,6 +195,17 @@ int64_t rj_network_publication_commit(rj_network_publication_t *publication, con
  * Called each turn before collect. wire.md 10.2 */
 bool rj_network_publication_setup(rj_network_publication_t *publication, rj_wire_setup_t *frame,
                                   int64_t now_ns);
+
+/* Writes a SETUP whether or not one is due, for somebody who may not know the stream yet. */
+void rj_network_publication_write_setup(const rj_network_publication_t *publication,
+                                        rj_wire_setup_t *frame);
+
+/* Emits, as runs of at most `datagrams_max` datagrams, what is in the log from `begin_pos` on, up to
+ * `end_pos` at most and the end of its term: for somebody who has not got it. `positions` says what
+ * follows each run. Returns the number of runs: 0 when no frame begins there, or not any more. */
+int rj_network_publication_collect_span(const rj_network_publication_t *publication,
+                                        int64_t begin_pos, int64_t end_pos, int32_t datagrams_max,
+                                        rj_run_t *runs, rj_run_position_t *positions, int run_max);
 
 /* When nothing was sent this turn, and no send failed: writes a heartbeat if one is due (returns
  * true), lets flow control idle and expires receivers that went silent. Spies that simulate the
