@@ -281,15 +281,3 @@ Test(conductor_image, is_refused_beyond_the_session_limit_and_each_refusal_is_to
     (void)driver_rig_expect(&rig, RJ_EVENT_UNAVAILABLE_IMAGE);
     expect_image(id);
 }
-
-Test(conductor_image, refuses_untethered_readers_by_name)
-{
-    static const char *const channels[] = {CHANNEL "|tether=false", "aeron:ipc?tether=false"};
-    for (size_t i = 0; i < 2; i++) {
-        driver_rig_add_subscription(&rig, CLIENT, channels[i], STREAM);
-        rig_event_t event = driver_rig_expect(&rig, RJ_EVENT_ERROR);
-        cr_expect_eq(event.error.error_code, 11);
-        cr_expect_not_null(strstr(driver_rig_text(&event), "tether=false is not supported"));
-    }
-    expect_nothing_left();
-}

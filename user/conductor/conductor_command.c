@@ -139,7 +139,7 @@ static void on_receive_destination(rj_conductor_t *conductor, const rj_command_h
 {
     const rj_subscription_entry_t *subscription;
     DL_SEARCH_SCALAR(conductor->subscriptions, subscription, registration_id, registration_id);
-    if (subscription == NULL || subscription->is_ipc)
+    if (subscription == NULL || subscription->kind != RJ_SUBSCRIPTION_NETWORK)
         rj_conductor_refuse_unknown(conductor, header, RJ_ERROR_UNKNOWN_SUBSCRIPTION,
                                     "subscription", registration_id);
     else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images: who reads them, and the states of their life (commands.md 5.7; driver.md 10). */
+/* Images: how they are made, and the states of their life (commands.md 5.7; driver.md 10). */
 #include "conductor/conductor_state.h"
 
 #include <errno.h>
@@ -112,49 +112,6 @@ rj_image_entry_t *rj_conductor_find_image(rj_conductor_t *conductor, int64_t cor
     return NULL;
 }
 
-static void announce(rj_conductor_t *conductor, const rj_image_entry_t *entry,
-                     const rj_subscriber_link_t *link)
-{
-    const rj_network_image_config_t *config = &entry->received.image.config;
-    rj_reply_image_t image = {.correlation_id = config->correlation_id,
-                              .session_id = config->session_id,
-                              .stream_id = config->stream_id,
-                              .subscription_id = link->position.subscription_id,
-                              .position_counter_id = link->position.counter_id,
-                              .log_file = entry->log_file,
-                              .source = entry->source};
-    rj_reply_available_image(&conductor->to_clients, &image);
-}
-
-static bool wants(const rj_subscription_entry_t *subscription, const rj_image_entry_t *entry)
-{
-    const rj_network_image_config_t *config = &entry->received.image.config;
-    return subscription->receive != NULL && subscription->receive == entry->receive &&
-           rj_conductor_subscription_wants(subscription, config->stream_id, config->session_id);
-}
-
-/* Everybody who wants a new image is linked at its first position, before the engine has it. */
-static void link_first(rj_conductor_t *conductor, rj_image_entry_t *entry)
-{
-    const rj_network_image_config_t *config = &entry->received.image.config;
-    rj_subscription_entry_t *subscription;
-    DL_FOREACH(conductor->subscriptions, subscription)
-    {
-        if (!wants(subscription, entry))
-            continue;
-        rj_subscriber_link_t *link =
-            rj_conductor_make_link(conductor, subscription, config->correlation_id,
-                                   config->session_id, config->join_position);
-        if (link == NULL)
-            continue;
-        (void)rj_network_image_add_subscriber(&entry->received.image, &link->position);
-        rj_conductor_label_link(conductor, link);
-        link->state = RJ_LINK_ACTIVE;
-        DL_APPEND2(entry->links, link, prev, next_link);
-        announce(conductor, entry, link);
-    }
-}
-
 static void open_connection(rj_conductor_t *conductor, rj_image_entry_t *entry,
                             const rj_engine_setup_t *setup)
 {
@@ -249,7 +206,7 @@ int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t
     conductor->image_count++;
     creation->receive->image_count++;
     open_connection(conductor, entry, &creation->setup);
-    link_first(conductor, entry);
+    rj_conductor_link_first(conductor, entry);
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_IMAGE,
                                .receive_endpoint = &creation->receive->endpoint,
                                .image = &entry->received.image};
@@ -258,97 +215,6 @@ int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t
         tell_session(conductor, entry, RJ_ENGINE_ADD_SESSION);
     rj_conductor_steer_image(conductor, entry);
     return 0;
-}
-
-/* --- subscribers that come and go --- */
-
-static void tell_subscriber(rj_conductor_t *conductor, rj_image_entry_t *entry,
-                            rj_subscriber_link_t *link, rj_engine_command_type_t type)
-{
-    rj_engine_command_t command = {
-        .type = type, .image = &entry->received.image, .position = &link->position};
-    entry->in_flight++;
-    rj_conductor_tell(conductor, entry->engine, &command);
-}
-
-static void drop_link(rj_conductor_t *conductor, rj_image_entry_t *entry,
-                      rj_subscriber_link_t *link)
-{
-    DL_DELETE2(entry->links, link, prev, next_link);
-    rj_conductor_free_link(conductor, link);
-}
-
-/* The engine lets a position go before its counter is freed; after the engine we do it ourselves.
- * */
-static void remove_link(rj_conductor_t *conductor, rj_image_entry_t *entry,
-                        rj_subscriber_link_t *link)
-{
-    link->subscription = NULL;
-    if (entry->is_released && entry->in_flight == 0) {
-        (void)rj_network_image_remove_subscriber(&entry->received.image, &link->position);
-        drop_link(conductor, entry, link);
-        return;
-    }
-    link->state = RJ_LINK_LEAVING;
-    tell_subscriber(conductor, entry, link, RJ_ENGINE_REMOVE_SUBSCRIBER);
-}
-
-void rj_conductor_link_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription)
-{
-    rj_image_entry_t *entry;
-    DL_FOREACH(conductor->images, entry)
-    {
-        if (entry->state > RJ_IMAGE_DRAINING || !wants(subscription, entry))
-            continue;
-        const rj_network_image_config_t *config = &entry->received.image.config;
-        rj_subscriber_link_t *link =
-            rj_conductor_make_link(conductor, subscription, config->correlation_id,
-                                   config->session_id, config->join_position);
-        if (link == NULL)
-            continue;
-        link->state = RJ_LINK_JOINING;
-        DL_APPEND2(entry->links, link, prev, next_link);
-        tell_subscriber(conductor, entry, link, RJ_ENGINE_ADD_SUBSCRIBER);
-    }
-}
-
-void rj_conductor_unlink_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription)
-{
-    rj_image_entry_t *entry;
-    DL_FOREACH(conductor->images, entry)
-    {
-        rj_subscriber_link_t *link, *next;
-        DL_FOREACH_SAFE2(entry->links, link, next, next_link)
-        {
-            if (link->subscription == subscription)
-                remove_link(conductor, entry, link);
-        }
-    }
-}
-
-void rj_conductor_on_subscriber_event(rj_conductor_t *conductor, const rj_engine_event_t *event)
-{
-    rj_image_entry_t *entry = (rj_image_entry_t *)event->image;
-    rj_subscriber_link_t *link = (rj_subscriber_link_t *)event->position;
-    entry->in_flight--;
-    if (event->type == RJ_ENGINE_SUBSCRIBER_REMOVED) {
-        drop_link(conductor, entry, link);
-        return;
-    }
-    /* A subscription that left meanwhile has its own answer on the way. */
-    if (link->state == RJ_LINK_LEAVING)
-        return;
-    if (event->type == RJ_ENGINE_SUBSCRIBER_REFUSED) {
-        drop_link(conductor, entry, link);
-        return;
-    }
-    link->state = RJ_LINK_ACTIVE;
-    if (entry->state > RJ_IMAGE_DRAINING) {
-        remove_link(conductor, entry, link);
-        return;
-    }
-    rj_conductor_label_link(conductor, link);
-    announce(conductor, entry, link);
 }
 
 /* --- loss --- */
@@ -390,6 +256,7 @@ static bool is_over(const rj_conductor_t *conductor, const rj_image_entry_t *ent
 static void time_active(rj_conductor_t *conductor, rj_image_entry_t *entry)
 {
     rj_network_image_t *image = &entry->received.image;
+    rj_conductor_time_readers(conductor, entry);
     if (rj_load_acquire_i32(&image->is_revoked) != 0) {
         entry->state = RJ_IMAGE_DRAINING;
     } else if (is_over(conductor, entry)) {
@@ -424,14 +291,7 @@ static void enter_linger(rj_conductor_t *conductor, rj_image_entry_t *entry)
                                    .session_id = config->session_id};
     rj_conductor_tell(conductor, entry->engine, &command);
     rj_conductor_unsteer_image(conductor, entry);
-    const rj_subscriber_link_t *link;
-    DL_FOREACH2(entry->links, link, next_link)
-    {
-        if (link->state == RJ_LINK_ACTIVE)
-            rj_reply_unavailable_image(&conductor->to_clients, config->correlation_id,
-                                       link->position.subscription_id, config->stream_id,
-                                       link->subscription->channel);
-    }
+    rj_conductor_end_readers(conductor, entry);
     entry->may_rejoin = may_rejoin(entry);
     if (is_at_home(entry) && entry->may_rejoin)
         tell_session(conductor, entry, RJ_ENGINE_END_COOL_DOWN);
@@ -495,11 +355,7 @@ static void time_draining(rj_conductor_t *conductor, rj_image_entry_t *entry)
 
 static void free_entry(rj_conductor_t *conductor, rj_image_entry_t *entry)
 {
-    rj_subscriber_link_t *link, *next;
-    DL_FOREACH_SAFE2(entry->links, link, next, next_link)
-    {
-        drop_link(conductor, entry, link);
-    }
+    rj_conductor_free_readers(conductor, entry);
     for (size_t i = 0; i < sizeof(entry->counter_ids) / sizeof(entry->counter_ids[0]); i++)
         rj_conductor_free_counter(conductor, entry->counter_ids[i]);
     rj_conductor_drop_header(conductor, &entry->headed);

@@ -138,19 +138,6 @@ static rj_ipc_entry_t *create(rj_conductor_t *conductor, rj_err_t *err)
 
 /* --- subscribers --- */
 
-static void announce(rj_conductor_t *conductor, const rj_ipc_entry_t *ipc,
-                     const rj_subscriber_link_t *link)
-{
-    rj_reply_image_t image = {.correlation_id = ipc->publication.config.registration_id,
-                              .session_id = ipc->publication.config.session_id,
-                              .stream_id = ipc->publication.config.stream_id,
-                              .subscription_id = link->position.subscription_id,
-                              .position_counter_id = link->position.counter_id,
-                              .log_file = ipc->published.log_file,
-                              .source = ipc_channel};
-    rj_reply_available_image(&conductor->to_clients, &image);
-}
-
 static void link_pair(rj_conductor_t *conductor, rj_ipc_entry_t *ipc,
                       rj_subscription_entry_t *subscription)
 {
@@ -166,12 +153,12 @@ static void link_pair(rj_conductor_t *conductor, rj_ipc_entry_t *ipc,
     rj_conductor_label_link(conductor, link);
     link->state = RJ_LINK_ACTIVE;
     DL_APPEND2(ipc->links, link, prev, next_link);
-    announce(conductor, ipc, link);
+    rj_conductor_announce_log(conductor, &ipc->published, link);
 }
 
 static bool wants(const rj_subscription_entry_t *subscription, const rj_ipc_entry_t *ipc)
 {
-    return subscription->is_ipc && ipc->rejected_until_ns == 0 &&
+    return subscription->kind == RJ_SUBSCRIPTION_IPC && ipc->rejected_until_ns == 0 &&
            ipc->publication.state <= RJ_IPC_PUBLICATION_DRAINING &&
            rj_conductor_subscription_wants(subscription, ipc->publication.config.stream_id,
                                            ipc->publication.config.session_id);
@@ -237,14 +224,38 @@ int rj_conductor_step_ipc_publication(rj_conductor_t *conductor, rj_err_t *err)
     return 0;
 }
 
+/* A timer event of an active publication: readers that are too slow lose it, or come back. */
+static void time_readers(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
+{
+    rj_ipc_publication_t *publication = &ipc->publication;
+    const int64_t limit_pos =
+        rj_tether_limit(publication->consumer_position, publication->config.term_window_bytes);
+    const rj_published_t *published = &ipc->published;
+    rj_subscriber_link_t *link, *next;
+    DL_FOREACH_SAFE2(ipc->links, link, next, next_link)
+    {
+        if (!rj_conductor_time_tether(conductor, link, published->log, &published->untethered,
+                                      link->position.last, limit_pos))
+            continue;
+        if (link->position.tether.state == RJ_TETHER_RESTING)
+            (void)rj_ipc_publication_remove_subscriber(publication, &link->position);
+        else if (link->position.tether.state == RJ_TETHER_CLOSED)
+            drop_link(conductor, ipc, link);
+        else if (link->position.tether.state == RJ_TETHER_ACTIVE &&
+                 rj_ipc_publication_add_subscriber(publication, &link->position))
+            rj_conductor_announce_log(conductor, published, link);
+    }
+}
+
 static void announce_end(rj_conductor_t *conductor, const rj_ipc_entry_t *ipc)
 {
     const rj_subscriber_link_t *link;
     DL_FOREACH2(ipc->links, link, next_link)
     {
-        rj_reply_unavailable_image(&conductor->to_clients, ipc->publication.config.registration_id,
-                                   link->position.subscription_id,
-                                   ipc->publication.config.stream_id, ipc_channel);
+        if (link->position.tether.state == RJ_TETHER_ACTIVE)
+            rj_reply_unavailable_image(
+                &conductor->to_clients, ipc->publication.config.registration_id,
+                link->position.subscription_id, ipc->publication.config.stream_id, ipc_channel);
     }
 }
 
@@ -299,6 +310,8 @@ static void time_ipc(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
             rj_system_counter_add(conductor->system, RJ_SYSTEM_PUBLICATIONS_REVOKED, 1);
         announce_end(conductor, ipc);
     }
+    if (after == RJ_IPC_PUBLICATION_ACTIVE)
+        time_readers(conductor, ipc);
     if (after == RJ_IPC_PUBLICATION_DONE)
         free_ipc(conductor, ipc);
     else

@@ -178,6 +178,7 @@ static int create(rj_conductor_t *conductor, rj_send_entry_t *send, rj_err_t *er
     add_entry(conductor, network);
     rj_conductor_link_publication(conductor, link, network, NULL);
     rj_conductor_link_response(conductor, network);
+    rj_conductor_link_spies(conductor, network);
     return 0;
 }
 
@@ -302,6 +303,7 @@ int rj_conductor_step_network_publication(rj_conductor_t *conductor, rj_err_t *e
 
 static void free_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
 {
+    rj_conductor_free_spies(conductor, network);
     rj_conductor_unpublish(conductor, &network->published);
     DL_DELETE(conductor->network_publications, network);
     conductor->network_publication_count--;
@@ -330,6 +332,10 @@ static void time_publication(rj_conductor_t *conductor, rj_network_entry_t *netw
     rj_system_counter_add(conductor->system, RJ_SYSTEM_UNBLOCKED_PUBLICATIONS, unblocked_count);
     if (before == RJ_NETWORK_PUBLICATION_ACTIVE && after == RJ_NETWORK_PUBLICATION_LINGER)
         rj_system_counter_add(conductor->system, RJ_SYSTEM_PUBLICATIONS_REVOKED, 1);
+    if (after == RJ_NETWORK_PUBLICATION_ACTIVE)
+        rj_conductor_time_spies(conductor, network);
+    if (before != after && after == RJ_NETWORK_PUBLICATION_LINGER)
+        rj_conductor_end_spies(conductor, network);
     if (after == RJ_NETWORK_PUBLICATION_DONE) {
         rj_engine_command_t remove = {.type = RJ_ENGINE_REMOVE_PUBLICATION,
                                       .send_endpoint = &network->send->endpoint,

@@ -204,6 +204,9 @@ int rj_conductor_publish(rj_conductor_t *conductor, int counter_count,
                                 .starting_term_offset = task->log_params.start_term_offset,
                                 .response_correlation_id =
                                     command->publication_params.response_correlation_id,
+                                .has_entity_tag = command->publication_params.has_entity_tag,
+                                .entity_tag = command->publication_params.entity_tag,
+                                .untethered = command->publication_params.untethered,
                                 .counter_count = counter_count};
     if (published.log_file == NULL)
         return rj_fail(err, -ENOMEM, "out of memory for a publication");
@@ -221,6 +224,23 @@ void rj_conductor_unpublish(rj_conductor_t *conductor, rj_published_t *published
         rj_conductor_free_counter(conductor, published->counter_ids[i]);
     rj_conductor_free_log(conductor, published->log, published->log_file);
     free(published->log_file);
+}
+
+/* --- readers of its own log --- */
+
+static const char log_source[] = "aeron:ipc";
+
+void rj_conductor_announce_log(rj_conductor_t *conductor, const rj_published_t *published,
+                               const rj_subscriber_link_t *link)
+{
+    const rj_reply_image_t image = {.correlation_id = published->log->correlation_id,
+                                    .session_id = published->log->session_id,
+                                    .stream_id = published->log->stream_id,
+                                    .subscription_id = link->position.subscription_id,
+                                    .position_counter_id = link->position.counter_id,
+                                    .log_file = published->log_file,
+                                    .source = log_source};
+    rj_reply_available_image(&conductor->to_clients, &image);
 }
 
 /* --- handles --- */

@@ -21,7 +21,8 @@ static rj_subscription_entry_t *find_subscription(rj_conductor_t *conductor,
     rj_subscription_entry_t *subscription;
     DL_FOREACH(conductor->subscriptions, subscription)
     {
-        if (subscription->registration_id == registration_id && subscription->is_ipc == is_ipc &&
+        if (subscription->registration_id == registration_id &&
+            (subscription->kind == RJ_SUBSCRIPTION_IPC) == is_ipc &&
             subscription->params.is_response)
             return subscription;
     }

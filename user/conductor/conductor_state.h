@@ -4,6 +4,7 @@
  *   client --links--> network or IPC publication --> send endpoint
  *   subscription <--subscriber links--> image --> receive endpoint
  *                <--subscriber links--> IPC publication
+ *                <--subscriber links--> network publication, which it spies upon
  *
  * Units      as named.
  * Ownership  every entry is on the heap and in one list of the conductor. What an engine holds (the
@@ -164,7 +165,10 @@ typedef struct rj_published {
     int32_t starting_term_id;
     int32_t starting_term_offset;
     int64_t response_correlation_id;
-    int counter_count; /* of the ids, the first ones */
+    bool has_entity_tag;
+    int64_t entity_tag;
+    rj_untethered_timeouts_t untethered; /* of its readers */
+    int counter_count;                   /* of the ids, the first ones */
     int32_t counter_ids[RJ_STREAM_COUNTER_COUNT];
 } rj_published_t;
 
@@ -175,6 +179,7 @@ struct rj_network_entry {
     bool is_released;
     rj_path_t response_path; /* of a response publication */
     rj_published_t published;
+    struct rj_subscriber_link *spies;
 };
 
 struct rj_ipc_entry {
@@ -187,21 +192,32 @@ struct rj_ipc_entry {
 
 /* --- subscriptions --- */
 
+typedef enum rj_subscription_kind {
+    RJ_SUBSCRIPTION_NETWORK,
+    RJ_SUBSCRIPTION_IPC,
+    RJ_SUBSCRIPTION_SPY
+} rj_subscription_kind_t;
+
 struct rj_subscription_entry {
     struct rj_subscription_entry *prev, *next;
     int64_t registration_id;
     int64_t client_id;
     int32_t stream_id;
-    bool is_ipc;
+    rj_subscription_kind_t kind;
     rj_subscription_params_t params;
     rj_receive_entry_t *receive; /* network */
+    bool has_tag;                /* spy, as the next two: what publications it is for */
+    int64_t tag;
+    char *canonical;
     char *channel;
 };
 
 typedef enum rj_subscriber_link_state {
     RJ_LINK_JOINING, /* the engine is asked for the join position; the client does not know yet */
     RJ_LINK_ACTIVE,
-    RJ_LINK_LEAVING /* the subscription is gone; the engine is asked to let the position go */
+    RJ_LINK_PARTING, /* the reader is too slow; the engine is asked to let the position go */
+    RJ_LINK_RESTING, /* it has; the reader may join again */
+    RJ_LINK_LEAVING  /* the subscription is gone; the engine is asked to let the position go */
 } rj_subscriber_link_state_t;
 
 /* One subscription reading one stream. */
@@ -486,6 +502,10 @@ int rj_conductor_publish(rj_conductor_t *conductor, int counter_count,
 /* Gives back counters, log and name. */
 void rj_conductor_unpublish(rj_conductor_t *conductor, rj_published_t *published);
 
+/* Tells a reader of a publication's own log that it has an image. */
+void rj_conductor_announce_log(rj_conductor_t *conductor, const rj_published_t *published,
+                               const rj_subscriber_link_t *link);
+
 /* Parameters given that differ from those of the log they would join. */
 int rj_conductor_match_publication(const rj_publication_params_t *params,
                                    const rj_published_t *published, rj_err_t *err);
@@ -536,6 +556,20 @@ void rj_conductor_link_ipc_subscription(rj_conductor_t *conductor,
 void rj_conductor_unlink_ipc_subscription(rj_conductor_t *conductor,
                                           rj_subscription_entry_t *subscription);
 
+/* --- conductor_spy.c --- */
+
+/* A spy, or a publication, that is new: each pair that matches is linked, and the spy told. */
+void rj_conductor_link_spy(rj_conductor_t *conductor, rj_subscription_entry_t *subscription);
+void rj_conductor_link_spies(rj_conductor_t *conductor, rj_network_entry_t *network);
+void rj_conductor_unlink_spy(rj_conductor_t *conductor, rj_subscription_entry_t *subscription);
+
+/* A timer event of an active publication: spies that are too slow lose it, or come back. */
+void rj_conductor_time_spies(rj_conductor_t *conductor, rj_network_entry_t *network);
+
+/* The stream is over: all its spies are told, and let go. */
+void rj_conductor_end_spies(rj_conductor_t *conductor, rj_network_entry_t *network);
+void rj_conductor_free_spies(rj_conductor_t *conductor, rj_network_entry_t *network);
+
 /* --- conductor_subscription.c --- */
 
 void rj_conductor_on_add_subscription(rj_conductor_t *conductor,
@@ -573,6 +607,12 @@ rj_subscriber_link_t *rj_conductor_make_link(rj_conductor_t *conductor,
 void rj_conductor_label_link(rj_conductor_t *conductor, const rj_subscriber_link_t *link);
 void rj_conductor_free_link(rj_conductor_t *conductor, rj_subscriber_link_t *link);
 
+/* The timer's look at the reader of a stream who has come to `position`. One that loses its image
+ * is told. True when the state of its tether has changed. */
+bool rj_conductor_time_tether(rj_conductor_t *conductor, rj_subscriber_link_t *link,
+                              const rj_log_t *log, const rj_untethered_timeouts_t *timeouts,
+                              int64_t position, int64_t limit_pos);
+
 /* --- conductor_setup.c --- */
 
 void rj_conductor_on_setup(rj_conductor_t *conductor, const rj_engine_event_t *event);
@@ -609,9 +649,6 @@ rj_image_entry_t *rj_conductor_find_image(rj_conductor_t *conductor, int64_t cor
  * engine. `first` is the oldest of them. On failure nothing of it stays but the log. */
 int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t *creation,
                             const rj_subscription_entry_t *first, rj_err_t *err);
-void rj_conductor_link_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription);
-void rj_conductor_unlink_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription);
-void rj_conductor_on_subscriber_event(rj_conductor_t *conductor, const rj_engine_event_t *event);
 void rj_conductor_on_image_released(rj_conductor_t *conductor, rj_image_entry_t *entry);
 /* Some interest in the endpoint's sessions is gone: images in other engines than its home, of
  * sessions that nobody wants any more, get no more frames. At home the dispatcher sees to it. */
@@ -620,6 +657,22 @@ void rj_conductor_on_loss(rj_conductor_t *conductor, const rj_engine_event_t *ev
 void rj_conductor_time_images(rj_conductor_t *conductor);
 void rj_conductor_forget_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive);
 void rj_conductor_free_images(rj_conductor_t *conductor);
+
+/* --- conductor_reader.c --- */
+
+/* Everybody who wants a new image is linked at its first position, before the engine has it, and
+ * told. */
+void rj_conductor_link_first(rj_conductor_t *conductor, rj_image_entry_t *entry);
+void rj_conductor_link_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription);
+void rj_conductor_unlink_images(rj_conductor_t *conductor, rj_subscription_entry_t *subscription);
+void rj_conductor_on_subscriber_event(rj_conductor_t *conductor, const rj_engine_event_t *event);
+
+/* A timer event of an active image: readers that are too slow lose it, or come back. */
+void rj_conductor_time_readers(rj_conductor_t *conductor, rj_image_entry_t *entry);
+
+/* The image is over: all who have it are told. They keep their positions until it is freed. */
+void rj_conductor_end_readers(rj_conductor_t *conductor, const rj_image_entry_t *entry);
+void rj_conductor_free_readers(rj_conductor_t *conductor, rj_image_entry_t *entry);
 
 /* --- conductor_steering.c --- */
 

@@ -76,6 +76,21 @@ void rj_conductor_free_link(rj_conductor_t *conductor, rj_subscriber_link_t *lin
     free(link);
 }
 
+bool rj_conductor_time_tether(rj_conductor_t *conductor, rj_subscriber_link_t *link,
+                              const rj_log_t *log, const rj_untethered_timeouts_t *timeouts,
+                              int64_t position, int64_t limit_pos)
+{
+    /* As Aeron: whatever the subscription's own channel is. */
+    static const char channel[] = "aeron:ipc";
+    rj_tether_t *tether = &link->position.tether;
+    if (!rj_tether_on_time(tether, position, limit_pos, timeouts, conductor->now_ns))
+        return false;
+    if (tether->state == RJ_TETHER_LINGER)
+        rj_reply_unavailable_image(&conductor->to_clients, log->correlation_id,
+                                   link->position.subscription_id, log->stream_id, channel);
+    return true;
+}
+
 /* --- interest --- */
 
 static rj_interest_t *find_interest(const rj_receive_entry_t *receive, int32_t stream_id,
@@ -194,8 +209,8 @@ static int check_supported(const rj_channel_t *channel, rj_err_t *err)
 {
     const char *what = NULL;
     if (channel->uri.is_spy)
-        what = "a spy";
-    else if (channel->control_mode == RJ_CONTROL_MODE_MANUAL)
+        return 0;
+    if (channel->control_mode == RJ_CONTROL_MODE_MANUAL)
         what = "control-mode=manual";
     else if (channel->control_mode == RJ_CONTROL_MODE_DYNAMIC)
         what = "control-mode=dynamic";
@@ -216,28 +231,41 @@ static int check_supported(const rj_channel_t *channel, rj_err_t *err)
                          "%s is not supported by this driver yet: %s", what, channel->uri.text);
 }
 
+static rj_subscription_kind_t kind_of(const rj_channel_t *channel)
+{
+    if (channel->uri.is_spy)
+        return RJ_SUBSCRIPTION_SPY;
+    return channel->uri.media == RJ_MEDIA_IPC ? RJ_SUBSCRIPTION_IPC : RJ_SUBSCRIPTION_NETWORK;
+}
+
 static rj_subscription_entry_t *make_subscription(rj_conductor_t *conductor, rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
     rj_subscription_entry_t *subscription = calloc(1, sizeof(*subscription));
     char *channel = strdup(command->channel.uri.text);
-    if (subscription == NULL || channel == NULL) {
+    char *canonical = strdup(command->channel.canonical);
+    if (subscription == NULL || channel == NULL || canonical == NULL) {
         free(subscription);
         free(channel);
+        free(canonical);
         rj_fail(err, -ENOMEM, "out of memory for a subscription");
         return NULL;
     }
     *subscription = (rj_subscription_entry_t){.registration_id = command->correlation_id,
                                               .client_id = command->client_id,
                                               .stream_id = command->stream_id,
-                                              .is_ipc = command->channel.uri.media == RJ_MEDIA_IPC,
+                                              .kind = kind_of(&command->channel),
                                               .params = command->subscription_params,
+                                              .has_tag = command->channel.has_tag,
+                                              .tag = command->channel.tag,
+                                              .canonical = canonical,
                                               .channel = channel};
     return subscription;
 }
 
 static void free_subscription(rj_subscription_entry_t *subscription)
 {
+    free(subscription->canonical);
     free(subscription->channel);
     free(subscription);
 }
@@ -245,38 +273,53 @@ static void free_subscription(rj_subscription_entry_t *subscription)
 static int parse_params(rj_conductor_t *conductor, rj_err_t *err)
 {
     rj_client_command_t *command = &conductor->command;
-    const rj_uri_t *uri = &command->channel.uri;
-    int result =
-        rj_subscription_params_parse(&command->subscription_params, uri, &conductor->defaults, err);
-    if (result == 0 && !command->subscription_params.is_tether)
-        return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
-                             "tether=false is not supported by this driver yet: %s", uri->text);
-    return result;
+    return rj_subscription_params_parse(&command->subscription_params, &command->channel.uri,
+                                        &conductor->defaults, err);
 }
 
-static int add_ipc(rj_conductor_t *conductor, rj_err_t *err)
+/* A subscription without an endpoint: to IPC publications, or a spy. */
+static rj_subscription_entry_t *add_local(rj_conductor_t *conductor, rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
-    int result = parse_params(conductor, err);
-    if (result < 0)
-        return result;
+    if (parse_params(conductor, err) < 0)
+        return NULL;
     rj_subscription_entry_t *subscription = make_subscription(conductor, err);
     if (subscription == NULL)
-        return err->code;
+        return NULL;
     if (rj_conductor_client(conductor, command->client_id, err) == NULL) {
         free_subscription(subscription);
-        return err->code;
+        return NULL;
     }
     DL_APPEND(conductor->subscriptions, subscription);
     rj_reply_subscription_ready(&conductor->to_clients, command->correlation_id,
                                 RJ_CHANNEL_STATUS_ID_NONE);
+    return subscription;
+}
+
+static int add_ipc(rj_conductor_t *conductor, rj_err_t *err)
+{
+    rj_subscription_entry_t *subscription = add_local(conductor, err);
+    if (subscription == NULL)
+        return err->code;
     rj_conductor_link_ipc_subscription(conductor, subscription);
+    return 0;
+}
+
+static int add_spy(rj_conductor_t *conductor, rj_err_t *err)
+{
+    rj_subscription_entry_t *subscription = add_local(conductor, err);
+    if (subscription == NULL)
+        return err->code;
+    rj_conductor_finish_command(conductor);
+    rj_conductor_link_spy(conductor, subscription);
     return 0;
 }
 
 int rj_conductor_step_subscription(rj_conductor_t *conductor, rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
+    if (command->channel.uri.is_spy)
+        return add_spy(conductor, err);
     int result = parse_params(conductor, err);
     if (result < 0)
         return result;
@@ -336,12 +379,18 @@ void rj_conductor_delete_subscription(rj_conductor_t *conductor,
                                       rj_subscription_entry_t *subscription)
 {
     DL_DELETE(conductor->subscriptions, subscription);
-    if (subscription->is_ipc) {
+    switch (subscription->kind) {
+    case RJ_SUBSCRIPTION_IPC:
         rj_conductor_unlink_ipc_subscription(conductor, subscription);
-    } else {
+        break;
+    case RJ_SUBSCRIPTION_SPY:
+        rj_conductor_unlink_spy(conductor, subscription);
+        break;
+    case RJ_SUBSCRIPTION_NETWORK:
         rj_conductor_unlink_images(conductor, subscription);
         rj_conductor_remove_interest(conductor, subscription->receive, subscription);
         rj_conductor_try_close_receive(conductor, subscription->receive);
+        break;
     }
     free_subscription(subscription);
 }

@@ -31,6 +31,7 @@ void rj_network_image_init(rj_network_image_t *image, const rj_network_image_con
 
     image->last_packet_ns = now_ns;
     image->is_drained = 1;
+    image->max_read_pos = position;
     image->rcv_pos = position;
     image->published_rcv_pos = position;
     image->published_hwm_pos = position;
@@ -59,11 +60,16 @@ static void set_drained(rj_network_image_t *image, int64_t min_pos)
 static int64_t poll_subscribers(rj_network_image_t *image)
 {
     int64_t min_pos = INT64_MAX;
+    int64_t max_pos = 0;
     for (rj_subscriber_position_t *at = image->subscribers; at != NULL; at = at->next) {
         int64_t position =
             rj_subscriber_position_poll(at, image->rcv_pos, &image->bad_position_count);
         min_pos = rj_min_i64(min_pos, position);
+        max_pos = rj_max_i64(max_pos, position);
     }
+    /* Release: pairs with the acquire of the conductor, which judges the slow by it. */
+    if (max_pos != image->max_read_pos)
+        rj_store_release_i64(&image->max_read_pos, max_pos);
     set_drained(image, min_pos);
     return min_pos;
 }
@@ -422,7 +428,9 @@ static bool schedule_sm(rj_network_image_t *image, int64_t min_pos, int64_t now_
         return false;
     rj_log_clean_to(image->log, &image->clean_position, min_pos - image->log->term_length);
     image->last_sm_position = min_pos;
-    image->last_sm_window_bytes = window_bytes;
+    /* Release: pairs with the acquire of the conductor. */
+    if (window_bytes != image->last_sm_window_bytes)
+        rj_store_release_i32(&image->last_sm_window_bytes, window_bytes);
     grant(image, min_pos + window_bytes);
     return true;
 }

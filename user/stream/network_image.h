@@ -111,15 +111,16 @@ typedef struct rj_network_image {
     int32_t is_revoked;       /* engine -> conductor */
     int32_t working_count;    /* engine -> conductor: subscriber positions that count */
     int32_t is_drained;       /* engine -> conductor: every working subscriber has read rcv-pos */
-    int32_t sends_eos_sm;     /* conductor -> engine: it is draining */
-    int32_t sm_is_requested;  /* conductor sets, engine clears: send one now */
-    int64_t response_session_id; /* conductor -> engine: told to the sender with each SM that timed
+    int64_t max_read_pos;     /* engine -> conductor: how far the fastest of them is */
+    int32_t last_sm_window_bytes; /* engine -> conductor */
+    int32_t sends_eos_sm;         /* conductor -> engine: it is draining */
+    int32_t sm_is_requested;      /* conductor sets, engine clears: send one now */
+    int64_t response_session_id;  /* conductor -> engine: told to the sender with each SM that timed
                                     out; RJ_NETWORK_IMAGE_NO_RESPONSE: not now */
 
     /* The engine's. */
     int64_t rcv_pos;          /* everything below it is there */
     int64_t last_sm_position; /* as sent */
-    int32_t last_sm_window_bytes;
     int64_t overrun_position; /* last SM position + term/2 */
     int64_t granted_limits
         [RJ_NETWORK_IMAGE_LIMITS_MAX]; /* by SMs, in order, none below rcv-hwm: the sender

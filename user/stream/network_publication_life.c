@@ -142,6 +142,9 @@ int rj_network_publication_update_limit(rj_network_publication_t *publication)
     if (publication->state != RJ_NETWORK_PUBLICATION_ACTIVE)
         return 0;
     publish_position(publication);
+    int64_t max_spy_pos;
+    int64_t min_spy_pos = poll_spies(publication, &max_spy_pos);
+    tell_engine_of_spies(publication, max_spy_pos);
     check_connected(publication);
 
     int64_t snd_pos = sender_position(publication);
@@ -152,9 +155,7 @@ int rj_network_publication_update_limit(rj_network_publication_t *publication)
         clean_to(publication, snd_pos - log->term_length);
         return 1;
     }
-    int64_t max_spy_pos;
-    int64_t consumer_pos = rj_min_i64(snd_pos, poll_spies(publication, &max_spy_pos));
-    tell_engine_of_spies(publication, max_spy_pos);
+    int64_t consumer_pos = rj_min_i64(snd_pos, min_spy_pos);
     int64_t pub_lmt = consumer_pos + publication->config.term_window_bytes;
     if (pub_lmt <= publication->pub_lmt)
         return 0;
