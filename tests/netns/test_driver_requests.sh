@@ -67,13 +67,10 @@ ROWS
 while read -r text tool channel; do
     check "$tool $channel is refused by name" is_refused 11 "$text" "$tool" "$channel"
 done <<'ROWS'
-fc=min pub aeron:udp?endpoint=224.20.30.39:4000|interface=127.0.0.1|fc=min
-fc=tagged pub aeron:udp?endpoint=224.20.30.39:4000|interface=127.0.0.1|fc=tagged,g:7
 control-mode=dynamic pub aeron:udp?control=127.0.0.1:4000|control-mode=dynamic
 control-mode=manual pub aeron:udp?control-mode=manual
 control-mode=manual sub aeron:udp?control-mode=manual
 control-mode=response sub aeron:udp?control=127.0.0.1:4000|control-mode=response
-cc=cubic sub aeron:udp?endpoint=127.0.0.1:4000|cc=cubic
 spy sub aeron-spy:aeron:udp?endpoint=127.0.0.1:4000
 channel-snd-ts-offset pub aeron:udp?endpoint=127.0.0.1:4000|channel-snd-ts-offset=0
 channel-rcv-ts-offset sub aeron:udp?endpoint=127.0.0.1:4000|channel-rcv-ts-offset=0

@@ -132,8 +132,9 @@ Test(conductor_group, chooses_flow_control_by_the_publication_then_by_the_endpoi
         {"|fc=max,rrwm:8", NULL},
         {"|fc=fastest", "could not parse fc=fastest"},
         {"|fc=max,t:5s", "could not parse fc=max,t:5s at 't:5s'"},
-        {"|fc=min", "fc=min is not supported by this driver yet"},
-        {"|fc=tagged,g:7", "fc=tagged is not supported by this driver yet"},
+        {"|fc=min,t:10s", NULL},
+        {"|fc=tagged,g:7/2", NULL},
+        {"|fc=tagged,g:7x", "could not parse fc=tagged,g:7x at 'g:7x'"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char channel[128];

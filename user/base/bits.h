@@ -31,6 +31,16 @@ static inline int64_t rj_max_i64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static inline int32_t rj_min_i32(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int32_t rj_max_i32(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline bool rj_is_pow2(int64_t value)
 {
     return value > 0 && (value & (value - 1)) == 0;

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "base/bits.h"
+#include "conductor/conductor_flow.h"
 
 enum {
     EOS_SM_COUNT = 5,      /* status messages that tell the sender of the end, before it is one */
@@ -21,6 +22,15 @@ enum {
 
 /* --- making one --- */
 
+static void free_counters(rj_conductor_t *conductor, const rj_image_entry_t *entry)
+{
+    for (size_t i = 0; i < sizeof(entry->counter_ids) / sizeof(entry->counter_ids[0]); i++)
+        rj_conductor_free_counter(conductor, entry->counter_ids[i]);
+    for (int i = 0; i < RJ_CONGESTION_COUNTERS; i++)
+        rj_conductor_free_counter(conductor, entry->congestion_counter_ids[i]);
+}
+
+/* With them comes congestion control, some of which has its own. */
 static int allocate_counters(rj_conductor_t *conductor, rj_image_entry_t *entry,
                              const rj_image_creation_t *creation,
                              const rj_subscription_entry_t *subscription, rj_err_t *err)
@@ -36,8 +46,16 @@ static int allocate_counters(rj_conductor_t *conductor, rj_image_entry_t *entry,
                                         .stream_id = setup->stream_id,
                                         .channel = subscription->channel,
                                         .position = entry->received.image.config.join_position};
-    return rj_conductor_stream_counters(conductor, &stream, rows, sizeof(rows) / sizeof(rows[0]),
-                                        entry->counter_ids, err);
+    int result = rj_conductor_stream_counters(
+        conductor, &stream, rows, sizeof(rows) / sizeof(rows[0]), entry->counter_ids, err);
+    if (result < 0)
+        return result;
+    result =
+        rj_conductor_make_congestion(conductor, creation->receive, &entry->received.image.config,
+                                     setup->mtu, entry->congestion_counter_ids, err);
+    if (result < 0)
+        free_counters(conductor, entry);
+    return result;
 }
 
 /* Of a group each image draws its own delays. What a URI or an option says of delays is for unicast
@@ -97,8 +115,7 @@ static void configure(rj_conductor_t *conductor, const rj_image_creation_t *crea
         .has_group_tag = endpoint->has_group_tag,
         .is_reliable = subscription->params.is_reliable,
         .is_group = creation->task->log_params.group,
-        .loss = loss_config(conductor, &subscription->params, creation->task->log_params.group),
-        .congestion = {.ops = &rj_congestion_static, .mtu = setup->mtu}};
+        .loss = loss_config(conductor, &subscription->params, creation->task->log_params.group)};
 }
 
 rj_image_entry_t *rj_conductor_find_image(rj_conductor_t *conductor, int64_t correlation_id)
@@ -157,6 +174,7 @@ static rj_image_entry_t *make_entry(rj_conductor_t *conductor, const rj_image_cr
         free(log_file);
         return NULL;
     }
+    config = entry->received.image.config;
     entry->receive = creation->receive;
     entry->wants_response = (creation->setup.frame.flags & RJ_SETUP_FLAG_SEND_RESPONSE) != 0;
     entry->engine = choose_engine(conductor, creation);
@@ -356,8 +374,7 @@ static void time_draining(rj_conductor_t *conductor, rj_image_entry_t *entry)
 static void free_entry(rj_conductor_t *conductor, rj_image_entry_t *entry)
 {
     rj_conductor_free_readers(conductor, entry);
-    for (size_t i = 0; i < sizeof(entry->counter_ids) / sizeof(entry->counter_ids[0]); i++)
-        rj_conductor_free_counter(conductor, entry->counter_ids[i]);
+    free_counters(conductor, entry);
     rj_conductor_drop_header(conductor, &entry->headed);
     rj_conductor_free_log(conductor, entry->log, entry->log_file);
     DL_DELETE(conductor->images, entry);

@@ -8,7 +8,7 @@
 #include <utlist.h>
 
 #include "base/bits.h"
-#include "proto/flow_option.h"
+#include "conductor/conductor_flow.h"
 
 _Static_assert((int)RJ_CONFIG_BATCH == (int)RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX, "a turn");
 
@@ -128,12 +128,15 @@ static rj_network_entry_t *make_entry(rj_conductor_t *conductor, rj_send_entry_t
                                       rj_err_t *err)
 {
     rj_network_entry_t *network = calloc(1, sizeof(*network));
-    if (network == NULL)
+    if (network == NULL) {
         rj_fail(err, -ENOMEM, "out of memory for a publication");
-    else if (rj_conductor_publish(conductor, RJ_STREAM_COUNTER_COUNT, &network->published, err) ==
-             0) {
-        network->send = send;
-        return network;
+        return NULL;
+    }
+    network->send = send;
+    if (rj_conductor_make_flow_counter(conductor, send, &network->flow_counter_id, err) == 0) {
+        if (rj_conductor_publish(conductor, RJ_STREAM_COUNTER_COUNT, &network->published, err) == 0)
+            return network;
+        rj_conductor_free_counter(conductor, network->flow_counter_id);
     }
     free(network);
     return NULL;
@@ -151,7 +154,8 @@ static void add_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
         .snd_pos = counter(conductor, network, RJ_STREAM_SND_POS),
         .snd_lmt = counter(conductor, network, RJ_STREAM_SND_LMT),
         .snd_bpe = counter(conductor, network, RJ_STREAM_SND_BPE),
-        .naks_received = counter(conductor, network, RJ_STREAM_SND_NAKS)};
+        .naks_received = counter(conductor, network, RJ_STREAM_SND_NAKS),
+        .fc_receivers = rj_counters_value(conductor->counters, network->flow_counter_id)};
     rj_network_publication_init(&network->publication, &config, &counters, network->published.log,
                                 config.response_path != NULL ? NULL : &send->endpoint.data_path,
                                 conductor->now_ns);
@@ -203,36 +207,6 @@ static int check_count(const rj_conductor_t *conductor, const rj_send_entry_t *s
     return 0;
 }
 
-/* Whether there are several receivers is for the endpoint to say; how to serve them for the
- * publication, and for the endpoint where that is silent (driver.md 15.1). */
-static int choose_flow_control(rj_client_command_t *command, const rj_send_entry_t *send,
-                               rj_err_t *err)
-{
-    const rj_channel_t *channel = send != NULL ? &send->endpoint.channel : &command->channel;
-    command->flow_control = (rj_flow_control_config_t){.ops = &rj_flow_control_unicast,
-                                                       .resend_window_multiple =
-                                                           RJ_FLOW_CONTROL_RESEND_WINDOWS_UNICAST};
-    if (!rj_channel_is_group(channel))
-        return 0;
-    rj_flow_option_t option = {.strategy = RJ_FLOW_MAX,
-                               .resend_window_multiple = RJ_FLOW_CONTROL_RESEND_WINDOWS_GROUP};
-    rj_uri_value_t fc = rj_uri_find(&command->channel.uri, "fc");
-    if (fc.text == NULL)
-        fc = rj_uri_find(&channel->uri, "fc");
-    if (fc.text != NULL) {
-        int result = rj_flow_option_parse(&option, fc.text, fc.length, err);
-        if (result < 0)
-            return result;
-    }
-    if (option.strategy != RJ_FLOW_MAX)
-        return rj_fail_aeron(
-            err, -ENOTSUP, RJ_ERROR_GENERIC, "fc=%s is not supported by this driver yet: %s",
-            option.strategy == RJ_FLOW_MIN ? "min" : "tagged", command->channel.uri.text);
-    command->flow_control = (rj_flow_control_config_t){
-        .ops = &rj_flow_control_max, .resend_window_multiple = option.resend_window_multiple};
-    return 0;
-}
-
 static int after_resolve(rj_conductor_t *conductor, rj_err_t *err)
 {
     rj_client_command_t *command = &conductor->command;
@@ -263,7 +237,7 @@ static int after_resolve(rj_conductor_t *conductor, rj_err_t *err)
         return rj_conductor_fail_clash(command, err);
     result = check_count(conductor, send, err);
     if (result == 0)
-        result = choose_flow_control(command, send, err);
+        result = rj_conductor_choose_flow_control(conductor, send, err);
     return result < 0 ? result : rj_conductor_start_publication_log(conductor, send, false, err);
 }
 
@@ -305,6 +279,7 @@ static void free_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
 {
     rj_conductor_free_spies(conductor, network);
     rj_conductor_unpublish(conductor, &network->published);
+    rj_conductor_free_counter(conductor, network->flow_counter_id);
     DL_DELETE(conductor->network_publications, network);
     conductor->network_publication_count--;
     free(network);

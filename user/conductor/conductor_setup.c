@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "base/bits.h"
+#include "conductor/conductor_flow.h"
 
 static rj_subscription_entry_t *first_wanting(rj_conductor_t *conductor,
                                               const rj_receive_entry_t *receive,
@@ -45,7 +46,7 @@ static int check_image(const rj_conductor_t *conductor, const rj_receive_entry_t
                        const rj_subscription_entry_t *first, rj_err_t *err)
 {
     const rj_uri_t *uri = &receive->endpoint.channel.uri;
-    if (rj_uri_has(uri, "cc") && !rj_uri_value_is(uri, "cc", "static"))
+    if (rj_conductor_choose_congestion(conductor, receive) == NULL)
         return rj_fail(err, -EINVAL, "image refused: unknown congestion control: %s", uri->text);
     if (conductor->image_count + conductor->creation_count >= RJ_ENGINE_IMAGES_MAX)
         return rj_fail(err, -ENOSPC, "image refused: more than %d images", RJ_ENGINE_IMAGES_MAX);

@@ -34,6 +34,7 @@ enum {
     RJ_CHANNEL_TEXT_MAX = RJ_URI_TEXT_BYTES,
     RJ_SOURCE_TEXT_MAX = RJ_ADDRESS_TEXT_BYTES,
     RJ_IMAGE_CREATIONS_MAX = 64, /* images being made at a time */
+    RJ_CONGESTION_COUNTERS = 2,  /* of an image whose window is cubic */
 };
 
 typedef struct rj_network_entry rj_network_entry_t;
@@ -178,6 +179,7 @@ struct rj_network_entry {
     rj_send_entry_t *send;
     bool is_released;
     rj_path_t response_path; /* of a response publication */
+    int32_t flow_counter_id; /* or RJ_COUNTER_ID_NULL */
     rj_published_t published;
     struct rj_subscriber_link *spies;
 };
@@ -254,6 +256,7 @@ struct rj_image_entry {
     uint8_t *err_frame;  /* NULL: was not rejected */
     int in_flight;       /* messages to the engine that name it and are not answered */
     int32_t counter_ids[3];
+    int32_t congestion_counter_ids[RJ_CONGESTION_COUNTERS]; /* or RJ_COUNTER_ID_NULL */
     int64_t loss_offset; /* entry in the loss report; -1: none yet, -2: the report is full */
     rj_subscriber_link_t *links;
 };

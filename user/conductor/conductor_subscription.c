@@ -219,8 +219,6 @@ static int check_supported(const rj_channel_t *channel, rj_err_t *err)
         what = "control= on a subscription";
     else if (channel->uri.media == RJ_MEDIA_UDP && !channel->has_endpoint && !channel->has_control)
         what = "a subscription channel without endpoint";
-    else if (rj_uri_value_is(&channel->uri, "cc", "cubic"))
-        what = "cc=cubic";
     else if (channel->media_receive_timestamp_offset != RJ_TIMESTAMP_NONE)
         what = "media-rcv-ts-offset";
     else if (channel->channel_receive_timestamp_offset != RJ_TIMESTAMP_NONE)

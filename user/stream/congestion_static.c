@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream/congestion.h"
 
-void rj_congestion_init(rj_congestion_t *congestion, const rj_congestion_config_t *config,
-                        int32_t window_bytes, int32_t term_length)
+static void on_init(rj_congestion_t *congestion, int64_t now_ns)
 {
-    congestion->ops = config->ops;
-    congestion->window_bytes_max = window_bytes < term_length / 2 ? window_bytes : term_length / 2;
+    (void)now_ns;
     congestion->window_bytes = congestion->window_bytes_max;
 }
 
@@ -40,6 +38,7 @@ static void on_rtt(rj_congestion_t *congestion, int64_t rtt_ns, int64_t now_ns)
 
 const rj_congestion_ops_t rj_congestion_static = {
     .name = "static",
+    .on_init = on_init,
     .on_rebuild = on_rebuild,
     .wants_rtt = wants_rtt,
     .on_rtt_request = on_rtt_request,

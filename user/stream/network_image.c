@@ -25,7 +25,7 @@ void rj_network_image_init(rj_network_image_t *image, const rj_network_image_con
     image->counters = *counters;
     image->log = log;
     rj_congestion_init(&image->congestion, &config->congestion, config->window_bytes,
-                       log->term_length);
+                       log->term_length, now_ns);
     rj_loss_init(&image->loss, config->is_reliable ? &config->loss : &fill_at_once,
                  log->term_length, position);
 
