@@ -203,7 +203,8 @@ Test(conductor_response, to_somebody_else_is_refused)
     expect_refusal(SERVER, RESPONSES "|response-correlation-id=me",
                    "invalid response-correlation-id");
     expect_refusal(CLIENT, with_id(REQUESTS, 4711), "unable to find response subscription");
-    expect_refusal(CLIENT, with_id(REQUESTS, requests), "unable to find response subscription");
+    expect_refusal(CLIENT, REQUESTS "|response-correlation-id=prototype",
+                   "unable to find response subscription for response-correlation-id=-2");
     driver_rig_expect_nothing(&rig);
 }
 

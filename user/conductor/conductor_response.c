@@ -15,18 +15,22 @@
 #include <inttypes.h>
 #include <utlist.h>
 
-static rj_subscription_entry_t *find_subscription(rj_conductor_t *conductor,
-                                                  int64_t registration_id, bool is_ipc)
+static rj_subscription_entry_t *
+find_subscription(rj_conductor_t *conductor, int64_t registration_id, rj_subscription_kind_t kind)
 {
     rj_subscription_entry_t *subscription;
     DL_FOREACH(conductor->subscriptions, subscription)
     {
-        if (subscription->registration_id == registration_id &&
-            (subscription->kind == RJ_SUBSCRIPTION_IPC) == is_ipc &&
-            subscription->params.is_response)
+        if (subscription->registration_id == registration_id && subscription->kind == kind)
             return subscription;
     }
     return NULL;
+}
+
+/* As Aeron: any subscription may be named for answers, and only one that is for them gets any. */
+static bool reads_responses(const rj_subscription_entry_t *subscription)
+{
+    return subscription != NULL && subscription->params.is_response;
 }
 
 /* --- the server's side: a publication --- */
@@ -54,14 +58,14 @@ int rj_conductor_check_response(rj_conductor_t *conductor, rj_err_t *err)
                              "control-mode=response was specified, but no "
                              "response-correlation-id set: %s",
                              command->channel.uri.text);
-    if (id == RJ_RESPONSE_NONE || id == RJ_RESPONSE_PROTOTYPE)
+    if (id == RJ_RESPONSE_NONE || (is_response && id == RJ_RESPONSE_PROTOTYPE))
         return 0;
     if (is_response)
         return check_image(conductor, id, err);
-    if (find_subscription(conductor, id, false) != NULL)
+    if (find_subscription(conductor, id, RJ_SUBSCRIPTION_NETWORK) != NULL)
         return 0;
     return rj_fail_aeron(err, -ENOENT, RJ_ERROR_GENERIC,
-                         "unable to find response subscription response-correlation-id=%" PRId64
+                         "unable to find response subscription for response-correlation-id=%" PRId64
                          ": %s",
                          id, command->channel.uri.text);
 }
@@ -124,9 +128,9 @@ static void bind_subscription(rj_conductor_t *conductor, rj_subscription_entry_t
 void rj_conductor_on_rsp_setup(rj_conductor_t *conductor, const rj_engine_event_t *event)
 {
     const rj_network_entry_t *network = (const rj_network_entry_t *)event->publication;
-    rj_subscription_entry_t *subscription =
-        find_subscription(conductor, network->published.response_correlation_id, false);
-    if (subscription == NULL || subscription->receive->state != RJ_ENDPOINT_ACTIVE)
+    rj_subscription_entry_t *subscription = find_subscription(
+        conductor, network->published.response_correlation_id, RJ_SUBSCRIPTION_NETWORK);
+    if (!reads_responses(subscription) || subscription->receive->state != RJ_ENDPOINT_ACTIVE)
         return;
     if (!rj_conductor_subscription_is_bound(subscription))
         bind_subscription(conductor, subscription, (int32_t)event->value);
@@ -142,9 +146,9 @@ void rj_conductor_link_ipc_response(rj_conductor_t *conductor, const rj_ipc_entr
         rj_conductor_find_ipc(conductor, ipc->published.response_correlation_id);
     if (request == NULL)
         return;
-    rj_subscription_entry_t *subscription =
-        find_subscription(conductor, request->published.response_correlation_id, true);
-    if (subscription == NULL || rj_conductor_subscription_is_bound(subscription))
+    rj_subscription_entry_t *subscription = find_subscription(
+        conductor, request->published.response_correlation_id, RJ_SUBSCRIPTION_IPC);
+    if (!reads_responses(subscription) || rj_conductor_subscription_is_bound(subscription))
         return;
     subscription->params.has_session_id = true;
     subscription->params.session_id = ipc->publication.config.session_id;
