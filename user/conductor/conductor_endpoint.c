@@ -20,19 +20,21 @@ int32_t rj_conductor_rcvbuf(const rj_conductor_t *conductor, const rj_channel_t 
     return rj_first_set(channel->rcvbuf_bytes, (int32_t)conductor->config->socket_rcvbuf_bytes);
 }
 
-bool rj_conductor_serves(const rj_channel_t *existing, rj_endpoint_state_t state,
-                         const rj_channel_t *channel)
-{
-    bool is_other_tag = channel->has_tag && existing->has_tag && channel->tag != existing->tag;
-    return state != RJ_ENDPOINT_RELEASED && !is_other_tag &&
-           strcmp(existing->canonical, channel->canonical) == 0;
-}
-
 int rj_conductor_fail_closing(const char *side, const rj_channel_t *channel, rj_err_t *err)
 {
     return rj_fail_aeron(err, -EAGAIN, RJ_ERROR_RESOURCE_TEMPORARILY_UNAVAILABLE,
                          "%s channel found in CLOSING state, please retry: %s", side,
                          channel->uri.text);
+}
+
+int rj_conductor_fail_timestamp(const char *option, int32_t offset,
+                                const rj_channel_t *existing_channel, const rj_channel_t *channel,
+                                rj_err_t *err)
+{
+    return rj_fail_aeron(err, -EINVAL, RJ_ERROR_GENERIC,
+                         "option conflicts with existing subscription: %s=%d existingChannel=%s "
+                         "channel=%s",
+                         option, offset, existing_channel->uri.text, channel->uri.text);
 }
 
 int rj_conductor_check_buffer(const char *option, int32_t stated, int32_t existing,
@@ -158,15 +160,48 @@ int rj_conductor_tell_all(rj_conductor_t *conductor, int home, const rj_engine_c
 
 /* --- send endpoints --- */
 
-rj_send_entry_t *rj_conductor_find_send(rj_conductor_t *conductor, const rj_channel_t *channel)
+static rj_send_entry_t *find_send(const rj_conductor_t *conductor, const rj_channel_t *channel,
+                                  bool (*is_for)(const rj_channel_t *existing,
+                                                 rj_endpoint_state_t state,
+                                                 const rj_channel_t *channel))
 {
     rj_send_entry_t *send;
     DL_FOREACH(conductor->send_endpoints, send)
     {
-        if (rj_conductor_serves(&send->endpoint.channel, send->state, channel))
+        if (is_for(&send->endpoint.channel, send->state, channel))
             return send;
     }
     return NULL;
+}
+
+int rj_conductor_find_send(rj_conductor_t *conductor, const rj_channel_t *channel,
+                           rj_send_entry_t **ret_send, rj_err_t *err)
+{
+    rj_send_entry_t *send = find_send(conductor, channel, rj_conductor_has_tag_of);
+    bool is_tagged = send != NULL;
+    if (!is_tagged && rj_channel_is_tag_only(channel) &&
+        channel->control_mode != RJ_CONTROL_MODE_MANUAL)
+        return rj_fail_aeron(err, -EINVAL, RJ_ERROR_GENERIC,
+                             "URI must have explicit control, endpoint, or be manual control-mode "
+                             "when original: channel=%s",
+                             channel->uri.text);
+    if (!is_tagged)
+        send = find_send(conductor, channel, rj_conductor_has_text_of);
+    if (send != NULL && send->state == RJ_ENDPOINT_CLOSING)
+        return rj_conductor_fail_closing("send", channel, err);
+    if (is_tagged && rj_conductor_check_tag(&send->endpoint.channel, channel, err) < 0)
+        return err->code;
+    *ret_send = send;
+    return 0;
+}
+
+static int check_send_timestamp(const rj_channel_t *existing, const rj_channel_t *channel,
+                                rj_err_t *err)
+{
+    if (channel->channel_send_timestamp_offset == existing->channel_send_timestamp_offset)
+        return 0;
+    return rj_conductor_fail_timestamp(
+        "channel-snd-ts-offset", channel->channel_send_timestamp_offset, existing, channel, err);
 }
 
 int rj_conductor_check_send(rj_conductor_t *conductor, const rj_send_entry_t *send, rj_err_t *err)
@@ -176,9 +211,9 @@ int rj_conductor_check_send(rj_conductor_t *conductor, const rj_send_entry_t *se
     int32_t existing_sndbuf = 0;
     if (send != NULL) {
         const rj_channel_t *existing = &send->endpoint.channel;
-        if (send->state == RJ_ENDPOINT_CLOSING)
-            return rj_conductor_fail_closing("send", channel, err);
-        int result = rj_conductor_check_buffer("so-sndbuf", channel->sndbuf_bytes,
+        int result = check_send_timestamp(existing, channel, err);
+        if (result == 0)
+            result = rj_conductor_check_buffer("so-sndbuf", channel->sndbuf_bytes,
                                                send->sndbuf_bytes, existing, channel, err);
         if (result == 0)
             result = rj_conductor_check_buffer("so-rcvbuf", channel->rcvbuf_bytes,

@@ -21,12 +21,23 @@ static inline int32_t rj_first_set(int32_t a, int32_t b)
 int32_t rj_conductor_sndbuf(const rj_conductor_t *conductor, const rj_channel_t *channel);
 int32_t rj_conductor_rcvbuf(const rj_conductor_t *conductor, const rj_channel_t *channel);
 
-/* Whether an endpoint serves a channel. Those that are released are only waiting to be deleted. */
-bool rj_conductor_serves(const rj_channel_t *existing, rj_endpoint_state_t state,
-                         const rj_channel_t *channel);
+/* Whether an endpoint serves a channel: by its tag, which has to be looked at first, for all
+ * endpoints, and then must agree with what else is said (check_tag); or by its canonical form.
+ * Those that are released are only waiting to be deleted. conductor_tag.c */
+bool rj_conductor_has_tag_of(const rj_channel_t *existing, rj_endpoint_state_t state,
+                             const rj_channel_t *channel);
+int rj_conductor_check_tag(const rj_channel_t *existing, const rj_channel_t *channel,
+                           rj_err_t *err);
+bool rj_conductor_has_text_of(const rj_channel_t *existing, rj_endpoint_state_t state,
+                              const rj_channel_t *channel);
 
 /* "try again": code 10. `side` is "send" or "receive". */
 int rj_conductor_fail_closing(const char *side, const rj_channel_t *channel, rj_err_t *err);
+
+/* Where a timestamp goes is for all streams of an endpoint the same. */
+int rj_conductor_fail_timestamp(const char *option, int32_t offset,
+                                const rj_channel_t *existing_channel, const rj_channel_t *channel,
+                                rj_err_t *err);
 
 /* A stated buffer size must be that of the socket which is there. */
 int rj_conductor_check_buffer(const char *option, int32_t stated, int32_t existing,

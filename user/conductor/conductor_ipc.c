@@ -52,18 +52,6 @@ static rj_ipc_entry_t *find_shared(rj_conductor_t *conductor)
     return NULL;
 }
 
-static int check_supported(const rj_client_command_t *command, rj_err_t *err)
-{
-    const char *what = NULL;
-    if (command->publication_params.has_session_tag)
-        what = "session-id=tag:";
-    if (what == NULL)
-        return 0;
-    return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
-                         "%s is not supported by this driver yet: %s", what,
-                         command->channel.uri.text);
-}
-
 int rj_conductor_add_ipc_publication(rj_conductor_t *conductor, rj_err_t *err)
 {
     rj_client_command_t *command = &conductor->command;
@@ -71,7 +59,7 @@ int rj_conductor_add_ipc_publication(rj_conductor_t *conductor, rj_err_t *err)
     int result = rj_publication_params_parse(params, &command->channel.uri, command->stream_id,
                                              &conductor->defaults, err);
     if (result == 0)
-        result = check_supported(command, err);
+        result = rj_conductor_follow_entity(conductor, err);
     if (result < 0)
         return result;
     rj_ipc_entry_t *shared = rj_conductor_is_exclusive(command) ? NULL : find_shared(conductor);
@@ -82,7 +70,8 @@ int rj_conductor_add_ipc_publication(rj_conductor_t *conductor, rj_err_t *err)
     if (params->has_session_id &&
         rj_conductor_ipc_session_is_used(conductor, command->stream_id, params->session_id, false))
         return rj_conductor_fail_clash(command, err);
-    return rj_conductor_start_publication_log(conductor, NULL, true, err);
+    result = rj_conductor_check_entity(conductor, err);
+    return result < 0 ? result : rj_conductor_start_publication_log(conductor, NULL, true, err);
 }
 
 /* The entry with its counters; NULL with `err`. The log becomes its own with `add_entry`. */

@@ -38,8 +38,6 @@ static int check_supported(const rj_channel_t *channel, rj_err_t *err)
         what = "control-mode=manual";
     else if (channel->control_mode == RJ_CONTROL_MODE_DYNAMIC)
         what = "control-mode=dynamic";
-    else if (!channel->has_endpoint && channel->control_mode != RJ_CONTROL_MODE_RESPONSE)
-        what = "a publication channel without endpoint";
     else if (channel->channel_send_timestamp_offset != RJ_TIMESTAMP_NONE)
         what = "channel-snd-ts-offset";
     if (what == NULL)
@@ -213,14 +211,13 @@ static int after_resolve(rj_conductor_t *conductor, rj_err_t *err)
     rj_publication_params_t *params = &command->publication_params;
     int result = rj_publication_params_parse(params, &command->channel.uri, command->stream_id,
                                              &conductor->defaults, err);
-    if (result == 0 && params->has_session_tag)
-        result = rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
-                               "session-id=tag: is not supported by this driver yet: %s",
-                               command->channel.uri.text);
+    rj_send_entry_t *send = NULL;
+    if (result == 0)
+        result = rj_conductor_follow_entity(conductor, err);
     if (result == 0)
         result = rj_conductor_check_response(conductor, err);
-    rj_send_entry_t *send =
-        result == 0 ? rj_conductor_find_send(conductor, &command->channel) : NULL;
+    if (result == 0)
+        result = rj_conductor_find_send(conductor, &command->channel, &send, err);
     if (result == 0)
         result = rj_conductor_check_send(conductor, send, err);
     if (result < 0)
@@ -235,7 +232,9 @@ static int after_resolve(rj_conductor_t *conductor, rj_err_t *err)
         rj_conductor_network_session_is_used(conductor, send, command->stream_id,
                                              params->session_id))
         return rj_conductor_fail_clash(command, err);
-    result = check_count(conductor, send, err);
+    result = rj_conductor_check_entity(conductor, err);
+    if (result == 0)
+        result = check_count(conductor, send, err);
     if (result == 0)
         result = rj_conductor_choose_flow_control(conductor, send, err);
     return result < 0 ? result : rj_conductor_start_publication_log(conductor, send, false, err);
@@ -246,8 +245,10 @@ static int after_map(rj_conductor_t *conductor, rj_err_t *err)
     rj_client_command_t *command = &conductor->command;
     rj_conductor_note_storage(conductor, command->task);
     /* While the log was made the endpoint may have come to its end. */
-    rj_send_entry_t *send = rj_conductor_find_send(conductor, &command->channel);
-    int result = rj_conductor_check_send(conductor, send, err);
+    rj_send_entry_t *send = NULL;
+    int result = rj_conductor_find_send(conductor, &command->channel, &send, err);
+    if (result == 0)
+        result = rj_conductor_check_send(conductor, send, err);
     if (result == 0)
         result = rj_conductor_check_response(conductor, err);
     if (result == 0 && send == NULL) {

@@ -88,11 +88,13 @@ int rj_conductor_fail_clash(const rj_client_command_t *command, rj_err_t *err)
 
 /* --- making a publication --- */
 
-static void describe_log(const rj_conductor_t *conductor, rj_log_params_t *ret_log)
+/* What belongs to the transport is read from the channel that made it (commands.md 7.1). */
+static void describe_log(const rj_conductor_t *conductor, const rj_channel_t *transport,
+                         rj_log_params_t *ret_log)
 {
     const rj_client_command_t *command = &conductor->command;
     const rj_publication_params_t *params = &command->publication_params;
-    bool is_udp = command->channel.uri.media == RJ_MEDIA_UDP;
+    bool is_udp = transport->uri.media == RJ_MEDIA_UDP;
     *ret_log = (rj_log_params_t){
         .correlation_id = command->correlation_id,
         .initial_term_id = command->initial_term_id,
@@ -104,8 +106,8 @@ static void describe_log(const rj_conductor_t *conductor, rj_log_params_t *ret_l
         .session_id = command->session_id,
         .stream_id = command->stream_id,
         .publication_window_length = params->window_bytes,
-        .socket_sndbuf_length = is_udp ? command->channel.sndbuf_bytes : 0,
-        .socket_rcvbuf_length = is_udp ? command->channel.rcvbuf_bytes : 0,
+        .socket_sndbuf_length = is_udp ? transport->sndbuf_bytes : 0,
+        .socket_rcvbuf_length = is_udp ? transport->rcvbuf_bytes : 0,
         .os_default_socket_sndbuf_length = conductor->sndbuf_default_bytes,
         .os_max_socket_sndbuf_length = conductor->sndbuf_max_bytes,
         .os_default_socket_rcvbuf_length = conductor->rcvbuf_default_bytes,
@@ -113,12 +115,12 @@ static void describe_log(const rj_conductor_t *conductor, rj_log_params_t *ret_l
         .max_resend = rj_uri_has(&command->channel.uri, "max-resend") ? params->max_resend : 0,
         .entity_tag = params->has_entity_tag ? params->entity_tag : -1,
         .response_correlation_id = params->response_correlation_id,
-        .is_response = command->channel.control_mode == RJ_CONTROL_MODE_RESPONSE,
+        .is_response = transport->control_mode == RJ_CONTROL_MODE_RESPONSE,
         .linger_timeout_ns = params->linger_ns,
         .untethered_window_limit_timeout_ns = params->untethered.window_limit_ns,
         .untethered_linger_timeout_ns = params->untethered.linger_ns,
         .untethered_resting_timeout_ns = params->untethered.resting_ns,
-        .group = is_udp && rj_channel_is_group(&command->channel),
+        .group = is_udp && rj_channel_is_group(transport),
         .sparse = params->is_sparse,
         .signal_eos = params->signals_eos,
         .spies_simulate_connection = params->spies_simulate_connection,
@@ -126,7 +128,7 @@ static void describe_log(const rj_conductor_t *conductor, rj_log_params_t *ret_l
                                                    : RJ_LOG_TYPE_CONCURRENT_PUBLICATION};
 }
 
-static int await_log(rj_conductor_t *conductor, rj_err_t *err)
+static int await_log(rj_conductor_t *conductor, const rj_channel_t *transport, rj_err_t *err)
 {
     rj_client_command_t *command = &conductor->command;
     rj_task_t *task = command->task != NULL ? command->task : calloc(1, sizeof(*task));
@@ -139,7 +141,7 @@ static int await_log(rj_conductor_t *conductor, rj_err_t *err)
     command->task = task;
     task->type = RJ_TASK_MAP_LOG;
     task->log = log;
-    describe_log(conductor, &task->log_params);
+    describe_log(conductor, transport, &task->log_params);
     int result = rj_dir_publication_path(task->path, sizeof(task->path), conductor->config->dir,
                                          command->correlation_id);
     if (result < 0) {
@@ -164,7 +166,7 @@ int rj_conductor_start_publication_log(rj_conductor_t *conductor, const rj_send_
             : rj_conductor_next_session_id(conductor, command->stream_id, send, is_ipc);
     command->initial_term_id =
         params->has_position ? params->initial_term_id : (int32_t)rj_prng_next(&conductor->prng);
-    return await_log(conductor, err);
+    return await_log(conductor, send != NULL ? &send->endpoint.channel : &command->channel, err);
 }
 
 /* --- what all have in common --- */

@@ -6,16 +6,46 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-rj_receive_entry_t *rj_conductor_find_receive(rj_conductor_t *conductor,
-                                              const rj_channel_t *channel)
+static rj_receive_entry_t *
+find_receive(const rj_conductor_t *conductor, const rj_channel_t *channel,
+             bool (*is_for)(const rj_channel_t *existing, rj_endpoint_state_t state,
+                            const rj_channel_t *channel))
 {
     rj_receive_entry_t *receive;
     DL_FOREACH(conductor->receive_endpoints, receive)
     {
-        if (rj_conductor_serves(&receive->endpoint.channel, receive->state, channel))
+        if (is_for(&receive->endpoint.channel, receive->state, channel))
             return receive;
     }
     return NULL;
+}
+
+int rj_conductor_find_receive(rj_conductor_t *conductor, const rj_channel_t *channel,
+                              rj_receive_entry_t **ret_receive, rj_err_t *err)
+{
+    rj_receive_entry_t *receive = find_receive(conductor, channel, rj_conductor_has_tag_of);
+    bool is_tagged = receive != NULL;
+    if (!is_tagged)
+        receive = find_receive(conductor, channel, rj_conductor_has_text_of);
+    if (receive != NULL && receive->state == RJ_ENDPOINT_CLOSING)
+        return rj_conductor_fail_closing("receive", channel, err);
+    if (is_tagged && rj_conductor_check_tag(&receive->endpoint.channel, channel, err) < 0)
+        return err->code;
+    *ret_receive = receive;
+    return 0;
+}
+
+static int check_timestamps(const rj_channel_t *existing, const rj_channel_t *channel,
+                            rj_err_t *err)
+{
+    if (channel->media_receive_timestamp_offset != existing->media_receive_timestamp_offset)
+        return rj_conductor_fail_timestamp(
+            "media-rcv-ts-offset", channel->media_receive_timestamp_offset, existing, channel, err);
+    if (channel->channel_receive_timestamp_offset != existing->channel_receive_timestamp_offset)
+        return rj_conductor_fail_timestamp("channel-rcv-ts-offset",
+                                           channel->channel_receive_timestamp_offset, existing,
+                                           channel, err);
+    return 0;
 }
 
 static int check_window(const rj_conductor_t *conductor, rj_err_t *err)
@@ -36,9 +66,9 @@ int rj_conductor_check_receive(rj_conductor_t *conductor, const rj_receive_entry
                                rj_err_t *err)
 {
     const rj_channel_t *channel = &conductor->command.channel;
-    if (receive != NULL && receive->state == RJ_ENDPOINT_CLOSING)
-        return rj_conductor_fail_closing("receive", channel, err);
-    int result = check_window(conductor, err);
+    int result = receive != NULL ? check_timestamps(&receive->endpoint.channel, channel, err) : 0;
+    if (result == 0)
+        result = check_window(conductor, err);
     if (result < 0 || receive == NULL)
         return result;
     const rj_channel_t *existing = &receive->endpoint.channel;

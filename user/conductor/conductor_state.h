@@ -443,10 +443,12 @@ void rj_conductor_free_counter(rj_conductor_t *conductor, int32_t counter_id);
 
 /* --- conductor_endpoint.c, conductor_receive_endpoint.c --- */
 
-/* The endpoint of the command's channel that is not released yet; NULL when there is none. */
-rj_send_entry_t *rj_conductor_find_send(rj_conductor_t *conductor, const rj_channel_t *channel);
-rj_receive_entry_t *rj_conductor_find_receive(rj_conductor_t *conductor,
-                                              const rj_channel_t *channel);
+/* The endpoint of a channel, by tag or by what it names; NULL when there is none. It fails, with the
+ * result untouched, when there is one by that tag which is another's, or one that is closing. */
+int rj_conductor_find_send(rj_conductor_t *conductor, const rj_channel_t *channel,
+                           rj_send_entry_t **ret_send, rj_err_t *err);
+int rj_conductor_find_receive(rj_conductor_t *conductor, const rj_channel_t *channel,
+                              rj_receive_entry_t **ret_receive, rj_err_t *err);
 
 /* Whether the command in flight can use an endpoint that is there, or, for NULL, one to be made. */
 int rj_conductor_check_send(rj_conductor_t *conductor, const rj_send_entry_t *send, rj_err_t *err);
@@ -558,6 +560,18 @@ void rj_conductor_link_ipc_subscription(rj_conductor_t *conductor,
                                         rj_subscription_entry_t *subscription);
 void rj_conductor_unlink_ipc_subscription(rj_conductor_t *conductor,
                                           rj_subscription_entry_t *subscription);
+
+/* --- conductor_tag.c --- */
+
+/* The active publication that an entity tag names; NULL when there is none. */
+const rj_published_t *rj_conductor_find_entity(const rj_conductor_t *conductor, int64_t entity_tag);
+
+/* Gives the publication in the making the session that `session-id=tag:` names, with MTU and term
+ * length; it fails where that is nobody's. */
+int rj_conductor_follow_entity(rj_conductor_t *conductor, rj_err_t *err);
+
+/* It fails when the entity tag of the publication in the making is another's. */
+int rj_conductor_check_entity(const rj_conductor_t *conductor, rj_err_t *err);
 
 /* --- conductor_spy.c --- */
 

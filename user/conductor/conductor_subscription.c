@@ -217,8 +217,6 @@ static int check_supported(const rj_channel_t *channel, rj_err_t *err)
     else if (channel->uri.media == RJ_MEDIA_UDP && channel->has_control &&
              channel->control_mode != RJ_CONTROL_MODE_RESPONSE)
         what = "control= on a subscription";
-    else if (channel->uri.media == RJ_MEDIA_UDP && !channel->has_endpoint && !channel->has_control)
-        what = "a subscription channel without endpoint";
     else if (channel->media_receive_timestamp_offset != RJ_TIMESTAMP_NONE)
         what = "media-rcv-ts-offset";
     else if (channel->channel_receive_timestamp_offset != RJ_TIMESTAMP_NONE)
@@ -321,8 +319,10 @@ int rj_conductor_step_subscription(rj_conductor_t *conductor, rj_err_t *err)
     int result = parse_params(conductor, err);
     if (result < 0)
         return result;
-    rj_receive_entry_t *receive = rj_conductor_find_receive(conductor, &command->channel);
-    result = rj_conductor_check_receive(conductor, receive, err);
+    rj_receive_entry_t *receive = NULL;
+    result = rj_conductor_find_receive(conductor, &command->channel, &receive, err);
+    if (result == 0)
+        result = rj_conductor_check_receive(conductor, receive, err);
     if (result == 0 && receive != NULL)
         result = check_siblings(conductor, receive, command, err);
     if (result < 0)
