@@ -47,6 +47,7 @@ typedef struct runner {
 static script_port_t ports[ENGINES];
 static runner_t runners[ENGINES];
 static rj_receive_endpoint_t *endpoint;
+static rj_receive_destination_t *destination;
 static int64_t counters[RJ_SYSTEM_COUNTER_COUNT];
 static rj_system_counters_t system_counters;
 
@@ -140,8 +141,10 @@ static void tell(int engine, const rj_engine_command_t *command)
 
 static void tell_all(rj_engine_command_type_t type)
 {
-    const rj_engine_command_t command = {
-        .type = type, .receive_endpoint = endpoint, .stream_id = STREAM_LOG_STREAM};
+    const rj_engine_command_t command = {.type = type,
+                                         .receive_endpoint = endpoint,
+                                         .receive_destination = destination,
+                                         .stream_id = STREAM_LOG_STREAM};
     for (int i = 0; i < ENGINES; i++)
         tell(i, &command);
 }
@@ -186,7 +189,8 @@ static granted_image_t *make_image(void)
     image->subscriber.counter = &image->sub_pos;
     expect(rj_network_image_add_subscriber(&image->received.image, &image->subscriber),
            "a new image takes no subscriber");
-    (void)rj_received_image_connect(&image->received, &endpoint->destinations[0], &source, now_ns);
+    (void)rj_received_image_connect(&image->received, destination, NULL, &source, now_ns);
+    image->received.told_paths = 1;
     return image;
 }
 
@@ -270,12 +274,14 @@ static void open_endpoint(int64_t id)
     endpoint = calloc(1, sizeof(*endpoint));
     expect(endpoint != NULL, "no memory");
     endpoint->home = HOME;
-    endpoint->destination_count = 1;
-    endpoint->destinations[0].endpoint = endpoint;
-    endpoint->destinations[0].base =
+    destination = calloc(1, sizeof(*destination));
+    expect(destination != NULL, "no memory");
+    destination->endpoint = endpoint;
+    destination->base =
         (rj_endpoint_t){.kind = RJ_ENDPOINT_RECEIVE, .id = id, .home = HOME, .slot = -1};
     expect(rj_dispatcher_open(&endpoint->dispatcher, 16, 16, 16) == 0, "no memory");
     tell_all(RJ_ENGINE_ADD_RECEIVE_ENDPOINT);
+    tell_all(RJ_ENGINE_ADD_RECEIVE_DESTINATION);
     const rj_engine_command_t interest = {.type = RJ_ENGINE_ADD_INTEREST,
                                           .receive_endpoint = endpoint,
                                           .stream_id = STREAM_LOG_STREAM};
@@ -285,10 +291,14 @@ static void open_endpoint(int64_t id)
 /* Once all have released it nobody may touch it, whatever is still on its way. */
 static void close_endpoint(void)
 {
+    tell_all(RJ_ENGINE_REMOVE_RECEIVE_DESTINATION);
     tell_all(RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT);
-    for (int i = 0; i < ENGINES; i++)
+    for (int i = 0; i < ENGINES; i++) {
+        await(i, RJ_ENGINE_RECEIVE_DESTINATION_RELEASED);
         await(i, RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED);
+    }
     rj_dispatcher_close(endpoint->dispatcher);
+    free(destination);
     free(endpoint);
 }
 

@@ -248,9 +248,7 @@ Test(conductor_endpoint, refuses_destinations_as_it_will_when_channels_can_have_
 {
     make_client();
     int64_t publication = publish(CHANNEL);
-    int64_t subscription = subscribe(CHANNEL);
     int64_t ipc = publish("aeron:ipc");
-    int64_t ipc_subscription = subscribe("aeron:ipc");
     static const char manual[] = "channel does not allow manual control";
     const struct {
         int32_t type;
@@ -263,10 +261,6 @@ Test(conductor_endpoint, refuses_destinations_as_it_will_when_channels_can_have_
         {RJ_COMMAND_REMOVE_DESTINATION_BY_ID, publication, 11, manual},
         {RJ_COMMAND_ADD_DESTINATION, ipc, 3, "unknown publication"},
         {RJ_COMMAND_REMOVE_DESTINATION_BY_ID, 12345, 3, "unknown publication"},
-        {RJ_COMMAND_ADD_RCV_DESTINATION, subscription, 1, manual},
-        {RJ_COMMAND_REMOVE_RCV_DESTINATION, subscription, 1, manual},
-        {RJ_COMMAND_ADD_RCV_DESTINATION, ipc_subscription, 2, "unknown subscription"},
-        {RJ_COMMAND_REMOVE_RCV_DESTINATION, 12345, 2, "unknown subscription"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].type == RJ_COMMAND_REMOVE_DESTINATION_BY_ID) {

@@ -116,8 +116,7 @@ Test(engine, serves_both_halves_in_one_turn)
     static bench_image_t image;
     engine_bench_tell(&bench, &(rj_engine_command_t){.type = RJ_ENGINE_ADD_SEND_ENDPOINT,
                                                      .send_endpoint = &bench.send});
-    engine_bench_tell(&bench, &(rj_engine_command_t){.type = RJ_ENGINE_ADD_RECEIVE_ENDPOINT,
-                                                     .receive_endpoint = &bench.receive});
+    engine_bench_add_receive(&bench, &bench);
     engine_bench_tell(&bench, &(rj_engine_command_t){.type = RJ_ENGINE_ADD_INTEREST,
                                                      .receive_endpoint = &bench.receive,
                                                      .stream_id = STREAM_LOG_STREAM});
@@ -136,7 +135,7 @@ Test(engine, serves_both_halves_in_one_turn)
     engine_bench_turn(&bench);
     cr_assert_eq(publication.snd_pos, publication.end_pos);
     for (int i = 0; i < bench.port.sent_count; i++)
-        engine_bench_receive(&bench, &bench.receive.destinations[0].base, bench.port.sent[i].bytes,
+        engine_bench_receive(&bench, &bench.destination.base, bench.port.sent[i].bytes,
                              bench.port.sent[i].length_bytes);
     engine_bench_turn(&bench);
     cr_assert_eq(image.rcv_pos, publication.end_pos);

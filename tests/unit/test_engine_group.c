@@ -27,8 +27,8 @@ static void open_group(void)
         engines[i] = benches[i].engine;
     }
     cr_assert_eq(rj_engine_join(engines, ENGINES, NULL), 0);
-    tell_all(&(rj_engine_command_t){.type = RJ_ENGINE_ADD_RECEIVE_ENDPOINT,
-                                    .receive_endpoint = &benches[HOME].receive});
+    for (int i = 0; i < ENGINES; i++)
+        engine_bench_add_receive(&benches[i], &benches[HOME]);
     tell_all(&(rj_engine_command_t){.type = RJ_ENGINE_ADD_SEND_ENDPOINT,
                                     .send_endpoint = &benches[HOME].send});
     engine_bench_tell(&benches[HOME],
@@ -94,8 +94,7 @@ static int64_t receive_at(int engine, int64_t position)
 {
     uint8_t frame[STREAM_LOG_MTU];
     const int32_t length = stream_log_frame(&image.log, frame, position, RJ_FRAME_TYPE_DATA, 1000);
-    engine_bench_receive(&benches[engine], &benches[HOME].receive.destinations[0].base, frame,
-                         (size_t)length);
+    engine_bench_receive(&benches[engine], &benches[HOME].destination.base, frame, (size_t)length);
     return position + length;
 }
 
@@ -106,19 +105,21 @@ Test(engine_group, knows_an_endpoint_at_home_and_as_a_guest)
     cr_assert_eq(benches[HOME].port.guest_count, 0);
     cr_assert_eq(benches[OTHER].port.endpoint_count, 0);
     cr_assert_eq(benches[OTHER].port.guest_count, 2);
-    tell_all(&(rj_engine_command_t){.type = RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT,
-                                    .receive_endpoint = &benches[HOME].receive});
-    run();
     for (int i = 0; i < ENGINES; i++)
+        engine_bench_remove_receive(&benches[i], &benches[HOME]);
+    run();
+    for (int i = 0; i < ENGINES; i++) {
+        engine_bench_event(&benches[i], RJ_ENGINE_RECEIVE_DESTINATION_RELEASED);
         engine_bench_event(&benches[i], RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED);
+    }
     cr_assert_eq(benches[OTHER].port.guest_count, 1);
 }
 
 Test(engine_group, asks_for_an_image_by_the_home_and_names_the_engine_of_the_setup)
 {
     run();
-    engine_bench_receive(&benches[OTHER], &benches[HOME].receive.destinations[0].base,
-                         wire_vectors[V1].bytes, wire_vectors[V1].length_bytes);
+    engine_bench_receive(&benches[OTHER], &benches[HOME].destination.base, wire_vectors[V1].bytes,
+                         wire_vectors[V1].length_bytes);
     run();
     const rj_engine_event_t *event = engine_bench_event(&benches[HOME], RJ_ENGINE_SETUP);
     cr_assert_eq(event->setup.engine, OTHER);
@@ -198,13 +199,14 @@ Test(engine_group, starves_an_image_that_nobody_wants)
 Test(engine_group, takes_images_from_an_endpoint_that_is_removed_in_every_engine)
 {
     grant_image();
-    tell_all(&(rj_engine_command_t){.type = RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT,
-                                    .receive_endpoint = &benches[HOME].receive});
+    for (int i = 0; i < ENGINES; i++)
+        engine_bench_remove_receive(&benches[i], &benches[HOME]);
     run();
     cr_assert_null(image.received.endpoint);
     const rj_engine_command_t command = session_command(RJ_ENGINE_REMOVE_IMAGE);
     engine_bench_tell(&benches[OWNER], &command);
     run();
+    engine_bench_event(&benches[OWNER], RJ_ENGINE_RECEIVE_DESTINATION_RELEASED);
     engine_bench_event(&benches[OWNER], RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED);
     engine_bench_event(&benches[OWNER], RJ_ENGINE_IMAGE_RELEASED);
     rj_log_close(&image.log);
@@ -217,9 +219,7 @@ Test(engine_group, drops_what_is_for_an_endpoint_that_has_gone)
     bench_image_make(&image, &benches[HOME], STREAM_LOG_SESSION, true);
     receive_at(OTHER, 0);
     engine_bench_turn(&benches[OTHER]);
-    engine_bench_tell(&benches[HOME],
-                      &(rj_engine_command_t){.type = RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT,
-                                             .receive_endpoint = &benches[HOME].receive});
+    engine_bench_remove_receive(&benches[HOME], &benches[HOME]);
     cr_assert_lt(rj_engine_deadline_ns(benches[HOME].engine), INT64_MAX, "a frame waits");
     run();
     cr_assert_eq(stats(HOME)->forward_strays, 1);

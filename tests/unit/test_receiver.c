@@ -22,8 +22,7 @@ static void tell_interest(rj_engine_command_type_t type)
 static void open_bench(void)
 {
     engine_bench_open(&bench);
-    engine_bench_tell(&bench, &(rj_engine_command_t){.type = RJ_ENGINE_ADD_RECEIVE_ENDPOINT,
-                                                     .receive_endpoint = &bench.receive});
+    engine_bench_add_receive(&bench, &bench);
     tell_interest(RJ_ENGINE_ADD_INTEREST);
     engine_bench_turn(&bench);
 }
@@ -46,7 +45,7 @@ static void open_image(bool is_reliable)
 
 static void receive(const uint8_t *bytes, uint32_t length)
 {
-    engine_bench_receive(&bench, &bench.receive.destinations[0].base, bytes, length);
+    engine_bench_receive(&bench, &bench.destination.base, bytes, length);
 }
 
 static void receive_vector(wire_vector_index_t index)
@@ -119,7 +118,7 @@ Test(receiver, asks_for_a_setup_when_data_comes_first_and_again_after_a_second)
     cr_assert_eq(sm->length_bytes, wire_vectors[V3].length_bytes);
     cr_assert_arr_eq(sm->bytes, wire_vectors[V3].bytes, wire_vectors[V3].length_bytes);
     cr_assert(rj_address_equal(&sm->address, &bench.remote), "to where the data came from");
-    cr_assert_eq(sm->endpoint, &bench.receive.destinations[0].base);
+    cr_assert_eq(sm->endpoint, &bench.destination.base);
     cr_assert_eq(bench.counters[RJ_SYSTEM_SMS_SENT], 0, "such status messages are not counted");
 
     bench.now_ns += 1000 * bench_ms;
@@ -403,10 +402,10 @@ Test(receiver, feeds_an_image_no_more_when_its_endpoint_goes)
 {
     open_image(true);
     bench_image_receive(&image, &bench, 0, PAYLOAD);
-    engine_bench_tell(&bench, &(rj_engine_command_t){.type = RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT,
-                                                     .receive_endpoint = &bench.receive});
+    engine_bench_remove_receive(&bench, &bench);
     bench.port.incoming_count = 0;
     engine_bench_turn(&bench);
+    engine_bench_event(&bench, RJ_ENGINE_RECEIVE_DESTINATION_RELEASED);
     cr_assert_eq(engine_bench_event(&bench, RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED)->receive_endpoint,
                  &bench.receive);
     cr_assert_eq(bench.port.endpoint_count, 0);
@@ -445,11 +444,11 @@ Test(receiver, drops_a_setup_while_the_conductor_is_behind_and_takes_it_later)
 
 Test(receiver, tells_of_an_error_that_a_poll_met)
 {
-    bench.port.failed_endpoint = &bench.receive.destinations[0].base;
+    bench.port.failed_endpoint = &bench.destination.base;
     bench.port.poll_error = -EIO;
     engine_bench_turn(&bench);
     const rj_engine_event_t *event = engine_bench_event(&bench, RJ_ENGINE_IO_ERROR);
-    cr_assert_eq(event->receive_endpoint, &bench.receive);
+    cr_assert_eq(event->receive_destination, &bench.destination);
     cr_assert_null(event->send_endpoint);
     cr_assert_eq(event->value, -EIO);
 }
@@ -460,11 +459,10 @@ static const uint8_t control_host[4] = {224, 20, 30, 40};
 static rj_address_t join_group(uint8_t ttl)
 {
     const rj_address_t control = rj_address_ipv4(control_host, 40456);
-    rj_receive_destination_t *destination = &bench.receive.destinations[0];
-    destination->has_control = true;
+    rj_receive_destination_t *destination = &bench.destination;
+    rj_receive_destination_set_control(destination, &control);
     destination->is_multicast = true;
     destination->ttl = ttl;
-    rj_path_init(&destination->control_path, &destination->base, &control, false);
     return control;
 }
 

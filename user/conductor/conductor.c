@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "conductor/conductor_state.h"
+#include "conductor/conductor_receive.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -219,6 +219,9 @@ static int continue_command(rj_conductor_t *conductor, rj_err_t *err)
     const rj_client_command_t *command = &conductor->command;
     if (command->type == RJ_COMMAND_ADD_SUBSCRIPTION)
         return rj_conductor_step_subscription(conductor, err);
+    if (command->type == RJ_COMMAND_ADD_RCV_DESTINATION ||
+        command->type == RJ_COMMAND_REMOVE_RCV_DESTINATION)
+        return rj_conductor_step_receive_destination(conductor, err);
     return command->channel.uri.media == RJ_MEDIA_IPC
                ? rj_conductor_step_ipc_publication(conductor, err)
                : rj_conductor_step_network_publication(conductor, err);
@@ -265,8 +268,8 @@ static void on_io_error(rj_conductor_t *conductor, const rj_engine_event_t *even
     char local[RJ_ADDRESS_TEXT_BYTES] = "a closed socket";
     if (event->send_endpoint != NULL)
         rj_address_print(&event->send_endpoint->base.local, local);
-    else if (event->receive_endpoint != NULL && event->receive_endpoint->destination_count > 0)
-        rj_address_print(&event->receive_endpoint->destinations[0].base.local, local);
+    else if (event->receive_destination != NULL)
+        rj_address_print(&event->receive_destination->base.local, local);
     rj_conductor_report(conductor, RJ_ERROR_GENERIC, "socket %s: %s", local,
                         strerror((int)-event->value));
 }
@@ -283,6 +286,13 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
         break;
     case RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED:
         rj_conductor_on_receive_released(conductor, (rj_receive_entry_t *)event->receive_endpoint);
+        break;
+    case RJ_ENGINE_RECEIVE_DESTINATION_RELEASED:
+        rj_conductor_on_receive_destination_released(
+            conductor, (rj_receive_destination_entry_t *)event->receive_destination);
+        break;
+    case RJ_ENGINE_CONNECTED:
+        rj_conductor_on_connected(conductor, event);
         break;
     case RJ_ENGINE_IMAGE_RELEASED:
         rj_conductor_on_image_released(conductor, (rj_image_entry_t *)event->image);

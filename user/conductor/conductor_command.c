@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What clients write into the command ring: checked for length, then executed (commands.md 3). */
-#include "conductor/conductor_state.h"
+#include "conductor/conductor_receive.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -134,30 +134,19 @@ static void on_send_destination(rj_conductor_t *conductor, const rj_command_head
                       network->send->endpoint.channel.uri.text);
 }
 
-static void on_receive_destination(rj_conductor_t *conductor, const rj_command_header_t *header,
-                                   int64_t registration_id)
-{
-    const rj_subscription_entry_t *subscription;
-    DL_SEARCH_SCALAR(conductor->subscriptions, subscription, registration_id, registration_id);
-    if (subscription == NULL || subscription->kind != RJ_SUBSCRIPTION_NETWORK)
-        rj_conductor_refuse_unknown(conductor, header, RJ_ERROR_UNKNOWN_SUBSCRIPTION,
-                                    "subscription", registration_id);
-    else
-        refuse_manual(conductor, header->correlation_id, RJ_ERROR_INVALID_CHANNEL,
-                      subscription->channel);
-}
-
 static bool on_destination(rj_conductor_t *conductor, int32_t type, const uint8_t *body,
                            int32_t length)
 {
     rj_command_destination_t command;
-    if (!take(&command, sizeof(command), body, length) ||
-        text_after(body, length, sizeof(command), command.channel_length) == NULL)
+    if (!take(&command, sizeof(command), body, length))
+        return false;
+    const char *channel = text_after(body, length, sizeof(command), command.channel_length);
+    if (channel == NULL)
         return false;
     if (type == RJ_COMMAND_ADD_DESTINATION || type == RJ_COMMAND_REMOVE_DESTINATION)
         on_send_destination(conductor, &command.header, command.registration_id);
     else
-        on_receive_destination(conductor, &command.header, command.registration_id);
+        rj_conductor_on_receive_destination(conductor, type, &command, channel);
     return true;
 }
 

@@ -57,14 +57,25 @@ int rj_conductor_stream_counters(rj_conductor_t *conductor, const rj_counted_str
     return 0;
 }
 
-static int allocate_status(rj_conductor_t *conductor, bool is_send, int64_t registration_id,
-                           const char *channel, const char *local, int32_t *ret_id, rj_err_t *err)
+static const char *print_address(const rj_address_t *address, char text[RJ_ADDRESS_TEXT_BYTES])
 {
+    text[0] = '\0';
+    if (address != NULL)
+        rj_address_print(address, text);
+    return text;
+}
+
+int rj_conductor_status_counter(rj_conductor_t *conductor, bool is_send, int64_t registration_id,
+                                const char *channel, const rj_address_t *local, int32_t *ret_id,
+                                rj_err_t *err)
+{
+    char text[RJ_ADDRESS_TEXT_BYTES];
     size_t channel_length = strnlen(channel, RJ_CHANNEL_KEY_CHANNEL_BYTES_MAX);
     rj_counter_channel_key_t key = {.channel_length = (int32_t)channel_length};
     memcpy(key.channel, channel, channel_length);
     char label[RJ_COUNTER_LABEL_BYTES_MAX + 1];
-    snprintf(label, sizeof(label), "%s-channel: %s %s", is_send ? "snd" : "rcv", channel, local);
+    snprintf(label, sizeof(label), "%s-channel: %s %s", is_send ? "snd" : "rcv", channel,
+             print_address(local, text));
     rj_counter_spec_t spec = {.type_id = is_send ? RJ_COUNTER_TYPE_SEND_CHANNEL_STATUS
                                                  : RJ_COUNTER_TYPE_RECEIVE_CHANNEL_STATUS,
                               .key = &key,
@@ -76,15 +87,18 @@ static int allocate_status(rj_conductor_t *conductor, bool is_send, int64_t regi
     return rj_counters_allocate(conductor->counters, &spec, conductor->epoch_ms, ret_id, err);
 }
 
-static int allocate_address(rj_conductor_t *conductor, bool is_send, int64_t registration_id,
-                            int32_t status_id, const char *local, int32_t *ret_id, rj_err_t *err)
+int rj_conductor_address_counter(rj_conductor_t *conductor, bool is_send, int64_t registration_id,
+                                 int32_t status_id, const rj_address_t *local, int32_t *ret_id,
+                                 rj_err_t *err)
 {
-    size_t length = strlen(local); /* a printed address: shorter than the key's room */
+    char text[RJ_ADDRESS_TEXT_BYTES];
+    print_address(local, text);
+    size_t length = strlen(text); /* a printed address: shorter than the key's room */
     rj_sockaddr_key_t key = {.channel_status_id = status_id, .address_length = (int32_t)length};
-    memcpy(key.address, local, length);
+    memcpy(key.address, text, length);
     char label[RJ_COUNTER_LABEL_BYTES_MAX + 1];
     snprintf(label, sizeof(label), "%s-local-sockaddr: %" PRId32 " %s", is_send ? "snd" : "rcv",
-             status_id, local);
+             status_id, text);
     rj_counter_spec_t spec = {.type_id = RJ_COUNTER_TYPE_LOCAL_SOCKADDR,
                               .key = &key,
                               .key_length = sizeof(key),
@@ -99,16 +113,14 @@ int rj_conductor_channel_counters(rj_conductor_t *conductor, bool is_send, int64
                                   const char *channel, const rj_address_t *local,
                                   int32_t *ret_status_id, int32_t *ret_address_id, rj_err_t *err)
 {
-    char text[RJ_ADDRESS_TEXT_BYTES];
-    rj_address_print(local, text);
     int32_t status_id;
     int32_t address_id;
-    int result =
-        allocate_status(conductor, is_send, registration_id, channel, text, &status_id, err);
+    int result = rj_conductor_status_counter(conductor, is_send, registration_id, channel, local,
+                                             &status_id, err);
     if (result < 0)
         return result;
-    result =
-        allocate_address(conductor, is_send, registration_id, status_id, text, &address_id, err);
+    result = rj_conductor_address_counter(conductor, is_send, registration_id, status_id, local,
+                                          &address_id, err);
     if (result < 0) {
         rj_conductor_free_counter(conductor, status_id);
         return result;

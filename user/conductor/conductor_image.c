@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Images: how they are made, and the states of their life (commands.md 5.7; driver.md 10). */
-#include "conductor/conductor_state.h"
+#include "conductor/conductor_receive.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -129,15 +129,23 @@ rj_image_entry_t *rj_conductor_find_image(rj_conductor_t *conductor, int64_t cor
     return NULL;
 }
 
-static void open_connection(rj_conductor_t *conductor, rj_image_entry_t *entry,
-                            const rj_engine_setup_t *setup)
+/* It is heard where its setup came from, unless that destination has gone meanwhile; the other
+ * destinations' first frames add to it. */
+static const rj_receive_destination_entry_t *
+open_connection(rj_conductor_t *conductor, rj_image_entry_t *entry, const rj_engine_setup_t *setup)
 {
-    rj_receive_endpoint_t *endpoint = &entry->receive->endpoint;
-    for (int i = 0; i < endpoint->destination_count; i++) {
-        if (endpoint->destinations[i].id == setup->destination_id)
-            (void)rj_received_image_connect(&entry->received, &endpoint->destinations[i],
-                                            &setup->source, conductor->now_ns);
-    }
+    rj_receive_destination_entry_t *destination =
+        rj_conductor_find_receive_destination(entry->receive, setup->destination_id);
+    if (destination == NULL)
+        return NULL;
+    const rj_channel_t *channel = &destination->channel;
+    const rj_address_t *control = destination->destination.is_multicast  ? &channel->remote_control
+                                  : destination->destination.has_control ? &channel->local_control
+                                                                         : NULL;
+    (void)rj_received_image_connect(&entry->received, &destination->destination, control,
+                                    &setup->source, conductor->now_ns);
+    entry->received.told_paths = 1u << destination->destination.slot;
+    return destination;
 }
 
 /* The engine that the session's setup came to, unless an older image of the session still lives in
@@ -223,7 +231,8 @@ int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t
     DL_APPEND(conductor->images, entry);
     conductor->image_count++;
     creation->receive->image_count++;
-    open_connection(conductor, entry, &creation->setup);
+    const rj_receive_destination_entry_t *heard_by =
+        open_connection(conductor, entry, &creation->setup);
     rj_conductor_link_first(conductor, entry);
     rj_engine_command_t add = {.type = RJ_ENGINE_ADD_IMAGE,
                                .receive_endpoint = &creation->receive->endpoint,
@@ -231,7 +240,8 @@ int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t
     rj_conductor_tell(conductor, entry->engine, &add);
     if (!is_at_home(entry))
         tell_session(conductor, entry, RJ_ENGINE_ADD_SESSION);
-    rj_conductor_steer_image(conductor, entry);
+    if (heard_by != NULL)
+        rj_conductor_steer_connection(conductor, entry, heard_by);
     return 0;
 }
 
@@ -250,6 +260,22 @@ void rj_conductor_on_loss(rj_conductor_t *conductor, const rj_engine_event_t *ev
             config->stream_id, entry->receive->endpoint.channel.uri.text, entry->source);
         entry->loss_offset = offset < 0 ? LOSS_REPORT_FULL : offset;
     }
+}
+
+/* --- connections --- */
+
+/* A destination that is on its way out, or an image that is, must not be named to the engine
+ * again. */
+void rj_conductor_on_connected(rj_conductor_t *conductor, const rj_engine_event_t *event)
+{
+    rj_image_entry_t *entry = (rj_image_entry_t *)event->image;
+    const rj_receive_destination_entry_t *destination =
+        (const rj_receive_destination_entry_t *)event->receive_destination;
+    rj_headed_path_t *headed = &entry->headed[destination->destination.slot];
+    if (entry->state >= RJ_IMAGE_LINGER || destination->state != RJ_ENDPOINT_ACTIVE ||
+        headed->path != NULL)
+        return;
+    rj_conductor_steer_connection(conductor, entry, destination);
 }
 
 /* --- the states of life --- */
@@ -375,7 +401,8 @@ static void free_entry(rj_conductor_t *conductor, rj_image_entry_t *entry)
 {
     rj_conductor_free_readers(conductor, entry);
     free_counters(conductor, entry);
-    rj_conductor_drop_header(conductor, &entry->headed);
+    for (int slot = 0; slot < RJ_RECEIVE_DESTINATIONS_MAX; slot++)
+        rj_conductor_drop_header(conductor, &entry->headed[slot]);
     rj_conductor_free_log(conductor, entry->log, entry->log_file);
     DL_DELETE(conductor->images, entry);
     conductor->image_count--;

@@ -132,13 +132,14 @@ typedef struct rj_receive_entry {
     struct rj_receive_entry *prev, *next;
     rj_endpoint_state_t state;
     int knowing_count; /* engines that have not let go of it */
-    rj_steer_wish_t *wish;
+    struct rj_receive_destination_entry *destinations;
+    uint32_t slots_taken; /* bits: by destinations */
+    int32_t next_destination_id;
     rj_interest_t *interests;
     int image_count;
     int creation_count; /* images being made */
     int response_count; /* subscriptions that do not know yet whose answers they will read */
     int32_t status_counter_id;
-    int32_t address_counter_id;
     int32_t sndbuf_bytes; /* asked for */
     int32_t rcvbuf_bytes;
     rj_subscription_params_t params; /* of the subscription that made it */
@@ -242,9 +243,9 @@ typedef enum rj_image_state {
 struct rj_image_entry {
     rj_received_image_t received; /* first: the engine knows it by this address */
     struct rj_image_entry *prev, *next;
-    rj_receive_entry_t *receive; /* NULL once its endpoint is gone */
-    int engine;                  /* that owns it */
-    rj_headed_path_t headed;     /* control_paths[0] */
+    rj_receive_entry_t *receive;                          /* NULL once its endpoint is gone */
+    int engine;                                           /* that owns it */
+    rj_headed_path_t headed[RJ_RECEIVE_DESTINATIONS_MAX]; /* [slot]: control_paths[slot] */
     rj_log_t *log;
     char *log_file;
     char source[RJ_SOURCE_TEXT_MAX];
@@ -282,6 +283,7 @@ typedef struct rj_client_command {
     int32_t type; /* rj_command_id_t */
     int64_t client_id;
     int64_t correlation_id;
+    int64_t resource_id; /* destinations: registration id of what they belong to */
     int32_t stream_id;
     rj_channel_t channel;
     rj_publication_params_t publication_params;
@@ -328,7 +330,8 @@ struct rj_conductor {
 
     rj_client_entry_t *clients;
     int64_t next_endpoint_id;
-    int endpoint_count; /* of both kinds */
+    int endpoint_count; /* sockets: send endpoints and receive destinations */
+    int receive_count;  /* receive endpoints */
     int network_publication_count;
     int image_count;
     rj_send_entry_t *send_endpoints;
@@ -439,6 +442,14 @@ int rj_conductor_stream_counters(rj_conductor_t *conductor, const rj_counted_str
 int rj_conductor_channel_counters(rj_conductor_t *conductor, bool is_send, int64_t registration_id,
                                   const char *channel, const rj_address_t *local,
                                   int32_t *ret_status_id, int32_t *ret_address_id, rj_err_t *err);
+
+/* Each of them alone. `local` NULL: the endpoint has no address of its own. */
+int rj_conductor_status_counter(rj_conductor_t *conductor, bool is_send, int64_t registration_id,
+                                const char *channel, const rj_address_t *local, int32_t *ret_id,
+                                rj_err_t *err);
+int rj_conductor_address_counter(rj_conductor_t *conductor, bool is_send, int64_t registration_id,
+                                 int32_t status_id, const rj_address_t *local, int32_t *ret_id,
+                                 rj_err_t *err);
 void rj_conductor_free_counter(rj_conductor_t *conductor, int32_t counter_id);
 
 /* --- conductor_endpoint.c, conductor_receive_endpoint.c --- */
@@ -697,11 +708,7 @@ void rj_conductor_free_readers(rj_conductor_t *conductor, rj_image_entry_t *entr
  * it go (unsteer). Nothing happens where no interface is steered. */
 void rj_conductor_steer_send(rj_conductor_t *conductor, rj_send_entry_t *send);
 void rj_conductor_unsteer_send(rj_conductor_t *conductor, rj_send_entry_t *send);
-void rj_conductor_steer_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive);
-void rj_conductor_unsteer_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive);
-void rj_conductor_steer_image(rj_conductor_t *conductor, rj_image_entry_t *entry);
 void rj_conductor_unsteer_image(rj_conductor_t *conductor, rj_image_entry_t *entry);
-
 /* `type` is ADD_INTEREST or REMOVE_INTEREST. */
 void rj_conductor_steer_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
                                  const rj_interest_t *interest, rj_engine_command_type_t type);

@@ -2,7 +2,7 @@
 /* Where frames come in and go out beside the kernel's sockets: the steering maps follow endpoints
  * and interest (fabric/steering.h), paths get ready headers from the netlink snapshot
  * (transport/path_header.h). */
-#include "conductor/conductor_state.h"
+#include "conductor/conductor_receive.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -252,15 +252,47 @@ void rj_conductor_unsteer_send(rj_conductor_t *conductor, rj_send_entry_t *send)
     let_path_go(conductor, &send->headed);
 }
 
-void rj_conductor_steer_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive)
+static void tell_stream(rj_conductor_t *conductor, rj_receive_destination_entry_t *destination,
+                        const rj_interest_t *interest, rj_engine_command_type_t type)
 {
-    receive->wish =
-        wish_for(conductor, &receive->endpoint.destinations[0].base, &receive->endpoint.channel);
+    const rj_steer_stream_t stream = {.stream_id = interest->stream_id,
+                                      .session_id =
+                                          interest->has_session ? interest->session_id : 0,
+                                      .has_session = interest->has_session};
+    if (type == RJ_ENGINE_ADD_INTEREST)
+        rj_steering_add_stream(conductor->steering, destination->wish, &stream);
+    else
+        rj_steering_remove_stream(conductor->steering, destination->wish, &stream);
 }
 
-void rj_conductor_unsteer_receive(rj_conductor_t *conductor, rj_receive_entry_t *receive)
+static rj_receive_entry_t *receive_of(const rj_receive_destination_entry_t *destination)
 {
-    unwish(conductor, &receive->wish, &receive->endpoint.destinations[0].base);
+    return (rj_receive_entry_t *)destination->destination.endpoint;
+}
+
+void rj_conductor_steer_destination(rj_conductor_t *conductor,
+                                    rj_receive_destination_entry_t *destination)
+{
+    destination->wish = wish_for(conductor, &destination->destination.base, &destination->channel);
+    if (destination->wish == NULL)
+        return;
+    const rj_interest_t *interest;
+    DL_FOREACH(receive_of(destination)->interests, interest)
+    {
+        tell_stream(conductor, destination, interest, RJ_ENGINE_ADD_INTEREST);
+    }
+}
+
+void rj_conductor_unsteer_destination(rj_conductor_t *conductor,
+                                      rj_receive_destination_entry_t *destination)
+{
+    unwish(conductor, &destination->wish, &destination->destination.base);
+    rj_image_entry_t *image;
+    DL_FOREACH(conductor->images, image)
+    {
+        if (image->receive == receive_of(destination))
+            let_path_go(conductor, &image->headed[destination->destination.slot]);
+    }
 }
 
 void rj_conductor_steer_interest(rj_conductor_t *conductor, rj_receive_entry_t *receive,
@@ -268,27 +300,48 @@ void rj_conductor_steer_interest(rj_conductor_t *conductor, rj_receive_entry_t *
 {
     if (conductor->steering == NULL)
         return;
-    const rj_steer_stream_t stream = {.stream_id = interest->stream_id,
-                                      .session_id =
-                                          interest->has_session ? interest->session_id : 0,
-                                      .has_session = interest->has_session};
-    if (type == RJ_ENGINE_ADD_INTEREST)
-        rj_steering_add_stream(conductor->steering, receive->wish, &stream);
-    else
-        rj_steering_remove_stream(conductor->steering, receive->wish, &stream);
+    rj_receive_destination_entry_t *destination;
+    DL_FOREACH(receive->destinations, destination)
+    {
+        if (destination->state == RJ_ENDPOINT_ACTIVE)
+            tell_stream(conductor, destination, interest, type);
+    }
 }
 
-/* The first connection is the conductor's doing; what an engine learns later goes by socket. */
-void rj_conductor_steer_image(rj_conductor_t *conductor, rj_image_entry_t *entry)
+void rj_conductor_steer_connection(rj_conductor_t *conductor, rj_image_entry_t *entry,
+                                   const rj_receive_destination_entry_t *destination)
 {
-    if (entry->received.image.connection_count > 0)
-        keep_path(conductor, &entry->headed, &entry->received.control_paths[0], entry->engine,
-                  &entry->receive->endpoint.channel);
+    const int32_t slot = destination->destination.slot;
+    keep_path(conductor, &entry->headed[slot], &entry->received.control_paths[slot], entry->engine,
+              &destination->channel);
 }
 
 void rj_conductor_unsteer_image(rj_conductor_t *conductor, rj_image_entry_t *entry)
 {
-    let_path_go(conductor, &entry->headed);
+    for (int slot = 0; slot < RJ_RECEIVE_DESTINATIONS_MAX; slot++)
+        let_path_go(conductor, &entry->headed[slot]);
+}
+
+/* Takes the header back from the engine. */
+static void give_to_socket(rj_conductor_t *conductor, rj_headed_path_t *headed)
+{
+    const rj_engine_command_t set = {.type = RJ_ENGINE_SET_HEADER, .path = headed->path};
+    if (headed->owned != NULL)
+        rj_conductor_tell(conductor, headed->engine, &set);
+    headed->owned = NULL;
+    let_path_go(conductor, headed);
+}
+
+void rj_conductor_forget_connections(rj_conductor_t *conductor,
+                                     const rj_receive_destination_entry_t *destination)
+{
+    rj_image_entry_t *image;
+    DL_FOREACH(conductor->images, image)
+    {
+        rj_headed_path_t *headed = &image->headed[destination->destination.slot];
+        if (image->receive == receive_of(destination) && headed->path != NULL)
+            give_to_socket(conductor, headed);
+    }
 }
 
 /* --- following the snapshot --- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Subscriptions, and the nodes that tie them to streams (commands.md 5.3, 5.4, 8). */
-#include "conductor/conductor_state.h"
+#include "conductor/conductor_receive.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -210,14 +210,7 @@ static int check_supported(const rj_channel_t *channel, rj_err_t *err)
     const char *what = NULL;
     if (channel->uri.is_spy)
         return 0;
-    if (channel->control_mode == RJ_CONTROL_MODE_MANUAL)
-        what = "control-mode=manual";
-    else if (channel->control_mode == RJ_CONTROL_MODE_DYNAMIC)
-        what = "control-mode=dynamic";
-    else if (channel->uri.media == RJ_MEDIA_UDP && channel->has_control &&
-             channel->control_mode != RJ_CONTROL_MODE_RESPONSE)
-        what = "control= on a subscription";
-    else if (channel->media_receive_timestamp_offset != RJ_TIMESTAMP_NONE)
+    if (channel->media_receive_timestamp_offset != RJ_TIMESTAMP_NONE)
         what = "media-rcv-ts-offset";
     else if (channel->channel_receive_timestamp_offset != RJ_TIMESTAMP_NONE)
         what = "channel-rcv-ts-offset";
@@ -311,6 +304,28 @@ static int add_spy(rj_conductor_t *conductor, rj_err_t *err)
     return 0;
 }
 
+int rj_conductor_add_local_destination(rj_conductor_t *conductor,
+                                       const rj_subscription_entry_t *manual, rj_err_t *err)
+{
+    rj_client_command_t *command = &conductor->command;
+    command->stream_id = manual->stream_id;
+    if (parse_params(conductor, err) < 0)
+        return err->code;
+    rj_subscription_entry_t *subscription = make_subscription(conductor, err);
+    if (subscription == NULL)
+        return err->code;
+    subscription->registration_id = manual->registration_id;
+    subscription->client_id = manual->client_id;
+    DL_APPEND(conductor->subscriptions, subscription);
+    rj_reply_success(&conductor->to_clients, command->correlation_id);
+    rj_conductor_finish_command(conductor);
+    if (subscription->kind == RJ_SUBSCRIPTION_SPY)
+        rj_conductor_link_spy(conductor, subscription);
+    else
+        rj_conductor_link_ipc_subscription(conductor, subscription);
+    return 0;
+}
+
 int rj_conductor_step_subscription(rj_conductor_t *conductor, rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
@@ -332,6 +347,11 @@ int rj_conductor_step_subscription(rj_conductor_t *conductor, rj_err_t *err)
         return err->code;
     if (receive == NULL)
         receive = rj_conductor_make_receive(conductor, err);
+    if (receive == NULL && err->code == -EADDRINUSE &&
+        rj_conductor_port_comes_free(conductor, &command->channel.remote_data)) {
+        free_subscription(subscription);
+        return 0; /* tried again in the next turn */
+    }
     if (receive == NULL || rj_conductor_client(conductor, command->client_id, err) == NULL ||
         rj_conductor_add_interest(conductor, receive, command->stream_id,
                                   &command->subscription_params, command->channel.uri.text,

@@ -46,8 +46,15 @@ typedef enum rj_engine_command_type {
     RJ_ENGINE_ADD_PUBLICATION,         /* send_endpoint, publication */
     RJ_ENGINE_REMOVE_PUBLICATION,      /* publication -> PUBLICATION_RELEASED */
     RJ_ENGINE_ADD_RECEIVE_ENDPOINT,    /* receive_endpoint */
-    RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT, /* -> RECEIVE_ENDPOINT_RELEASED; its images are detached */
-    RJ_ENGINE_ADD_INTEREST,            /* receive_endpoint, stream_id, session_id if has_session */
+    RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT, /* -> RECEIVE_ENDPOINT_RELEASED; its images are detached.
+                                          Its destinations were removed before */
+    /* receive_destination, of an endpoint that is there; like that, every engine learns it. */
+    RJ_ENGINE_ADD_RECEIVE_DESTINATION,    /* the endpoint's images may be heard through it */
+    RJ_ENGINE_REMOVE_RECEIVE_DESTINATION, /* -> RECEIVE_DESTINATION_RELEASED */
+    RJ_ENGINE_SET_CONTROL, /* receive_destination, address: its control address from now on. Told to
+                              every engine that knows it; of the paths that lead there, the conductor
+                              has taken the headers back before, or will on CONNECTED */
+    RJ_ENGINE_ADD_INTEREST, /* receive_endpoint, stream_id, session_id if has_session */
     RJ_ENGINE_REMOVE_INTEREST,
     RJ_ENGINE_ADD_IMAGE,     /* receive_endpoint, image, its subscribers are linked already */
     RJ_ENGINE_REMOVE_IMAGE,  /* image -> IMAGE_RELEASED */
@@ -65,8 +72,8 @@ typedef enum rj_engine_command_type {
     RJ_ENGINE_REMOVE_SUBSCRIBER, /* image, position -> SUBSCRIBER_REMOVED */
     /* path, header (NULL: its datagrams are the socket's again) -> HEADER_RELEASED with the old
      * header where there was one. Only while the engine holds what the path belongs to: a send
-     * endpoint, a receive endpoint, an image whose connection was there before ADD_IMAGE. A header
-     * that is set when that is released is the conductor's again. */
+     * endpoint; an image and the destination through which it is connected, known since CONNECTED or
+     * since before ADD_IMAGE. A header that is set when that is released is the conductor's again. */
     RJ_ENGINE_SET_HEADER,
     /* path, address: where it leads from here on. A header that it had comes back by
      * HEADER_RELEASED. Only while the engine holds what the path belongs to, as SET_HEADER. */
@@ -88,6 +95,7 @@ typedef struct rj_engine_command {
     int32_t has_ended;   /* REMOVE_SESSION */
     struct rj_send_endpoint *send_endpoint;
     struct rj_receive_endpoint *receive_endpoint;
+    struct rj_receive_destination *receive_destination;
     struct rj_network_publication *publication;
     struct rj_network_image *image;
     struct rj_subscriber_position *position;
@@ -100,6 +108,7 @@ typedef enum rj_engine_event_type {
     RJ_ENGINE_SEND_ENDPOINT_RELEASED,
     RJ_ENGINE_PUBLICATION_RELEASED,
     RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED,
+    RJ_ENGINE_RECEIVE_DESTINATION_RELEASED,
     RJ_ENGINE_IMAGE_RELEASED,
     RJ_ENGINE_SUBSCRIBER_ADDED,   /* position->join_position is set */
     RJ_ENGINE_SUBSCRIBER_REFUSED, /* the image no longer accepts; nothing is linked */
@@ -114,6 +123,8 @@ typedef enum rj_engine_event_type {
     RJ_ENGINE_RESPONSE_CONNECTED, /* publication, a response, has its receiver */
     RJ_ENGINE_SEND_ENDPOINT_DETACHED,
     RJ_ENGINE_SEND_ENDPOINT_MOVED, /* value: 0, or the errno for which it stayed as it was */
+    RJ_ENGINE_CONNECTED, /* image, receive_destination, address: where it answers what it hears
+                            through that destination */
 } rj_engine_event_type_t;
 
 typedef struct rj_engine_setup {
@@ -142,11 +153,13 @@ typedef struct rj_engine_event {
     int64_t value;
     struct rj_send_endpoint *send_endpoint;
     struct rj_receive_endpoint *receive_endpoint;
+    struct rj_receive_destination *receive_destination;
     struct rj_network_publication *publication;
     struct rj_network_image *image;
     struct rj_subscriber_position *position;
     struct rj_path_header *header;
     union {
+        rj_address_t address;
         rj_engine_setup_t setup;
         rj_engine_publication_error_t error;
     };

@@ -32,6 +32,7 @@ rj_engine_event_t *rj_engine_claim_event(rj_engine_t *engine, rj_engine_event_ty
     event->value = 0;
     event->send_endpoint = NULL;
     event->receive_endpoint = NULL;
+    event->receive_destination = NULL;
     event->publication = NULL;
     event->image = NULL;
     event->position = NULL;
@@ -73,7 +74,7 @@ void rj_engine_note_io_error(rj_engine_t *engine, rj_endpoint_t *endpoint, int c
     if (endpoint->kind == RJ_ENDPOINT_SEND)
         event->send_endpoint = (rj_send_endpoint_t *)endpoint;
     else
-        event->receive_endpoint = ((rj_receive_destination_t *)endpoint)->endpoint;
+        event->receive_destination = (rj_receive_destination_t *)endpoint;
     rj_engine_publish_event(engine);
 }
 

@@ -11,6 +11,7 @@ static void owe_value(rj_engine_t *engine, rj_engine_event_type_t type,
     const rj_owed_event_t owed = {.type = type,
                                   .send_endpoint = command->send_endpoint,
                                   .receive_endpoint = command->receive_endpoint,
+                                  .receive_destination = command->receive_destination,
                                   .publication = command->publication,
                                   .image = command->image,
                                   .position = command->position,
@@ -42,6 +43,7 @@ int rj_engine_settle_debts(rj_engine_t *engine)
         event->type = owed->type;
         event->send_endpoint = owed->send_endpoint;
         event->receive_endpoint = owed->receive_endpoint;
+        event->receive_destination = owed->receive_destination;
         event->publication = owed->publication;
         event->image = owed->image;
         event->position = owed->position;
@@ -89,24 +91,19 @@ static void detach(rj_engine_t *engine, rj_endpoint_t *endpoint)
     }
 }
 
-static void add_receive_endpoint(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
-                                 int64_t now_ns)
+/* Setups are the home's to ask for and to give up. */
+static void add_receive_endpoint(rj_engine_t *engine, rj_receive_endpoint_t *endpoint)
 {
-    if (engine->receive_endpoint_count == RJ_ENGINE_ENDPOINTS_MAX) {
-        engine->stats.streams_dropped++;
+    if (endpoint->home != engine->params.index)
         return;
-    }
-    /* Pending setups are the home's to give up. */
-    if (endpoint->home == engine->params.index)
+    if (engine->receive_endpoint_count == RJ_ENGINE_ENDPOINTS_MAX)
+        engine->stats.streams_dropped++;
+    else
         engine->receive_endpoints[engine->receive_endpoint_count++] = endpoint;
-    for (int32_t i = 0; i < endpoint->destination_count; i++)
-        attach(engine, &endpoint->destinations[i].base, now_ns);
 }
 
 static void remove_receive_endpoint(rj_engine_t *engine, rj_receive_endpoint_t *endpoint)
 {
-    for (int32_t i = 0; i < endpoint->destination_count; i++)
-        detach(engine, &endpoint->destinations[i].base);
     rj_receiver_detach_images(engine, endpoint);
     for (int32_t i = 0; i < engine->receive_endpoint_count; i++) {
         if (engine->receive_endpoints[i] != endpoint)
@@ -118,15 +115,20 @@ static void remove_receive_endpoint(rj_engine_t *engine, rj_receive_endpoint_t *
 
 /* --- interest --- */
 
-static void add_interest(rj_engine_t *engine, const rj_engine_command_t *command)
+/* A session that is wanted by name is asked for at once where the channel says whom to ask. */
+static void add_interest(rj_engine_t *engine, const rj_engine_command_t *command, int64_t now_ns)
 {
-    rj_dispatcher_t *dispatcher = command->receive_endpoint->dispatcher;
+    rj_receive_endpoint_t *endpoint = command->receive_endpoint;
+    rj_dispatcher_t *dispatcher = endpoint->dispatcher;
     const int result =
         command->has_session
             ? rj_dispatcher_add_session(dispatcher, command->stream_id, command->session_id)
             : rj_dispatcher_add_stream(dispatcher, command->stream_id);
     if (result < 0)
         engine->stats.streams_dropped++;
+    if (command->has_session && endpoint->channel.has_control)
+        rj_receiver_elicit_setup(engine, endpoint, command->stream_id, command->session_id, now_ns);
+    rj_receiver_note_setups(engine, endpoint);
 }
 
 static void remove_interest(const rj_engine_command_t *command)
@@ -246,14 +248,26 @@ static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int
         owe(engine, RJ_ENGINE_PUBLICATION_RELEASED, command);
         break;
     case RJ_ENGINE_ADD_RECEIVE_ENDPOINT:
-        add_receive_endpoint(engine, command->receive_endpoint, now_ns);
+        add_receive_endpoint(engine, command->receive_endpoint);
         break;
     case RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT:
         remove_receive_endpoint(engine, command->receive_endpoint);
         owe(engine, RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED, command);
         break;
+    case RJ_ENGINE_ADD_RECEIVE_DESTINATION:
+        attach(engine, &command->receive_destination->base, now_ns);
+        rj_receiver_add_destination(engine, command->receive_destination, now_ns);
+        break;
+    case RJ_ENGINE_REMOVE_RECEIVE_DESTINATION:
+        detach(engine, &command->receive_destination->base);
+        rj_receiver_remove_destination(engine, command->receive_destination, now_ns);
+        owe(engine, RJ_ENGINE_RECEIVE_DESTINATION_RELEASED, command);
+        break;
+    case RJ_ENGINE_SET_CONTROL:
+        rj_receiver_set_control(engine, command->receive_destination, &command->address);
+        break;
     case RJ_ENGINE_ADD_INTEREST:
-        add_interest(engine, command);
+        add_interest(engine, command, now_ns);
         break;
     case RJ_ENGINE_REMOVE_INTEREST:
         remove_interest(command);

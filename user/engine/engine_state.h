@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine_state.h - what the sources of an engine share: engine.c, engine_command.c,
- * engine_forward.c, sender.c, receiver.c.
+ * engine_forward.c, sender.c, receiver.c, receiver_destination.c.
  *
  * Each stream has a slot in a dense array, which says when the stream must be looked at again, so
  * that a turn passes over a thousand quiet streams without touching them.
@@ -26,6 +26,8 @@ enum {
     RJ_ENGINE_OWED_MAX = 8192,
     RJ_ENGINE_IO_ERRORS_MAX = 16, /* different ones, remembered so that none is told too often */
 };
+
+_Static_assert((int)RJ_DESTINATION_ENGINES_MAX == (int)RJ_ENGINES_MAX, "a control address each");
 
 /* A slot with this time is looked at in the next turn. */
 #define RJ_ENGINE_DUE_NOW INT64_MIN
@@ -62,6 +64,7 @@ typedef struct rj_owed_event {
     rj_engine_event_type_t type;
     rj_send_endpoint_t *send_endpoint;
     rj_receive_endpoint_t *receive_endpoint;
+    rj_receive_destination_t *receive_destination;
     rj_network_publication_t *publication;
     rj_network_image_t *image;
     rj_subscriber_position_t *position;
@@ -204,10 +207,6 @@ int rj_receiver_track(rj_engine_t *engine, int64_t now_ns);
 /* Sends the batch of the receiver half and reads its results. */
 void rj_receiver_flush(rj_engine_t *engine, int64_t now_ns);
 
-/* Asks each sender that the endpoint has an explicit control address of for the session's setup. */
-void rj_receiver_elicit_setup(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
-                              int32_t stream_id, int32_t session_id, int64_t now_ns);
-
 void rj_receiver_add_image(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
                            rj_received_image_t *received);
 void rj_receiver_remove_image(rj_engine_t *engine, rj_received_image_t *received);
@@ -221,5 +220,46 @@ void rj_receiver_touch_image(rj_engine_t *engine, const rj_received_image_t *rec
 /* Takes the endpoint's images away from it. */
 void rj_receiver_detach_images(rj_engine_t *engine, const rj_receive_endpoint_t *endpoint);
 int64_t rj_receiver_deadline_ns(const rj_engine_t *engine);
+
+/* --- receiver.c and receiver_destination.c, for each other --- */
+
+static inline rj_receive_destination_t *rj_receiver_destination_of(const rj_packet_t *packet)
+{
+    return (rj_receive_destination_t *)packet->endpoint;
+}
+
+/* A frame into the batch, which is sent when it is full. False, and counted, when it is longer than
+ * the batch can hold. */
+bool rj_receiver_add_frame(rj_engine_t *engine, const rj_path_t *path, const void *frame,
+                           uint32_t length_bytes, int64_t now_ns);
+
+/* --- receiver_destination.c --- */
+
+void rj_receiver_add_destination(rj_engine_t *engine, rj_receive_destination_t *destination,
+                                 int64_t now_ns);
+void rj_receiver_remove_destination(rj_engine_t *engine, rj_receive_destination_t *destination,
+                                    int64_t now_ns);
+void rj_receiver_set_control(rj_engine_t *engine, rj_receive_destination_t *destination,
+                             const rj_address_t *control);
+
+/* Asks all explicit control addresses of an endpoint that lives here for the setup of a session. */
+void rj_receiver_elicit_setup(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
+                              int32_t stream_id, int32_t session_id, int64_t now_ns);
+
+/* The endpoint's pending and repeated setups changed: notes when they are next to be looked at. */
+void rj_receiver_note_setups(rj_engine_t *engine, const rj_receive_endpoint_t *endpoint);
+
+/* Gives up setups that did not come, and asks again where that is done regularly. Returns the
+ * frames put into the batch. */
+int rj_receiver_work_setups(rj_engine_t *engine, int64_t now_ns);
+
+/* A status message that asks for a setup. Returns its length. */
+uint32_t rj_receiver_write_setup_request(rj_wire_sm_t *frame, const rj_receive_endpoint_t *endpoint,
+                                         int32_t stream_id, int32_t session_id);
+
+/* The connection of an image of ours through the destination that brought a packet, made when it is
+ * the first, and the conductor told; -1 when there is no room for another. */
+int rj_receiver_connect(rj_engine_t *engine, rj_received_image_t *received,
+                        const rj_packet_t *packet, int64_t now_ns);
 
 #endif

@@ -15,11 +15,6 @@ static rj_received_image_t *received_of(rj_network_image_t *image)
     return (rj_received_image_t *)image;
 }
 
-static rj_receive_destination_t *destination_of(const rj_packet_t *packet)
-{
-    return (rj_receive_destination_t *)packet->endpoint;
-}
-
 /* --- what is sent --- */
 
 void rj_receiver_flush(rj_engine_t *engine, int64_t now_ns)
@@ -34,8 +29,8 @@ void rj_receiver_flush(rj_engine_t *engine, int64_t now_ns)
     rj_send_batch_clear(batch);
 }
 
-static bool add_frame(rj_engine_t *engine, const rj_path_t *path, const void *frame,
-                      uint32_t length_bytes, int64_t now_ns)
+bool rj_receiver_add_frame(rj_engine_t *engine, const rj_path_t *path, const void *frame,
+                           uint32_t length_bytes, int64_t now_ns)
 {
     if (rj_send_batch_room(&engine->batch) == 0)
         rj_receiver_flush(engine, now_ns);
@@ -49,10 +44,11 @@ static bool add_frame(rj_engine_t *engine, const rj_path_t *path, const void *fr
 static void add_answer(rj_engine_t *engine, const rj_packet_t *packet, const void *frame,
                        uint32_t length_bytes, int64_t now_ns)
 {
-    const rj_receive_destination_t *destination = destination_of(packet);
+    const rj_receive_destination_t *destination = rj_receiver_destination_of(packet);
     /* The header of a control path is the home engine's to swap: others leave it alone. */
     if (destination->is_multicast && packet->endpoint->home == engine->params.index) {
-        (void)add_frame(engine, &destination->control_path, frame, length_bytes, now_ns);
+        (void)rj_receiver_add_frame(engine, &destination->control_path, frame, length_bytes,
+                                    now_ns);
         return;
     }
     const rj_address_t *to =
@@ -68,50 +64,26 @@ static void add_answer(rj_engine_t *engine, const rj_packet_t *packet, const voi
 static void forward_to_owner(rj_engine_t *engine, const rj_packet_t *packet, int type,
                              int32_t stream_id, int32_t session_id)
 {
-    const rj_dispatcher_t *dispatcher = destination_of(packet)->endpoint->dispatcher;
+    const rj_dispatcher_t *dispatcher = rj_receiver_destination_of(packet)->endpoint->dispatcher;
     rj_engine_forward(engine, rj_dispatcher_owner(dispatcher, stream_id, session_id), packet, type);
 }
 
 /* --- setups --- */
 
-static uint32_t write_eliciting_sm(const rj_receive_endpoint_t *endpoint, int32_t stream_id,
-                                   int32_t session_id, rj_wire_sm_t *frame)
-{
-    const rj_frame_sm_t sm = {.session_id = session_id,
-                              .stream_id = stream_id,
-                              .receiver_id = endpoint->receiver_id,
-                              .has_group_tag = endpoint->has_group_tag,
-                              .group_tag = endpoint->group_tag,
-                              .flags = RJ_SM_FLAG_SEND_SETUP};
-    return rj_frame_write_sm(frame, &sm);
-}
-
-void rj_receiver_elicit_setup(rj_engine_t *engine, rj_receive_endpoint_t *endpoint,
-                              int32_t stream_id, int32_t session_id, int64_t now_ns)
-{
-    rj_wire_sm_t frame;
-    const uint32_t length = write_eliciting_sm(endpoint, stream_id, session_id, &frame);
-    for (int32_t i = 0; i < endpoint->destination_count; i++) {
-        const rj_receive_destination_t *destination = &endpoint->destinations[i];
-        if (destination->has_control && !destination->is_multicast)
-            (void)add_frame(engine, &destination->control_path, &frame, length, now_ns);
-    }
-}
-
 static void elicit_setup(rj_engine_t *engine, const rj_packet_t *packet, int32_t stream_id,
                          int32_t session_id, int64_t now_ns)
 {
-    rj_receive_endpoint_t *endpoint = destination_of(packet)->endpoint;
+    rj_receive_endpoint_t *endpoint = rj_receiver_destination_of(packet)->endpoint;
     if (!rj_receive_endpoint_add_pending(endpoint, stream_id, session_id, now_ns)) {
         engine->stats.pending_setups_dropped++;
         rj_dispatcher_clear_state(endpoint->dispatcher, stream_id, session_id,
                                   RJ_SESSION_PENDING_SETUP);
         return;
     }
-    engine->pending_due_ns =
-        rj_min_i64(engine->pending_due_ns, rj_receive_endpoint_deadline_ns(endpoint));
+    rj_receiver_note_setups(engine, endpoint);
     rj_wire_sm_t frame;
-    const uint32_t length = write_eliciting_sm(endpoint, stream_id, session_id, &frame);
+    const uint32_t length =
+        rj_receiver_write_setup_request(&frame, endpoint, stream_id, session_id);
     add_answer(engine, packet, &frame, length, now_ns);
 }
 
@@ -119,7 +91,7 @@ static void elicit_setup(rj_engine_t *engine, const rj_packet_t *packet, int32_t
 static void ask_for_image(rj_engine_t *engine, const rj_packet_t *packet,
                           const rj_wire_setup_t *setup)
 {
-    const rj_receive_destination_t *destination = destination_of(packet);
+    const rj_receive_destination_t *destination = rj_receiver_destination_of(packet);
     rj_receive_endpoint_t *endpoint = destination->endpoint;
     rj_engine_event_t *event = rj_engine_claim_event(engine, RJ_ENGINE_SETUP);
     if (event == NULL) {
@@ -151,8 +123,7 @@ static void track_setup(rj_engine_t *engine, const rj_packet_t *packet, rj_netwo
                         int64_t now_ns)
 {
     rj_received_image_t *received = received_of(image);
-    const int connection =
-        rj_received_image_connect(received, destination_of(packet), &packet->source, now_ns);
+    const int connection = rj_receiver_connect(engine, received, packet, now_ns);
     rj_network_image_on_setup(image, connection, now_ns);
     rj_receiver_touch_image(engine, received);
 }
@@ -173,9 +144,9 @@ static void on_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t now
         rj_engine_count(engine, RJ_SYSTEM_INVALID_PACKETS, 1);
         return;
     }
-    rj_receive_destination_t *destination = destination_of(packet);
+    rj_receive_destination_t *destination = rj_receiver_destination_of(packet);
     rj_receive_endpoint_t *endpoint = destination->endpoint;
-    destination->last_activity_ns = now_ns;
+    rj_receive_destination_touch(destination, now_ns);
     const bool was_elicited =
         destination->is_multicast &&
         rj_dispatcher_awaits_setup(endpoint->dispatcher, setup->stream_id, setup->session_id);
@@ -233,8 +204,7 @@ static void insert(rj_engine_t *engine, const rj_packet_t *packet, rj_network_im
                    int64_t now_ns)
 {
     rj_received_image_t *received = received_of(image);
-    const int connection =
-        rj_received_image_connect(received, destination_of(packet), &packet->source, now_ns);
+    const int connection = rj_receiver_connect(engine, received, packet, now_ns);
     const int32_t was_revoked = image->is_revoked;
     count_insert(engine, rj_network_image_insert(image, connection, packet->data,
                                                  packet->length_bytes, now_ns));
@@ -245,8 +215,8 @@ static void insert(rj_engine_t *engine, const rj_packet_t *packet, rj_network_im
 static void on_data(rj_engine_t *engine, const rj_packet_t *packet, int type, int64_t now_ns)
 {
     const rj_wire_data_t *data = (const rj_wire_data_t *)packet->data;
-    rj_receive_destination_t *destination = destination_of(packet);
-    destination->last_activity_ns = now_ns;
+    rj_receive_destination_t *destination = rj_receiver_destination_of(packet);
+    rj_receive_destination_touch(destination, now_ns);
     rj_network_image_t *image;
     switch (rj_dispatcher_on_data(destination->endpoint->dispatcher, data->stream_id,
                                   data->session_id, data->flags, &image)) {
@@ -287,9 +257,9 @@ static void rttm_to_image(rj_engine_t *engine, const rj_packet_t *packet, rj_net
 static void on_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     const rj_wire_rttm_t *rttm = (const rj_wire_rttm_t *)packet->data;
-    rj_receive_destination_t *destination = destination_of(packet);
+    rj_receive_destination_t *destination = rj_receiver_destination_of(packet);
     const rj_receive_endpoint_t *endpoint = destination->endpoint;
-    destination->last_activity_ns = now_ns;
+    rj_receive_destination_touch(destination, now_ns);
     if (!rj_frame_rttm_is_for(rttm, endpoint->receiver_id))
         return;
     rj_network_image_t *image =
@@ -322,8 +292,8 @@ void rj_receiver_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int ty
 static rj_received_image_t *find_guest_image(const rj_engine_t *engine, const rj_packet_t *packet,
                                              int32_t stream_id, int32_t session_id)
 {
-    return rj_image_table_find(&engine->guest_images, destination_of(packet)->endpoint, stream_id,
-                               session_id);
+    return rj_image_table_find(&engine->guest_images, rj_receiver_destination_of(packet)->endpoint,
+                               stream_id, session_id);
 }
 
 static bool on_guest_data(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
@@ -363,8 +333,7 @@ static bool on_guest_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_
     return true;
 }
 
-bool rj_receiver_on_guest_frame(rj_engine_t *engine, const rj_packet_t *packet, int type,
-                                int64_t now_ns)
+static bool on_guest_frame(rj_engine_t *engine, const rj_packet_t *packet, int type, int64_t now_ns)
 {
     switch (type) {
     case RJ_FRAME_TYPE_PAD:
@@ -379,6 +348,15 @@ bool rj_receiver_on_guest_frame(rj_engine_t *engine, const rj_packet_t *packet, 
     }
 }
 
+bool rj_receiver_on_guest_frame(rj_engine_t *engine, const rj_packet_t *packet, int type,
+                                int64_t now_ns)
+{
+    if (!on_guest_frame(engine, packet, type, now_ns))
+        return false;
+    rj_receive_destination_touch(rj_receiver_destination_of(packet), now_ns);
+    return true;
+}
+
 /* --- once a turn --- */
 
 /* Puts an image's frames on one connection; counted as sent then, for what a socket refuses is told
@@ -388,20 +366,22 @@ static int answer_on(rj_engine_t *engine, const rj_path_t *path,
 {
     int frames = 0;
     if (work->rsp_setup_is_due &&
-        add_frame(engine, path, &work->rsp_setup, RJ_RSP_SETUP_BYTES, now_ns))
+        rj_receiver_add_frame(engine, path, &work->rsp_setup, RJ_RSP_SETUP_BYTES, now_ns))
         frames++;
-    if (work->sm_is_due && add_frame(engine, path, &work->sm, work->sm_length_bytes, now_ns)) {
+    if (work->sm_is_due &&
+        rj_receiver_add_frame(engine, path, &work->sm, work->sm_length_bytes, now_ns)) {
         rj_engine_count(engine, RJ_SYSTEM_SMS_SENT, 1);
         frames++;
     }
     for (int32_t i = 0; i < work->nak_count; i++) {
-        if (!add_frame(engine, path, &work->naks[i], RJ_NAK_BYTES, now_ns))
+        if (!rj_receiver_add_frame(engine, path, &work->naks[i], RJ_NAK_BYTES, now_ns))
             break;
         rj_engine_count(engine, RJ_SYSTEM_NAKS_SENT, 1);
         (*nak_count)++;
         frames++;
     }
-    if (work->rttm_is_due && add_frame(engine, path, &work->rttm, RJ_RTTM_BYTES, now_ns))
+    if (work->rttm_is_due &&
+        rj_receiver_add_frame(engine, path, &work->rttm, RJ_RTTM_BYTES, now_ns))
         frames++;
     return frames;
 }
@@ -483,17 +463,6 @@ static bool is_due(const rj_image_slot_t *slot, int64_t now_ns)
            rj_load_acquire_i32(&slot->received->image.sm_is_requested) != 0;
 }
 
-static void expire_pending(rj_engine_t *engine, int64_t now_ns)
-{
-    engine->pending_due_ns = INT64_MAX;
-    for (int32_t i = 0; i < engine->receive_endpoint_count; i++) {
-        rj_receive_endpoint_t *endpoint = engine->receive_endpoints[i];
-        rj_receive_endpoint_expire_pending(endpoint, now_ns);
-        engine->pending_due_ns =
-            rj_min_i64(engine->pending_due_ns, rj_receive_endpoint_deadline_ns(endpoint));
-    }
-}
-
 int rj_receiver_track(rj_engine_t *engine, int64_t now_ns)
 {
     int frames = 0;
@@ -502,7 +471,7 @@ int rj_receiver_track(rj_engine_t *engine, int64_t now_ns)
             frames += track(engine, &engine->images[i], now_ns);
     }
     if (now_ns >= engine->pending_due_ns)
-        expire_pending(engine, now_ns);
+        frames += rj_receiver_work_setups(engine, now_ns);
     return frames;
 }
 
