@@ -148,6 +148,46 @@ Test(helper, hands_back_a_name_that_nobody_knows_with_its_code)
     cr_expect_eq(rj_task_state(&task), RJ_TASK_FAILED);
     cr_expect_eq(task.err.aeron_code, RJ_ERROR_UNKNOWN_HOST);
     cr_expect_not_null(strstr(task.err.text, "Unresolved - endpoint=nobody:4000"));
+    cr_expect_str_eq(strrchr(task.err.text, ' ') + 1, "aeron:udp?endpoint=nobody:4000",
+                     "tests look for the channel at the end");
+}
+
+Test(helper, asks_again_for_one_name_and_notes_how_long_that_took)
+{
+    rj_task_t task = {.type = RJ_TASK_RESOLVE_NAME, .param = "control", .text = "somebody:4000"};
+    cr_assert(rj_helper_give(&helper, &task));
+    rj_helper_do_work(&helper, 0);
+    cr_expect_eq(rj_task_state(&task), RJ_TASK_DONE);
+    cr_expect_eq(task.address.bytes[3], 9);
+    cr_expect_eq(task.address.port, 4000);
+    cr_expect_eq(values[RJ_SYSTEM_NAME_RESOLVER_MAX_TIME], LOOK_UP_NS);
+    cr_expect_eq(values[RJ_SYSTEM_NAME_RESOLVER_TIME_EXCEEDED], 1);
+    task = (rj_task_t){.type = RJ_TASK_RESOLVE_NAME, .param = "control", .text = "nobody:4000"};
+    cr_assert(rj_helper_give(&helper, &task));
+    rj_helper_do_work(&helper, 0);
+    cr_expect_eq(rj_task_state(&task), RJ_TASK_FAILED);
+    cr_expect_str_eq(task.err.text, "Unresolved - control=nobody:4000: Unable to resolve "
+                                    "host=(nobody)");
+}
+
+/* The log is the conductor's to write; what counts is counted at once. */
+Test(helper, hands_the_conductor_what_the_resolver_tells)
+{
+    rj_err_t err;
+    rj_helper_report_t report;
+    rj_fail_aeron(&err, -EINVAL, RJ_ERROR_UNKNOWN_HOST, "who is that");
+    rj_helper_report(&helper, RJ_RESOLVER_NOTED, &err);
+    cr_expect_eq(values[RJ_SYSTEM_ERRORS], 0);
+    rj_fail(&err, -ENETUNREACH, "no way");
+    for (int i = 0; i < RJ_HELPER_REPORTS_MAX + 5; i++)
+        rj_helper_report(&helper, RJ_RESOLVER_FAILED, &err);
+    cr_expect_eq(values[RJ_SYSTEM_ERRORS], RJ_HELPER_REPORTS_MAX + 5);
+    cr_assert(rj_ring_spsc_pop(&helper.reports, &report));
+    cr_expect_eq(report.error_code, RJ_ERROR_UNKNOWN_HOST);
+    cr_expect_str_eq(report.text, "who is that");
+    cr_assert(rj_ring_spsc_pop(&helper.reports, &report));
+    cr_expect_eq(report.error_code, RJ_ERROR_GENERIC);
+    cr_expect_str_eq(report.text, "no way");
 }
 
 Test(helper, makes_logs_in_order_and_frees_them_with_their_files)

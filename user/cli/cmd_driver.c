@@ -134,7 +134,8 @@ static int check_engine_idles(const rj_driver_config_t *config, rj_err_t *err)
 
 /* Which agents share a thread (docs/architecture.md); runner 0 is the main thread's, runner 1 the
  * helper's. SHARED has one too, against its name: a look-up of a name may take longer than clients
- * live without a driver's heartbeat. There it sleeps until it is woken, and costs nothing. */
+ * live without a driver's heartbeat. There it sleeps until it is woken, and costs nothing,
+ * unless it has to listen to other drivers. */
 static int arrange(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
 {
     bool is_shared = config->threading_mode == RJ_THREADING_SHARED;
@@ -145,7 +146,8 @@ static int arrange(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t 
     if (result == 0)
         result =
             add_runner(daemon, config, RJ_ROLE_HELPER, "aeron-md-nra", config->helper_cpu, err);
-    daemon->runners[HELPER_RUNNER].is_woken = is_shared;
+    daemon->runners[HELPER_RUNNER].is_woken =
+        is_shared && config->resolver_supplier != RJ_RESOLVER_SUPPLIER_DRIVER;
     return result == 0 && !is_shared ? check_engine_idles(config, err) : result;
 }
 

@@ -21,11 +21,16 @@ enum {
 
 /* --- errors --- */
 
+static void log_error(rj_conductor_t *conductor, int error_code, const char *text)
+{
+    if (rj_error_log_record(&conductor->error_log, error_code, text, conductor->epoch_ms) < 0)
+        fprintf(stderr, "ramjet driver: unrecordable error: %s: the error log is full\n", text);
+}
+
 static void record(rj_conductor_t *conductor, int error_code, const char *text)
 {
     rj_system_counter_add(conductor->system, RJ_SYSTEM_ERRORS, 1);
-    if (rj_error_log_record(&conductor->error_log, error_code, text, conductor->epoch_ms) < 0)
-        fprintf(stderr, "ramjet driver: unrecordable error: %s: the error log is full\n", text);
+    log_error(conductor, error_code, text);
 }
 
 void rj_conductor_report(rj_conductor_t *conductor, int error_code, const char *format, ...)
@@ -355,6 +360,20 @@ static int work_engines(rj_conductor_t *conductor)
     return work;
 }
 
+/* The helper has counted those that count. */
+static int work_reports(rj_conductor_t *conductor)
+{
+    rj_ring_spsc_t *ring = &conductor->params.helper->reports;
+    const rj_helper_report_t *report;
+    int work = 0;
+    while ((report = rj_ring_spsc_peek(ring)) != NULL && work < RJ_HELPER_REPORTS_MAX) {
+        log_error(conductor, report->error_code, report->text);
+        rj_ring_spsc_release(ring);
+        work++;
+    }
+    return work;
+}
+
 /* --- the turn --- */
 
 /* A client that died between claim and commit blocks the ring for all (shm.md 5.6). */
@@ -414,6 +433,7 @@ int rj_conductor_do_work(rj_conductor_t *conductor, int64_t now_ns, int64_t epoc
     work += work_timer(conductor);
     work += work_commands(conductor);
     work += work_engines(conductor);
+    work += work_reports(conductor);
     work += rj_conductor_work_names(conductor);
     work += rj_conductor_step_creations(conductor);
     work += rj_conductor_update_network_limits(conductor);

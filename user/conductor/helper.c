@@ -2,6 +2,8 @@
 #include "conductor/helper.h"
 
 #include <errno.h>
+#include <ramjet/command.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +15,11 @@ int rj_helper_open(rj_helper_t *helper, const rj_helper_params_t *params, rj_err
     memset(helper, 0, sizeof(*helper));
     helper->params = *params;
     rj_resolver_system_init(&helper->system_resolver);
-    return rj_ring_spsc_open(&helper->tasks, sizeof(rj_task_t *), RJ_HELPER_TASKS_MAX, err);
+    const int result =
+        rj_ring_spsc_open(&helper->tasks, sizeof(rj_task_t *), RJ_HELPER_TASKS_MAX, err);
+    return result < 0 ? result
+                      : rj_ring_spsc_open(&helper->reports, sizeof(rj_helper_report_t),
+                                          RJ_HELPER_REPORTS_MAX, err);
 }
 
 bool rj_helper_give(rj_helper_t *helper, rj_task_t *task)
@@ -134,15 +140,37 @@ static int retry_one(rj_helper_t *helper)
     return 0;
 }
 
+void rj_helper_report(rj_helper_t *helper, rj_resolver_trouble_t trouble, const rj_err_t *err)
+{
+    rj_system_counter_add(helper->params.system, RJ_SYSTEM_ERRORS, trouble == RJ_RESOLVER_FAILED);
+    rj_helper_report_t *entry = rj_ring_spsc_claim(&helper->reports);
+    if (entry == NULL)
+        return;
+    entry->error_code = err->aeron_code != 0 ? err->aeron_code : RJ_ERROR_GENERIC;
+    snprintf(entry->text, sizeof(entry->text), "%.*s", RJ_HELPER_REPORT_BYTES - 1, err->text);
+    rj_ring_spsc_publish(&helper->reports);
+}
+
+static int work_resolver(rj_helper_t *helper, int64_t now_ns)
+{
+    rj_resolver_t *resolver = helper->params.resolver;
+    return resolver->ops->do_work == NULL ? 0 : resolver->ops->do_work(resolver, now_ns);
+}
+
+int64_t rj_helper_deadline_ns(const rj_helper_t *helper)
+{
+    const rj_resolver_t *resolver = helper->params.resolver;
+    return resolver->ops->deadline_ns == NULL ? INT64_MAX : resolver->ops->deadline_ns(resolver);
+}
+
 int rj_helper_do_work(rj_helper_t *helper, int64_t now_ns)
 {
-    (void)now_ns;
     /* With the retry list full nothing is taken: what waits in the queue is not lost, only late. */
     rj_task_t *task;
-    int work = 0;
+    int work = work_resolver(helper, now_ns);
     if (helper->retry_count < RJ_HELPER_RETRIES_MAX && rj_ring_spsc_pop(&helper->tasks, &task)) {
         run(helper, task);
-        work = 1;
+        work++;
     }
     return work + retry_one(helper);
 }
@@ -177,4 +205,5 @@ void rj_helper_close(rj_helper_t *helper)
 {
     rj_helper_end_tasks(helper);
     rj_ring_spsc_close(&helper->tasks);
+    rj_ring_spsc_close(&helper->reports);
 }

@@ -7,7 +7,7 @@
  * Units      ns, bytes.
  * Ownership  a task belongs to the conductor before it is given and once its state says finished,
  *            to the helper in between. A FREE_LOG task is given away for good, with its log.
- * Thread     give and room: the conductor. do_work: the helper's thread.
+ * Thread     give, room and reading reports: the conductor. do_work: the helper's thread.
  * Errors     in the task: state FAILED and `err`. Freeing is retried until it succeeds, counted
  *            (17).
  */
@@ -28,7 +28,15 @@
 enum {
     RJ_HELPER_TASKS_MAX = 65536,
     RJ_HELPER_RETRIES_MAX = 64,
+    RJ_HELPER_REPORTS_MAX = 64, /* not read yet; one more is lost, and counted all the same */
+    RJ_HELPER_REPORT_BYTES = 1024,
 };
+
+/* Trouble that is in no task: for the error log, which the conductor writes. */
+typedef struct rj_helper_report {
+    int32_t error_code; /* as clients know them */
+    char text[RJ_HELPER_REPORT_BYTES];
+} rj_helper_report_t;
 
 typedef enum rj_task_type {
     RJ_TASK_RESOLVE,      /* channel: its second stage */
@@ -70,7 +78,8 @@ typedef struct rj_helper_params {
 
 typedef struct rj_helper {
     rj_helper_params_t params;
-    rj_ring_spsc_t tasks; /* of rj_task_t * */
+    rj_ring_spsc_t tasks;   /* of rj_task_t * */
+    rj_ring_spsc_t reports; /* of rj_helper_report_t, to the conductor */
     rj_resolver_t system_resolver;
     int64_t unique_suffix;
     rj_task_t *retries[RJ_HELPER_RETRIES_MAX];
@@ -96,7 +105,13 @@ static inline rj_task_state_t rj_task_state(const rj_task_t *task)
     return (rj_task_state_t)rj_load_acquire_i32(&task->state);
 }
 
-/* One task a turn. Returns the work done. */
+/* What the resolver does of itself, and one task a turn. Returns the work done. */
 int rj_helper_do_work(rj_helper_t *helper, int64_t now_ns);
+
+/* The earliest time at which a turn without a task would do anything. */
+int64_t rj_helper_deadline_ns(const rj_helper_t *helper);
+
+/* Helper: trouble of the resolver; its failures count as errors (15). */
+void rj_helper_report(rj_helper_t *helper, rj_resolver_trouble_t trouble, const rj_err_t *err);
 
 #endif

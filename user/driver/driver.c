@@ -11,6 +11,7 @@
 #include "base/mapfile.h"
 #include "conductor/conductor.h"
 #include "conductor/helper.h"
+#include "driver/driver_resolver.h"
 #include "driver/ring_counters.h"
 #include "engine/engine.h"
 #include "engine/system_counters.h"
@@ -23,6 +24,7 @@ struct rj_driver {
     rj_mapfile_t loss_report;
     rj_counters_t counters;
     rj_system_counters_t system;
+    rj_driver_resolver_t names;
     rj_helper_t helper;
     rj_engine_t *engines[RJ_ENGINES_MAX];
     int engine_count;
@@ -179,7 +181,7 @@ static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves
 
 static int open_helper(rj_driver_t *driver, rj_err_t *err)
 {
-    rj_helper_params_t params = {.resolver = driver->world.resolver,
+    rj_helper_params_t params = {.resolver = driver->names.resolver,
                                  .system = &driver->system,
                                  .dir = driver->config.dir,
                                  .perform_storage_checks = driver->config.perform_storage_checks,
@@ -261,6 +263,10 @@ int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
     if (result == 0)
         result = open_counters(driver, epoch_ms, err);
     if (result == 0)
+        result = rj_driver_resolver_open(&driver->names, &driver->config, &driver->world,
+                                         &driver->counters, &driver->system, &driver->helper,
+                                         epoch_ms, err);
+    if (result == 0)
         result = open_agents(driver, err);
     if (result == 0 && world->rings != NULL)
         result = rj_ring_counters_open(&driver->ring_counters, &driver->counters, world->rings,
@@ -331,7 +337,8 @@ int rj_driver_helper_work(rj_driver_t *driver, int64_t now_ns)
 
 int64_t rj_driver_deadline_ns(const rj_driver_t *driver)
 {
-    int64_t deadline_ns = rj_conductor_deadline_ns(driver->conductor);
+    int64_t deadline_ns = rj_min_i64(rj_conductor_deadline_ns(driver->conductor),
+                                     rj_helper_deadline_ns(&driver->helper));
     for (int i = 0; i < driver->engine_count; i++) {
         int64_t engine_ns = rj_engine_deadline_ns(driver->engines[i]);
         if (engine_ns < deadline_ns)
@@ -364,6 +371,7 @@ void rj_driver_close(rj_driver_t *driver)
         rj_engine_close(driver->engines[i]);
     rj_conductor_close(driver->conductor);
     rj_helper_close(&driver->helper);
+    rj_driver_resolver_close(&driver->names);
     if (driver->is_published)
         rj_cnc_retire(&driver->cnc);
     else

@@ -27,6 +27,7 @@
 #include "config/config.h"
 #include "engine/engine.h"
 #include "fabric/steering.h"
+#include "name/gossip_wire.h"
 #include "name/resolver.h"
 #include "netlink/feed.h"
 #include "proto/interface.h"
@@ -37,7 +38,11 @@
 /* Everything from outside that a driver touches; the simulation brings its own. */
 typedef struct rj_driver_world {
     rj_sockets_t *sockets;
-    rj_resolver_t *resolver;
+    rj_resolver_t *resolver; /* the system's; the configured one is built on it */
+    /* The socket of the resolver `driver`. NULL: the world has none. */
+    int (*open_gossip_wire)(void *state, const rj_address_t *bind, rj_gossip_wire_t **ret_wire,
+                            rj_err_t *err);
+    void *open_gossip_state;
     int (*read_interfaces)(rj_interface_t *interfaces, size_t count_max, rj_err_t *err);
     int64_t (*mono_ns)(void);
     /* Opens the port of engine `index`. */

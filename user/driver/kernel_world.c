@@ -70,6 +70,7 @@ int rj_driver_kernel_world(rj_driver_world_t *ret_world, const rj_kernel_world_p
     rj_resolver_system_init(&self->resolver);
     rj_driver_world_t world = {.sockets = rj_sockets_kernel(),
                                .resolver = &self->resolver,
+                               .open_gossip_wire = rj_gossip_socket_open,
                                .read_interfaces = rj_interfaces_read,
                                .mono_ns = rj_clock_mono_ns,
                                .open_port = open_port,

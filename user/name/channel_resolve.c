@@ -66,6 +66,19 @@ static int choose_interface(const rj_channel_t *channel, const rj_address_t *end
     return 0;
 }
 
+/* As Aeron: what could not be resolved ends with the channel, which tests look for. */
+static int fail_with_channel(const rj_channel_t *channel, int result, rj_err_t *err)
+{
+    if (err == NULL)
+        return result;
+    const size_t length = strlen(channel->uri.text);
+    const size_t room = sizeof(err->text) - length - sizeof(": ");
+    char cause[RJ_ERR_TEXT_MAX];
+    memcpy(cause, err->text, sizeof(cause));
+    return rj_fail_aeron(err, result, err->aeron_code, "%.*s: %s", (int)room, cause,
+                         channel->uri.text);
+}
+
 int rj_channel_resolve(rj_channel_t *channel, const rj_channel_world_t *world,
                        rj_resolve_reason_t reason, rj_err_t *err)
 {
@@ -78,13 +91,11 @@ int rj_channel_resolve(rj_channel_t *channel, const rj_channel_world_t *world,
     if (channel->has_control)
         result = rj_resolver_resolve_text(world->resolver, "control", channel->control_text, reason,
                                           &control, err);
-    if (result < 0)
-        return result;
-    if (channel->has_endpoint)
+    if (result == 0 && channel->has_endpoint)
         result = rj_resolver_resolve_text(world->resolver, "endpoint", channel->endpoint_text,
                                           reason, &endpoint, err);
     if (result < 0)
-        return result;
+        return fail_with_channel(channel, result, err);
 
     rj_interface_match_t local;
     result = choose_interface(channel, &endpoint, &control, world, reason, &local, err);
@@ -92,4 +103,14 @@ int rj_channel_resolve(rj_channel_t *channel, const rj_channel_world_t *world,
         return result;
     return rj_channel_assign(channel, &endpoint, &control, &local.address, local.index,
                              world->unique_suffix, err);
+}
+
+int rj_interface_resolve(const char *text, const rj_channel_world_t *world, rj_address_t *ret,
+                         rj_err_t *err)
+{
+    rj_interface_match_t match;
+    const int result = find_interface(text, AF_INET, false, world, RJ_RESOLVE_FIRST, &match, err);
+    if (result == 0)
+        *ret = match.address;
+    return result;
 }

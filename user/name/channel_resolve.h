@@ -33,4 +33,8 @@ typedef struct rj_channel_world {
 int rj_channel_resolve(rj_channel_t *channel, const rj_channel_world_t *world,
                        rj_resolve_reason_t reason, rj_err_t *err);
 
+/* The address that a text as in `interface=` means, with its port, to be bound by one socket. */
+int rj_interface_resolve(const char *text, const rj_channel_world_t *world, rj_address_t *ret,
+                         rj_err_t *err);
+
 #endif

@@ -25,6 +25,12 @@ typedef enum rj_resolve_reason {
     RJ_RESOLVE_AGAIN,
 } rj_resolve_reason_t;
 
+/* What a resolver has to tell outside of any answer. */
+typedef enum rj_resolver_trouble {
+    RJ_RESOLVER_NOTED, /* for the error log, but no error of anybody (driver.md 4) */
+    RJ_RESOLVER_FAILED,
+} rj_resolver_trouble_t;
+
 typedef struct rj_resolver rj_resolver_t;
 
 typedef struct rj_resolver_ops {
@@ -40,6 +46,11 @@ typedef struct rj_resolver_ops {
      * IPv4 if there is one, else IPv6. The port of the result is 0. */
     int (*resolve)(rj_resolver_t *resolver, const char *host, uint16_t family,
                    rj_resolve_reason_t reason, rj_address_t *ret, rj_err_t *err);
+
+    /* What it does of itself, and the earliest time at which it would do something. NULL: nothing,
+     * ever. */
+    int (*do_work)(rj_resolver_t *resolver, int64_t now_ns);
+    int64_t (*deadline_ns)(const rj_resolver_t *resolver);
 } rj_resolver_ops_t;
 
 struct rj_resolver {
