@@ -118,8 +118,8 @@ static int count_gossip(rj_driver_resolver_t *self, const rj_driver_config_t *co
         return result;
     rj_address_print(local, bound);
     snprintf(label, sizeof(label), "Resolver neighbors: bound %s", bound);
-    result = allocate(self->counters, RJ_COUNTER_TYPE_RESOLVER_NEIGHBORS, NULL, 0, label,
-                          epoch_ms, &id, err);
+    result = allocate(self->counters, RJ_COUNTER_TYPE_RESOLVER_NEIGHBORS, NULL, 0, label, epoch_ms,
+                      &id, err);
     if (result < 0)
         return result;
     watch->neighbor_count = rj_counters_value(self->counters, id);

@@ -29,7 +29,7 @@ typedef struct rj_send_endpoint {
     rj_path_t data_path; /* where its publications send (unicast) */
 
     /* engine */
-    rj_map64_t publications; /* by (stream, session) */
+    rj_map64_t publications;    /* by (stream, session) */
     rj_shared_i64_t last_sm_ns; /* the conductor reads it, to see who has gone silent */
 } rj_send_endpoint_t;
 

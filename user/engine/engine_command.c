@@ -230,6 +230,7 @@ static void move_send_endpoint(rj_engine_t *engine, const rj_engine_command_t *c
 
 /* --- the switch --- */
 
+/* tidy: long because it is the table of commands. */
 static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int64_t now_ns)
 {
     switch (command->type) {
