@@ -514,6 +514,12 @@ int rj_conductor_open(rj_conductor_t **ret_conductor, const rj_conductor_params_
 
     int result = attach_sections(conductor, err);
     if (result == 0)
+        result =
+            rj_port_manager_open(&conductor->sender_ports, &params->config->sender_port_range, err);
+    if (result == 0)
+        result = rj_port_manager_open(&conductor->receiver_ports,
+                                      &params->config->receiver_port_range, err);
+    if (result == 0)
         result = params->sockets->ops->defaults(
             params->sockets, &conductor->sndbuf_default_bytes, &conductor->rcvbuf_default_bytes,
             &conductor->sndbuf_max_bytes, &conductor->rcvbuf_max_bytes, err);
@@ -555,6 +561,8 @@ void rj_conductor_close(rj_conductor_t *conductor)
     rj_conductor_free_receive_endpoints(conductor);
     rj_conductor_free_headers(conductor);
     rj_conductor_free_clients(conductor);
+    rj_port_manager_close(&conductor->sender_ports);
+    rj_port_manager_close(&conductor->receiver_ports);
     rj_error_log_close(&conductor->error_log);
     free(conductor);
 }

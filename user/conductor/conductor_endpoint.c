@@ -72,13 +72,60 @@ void rj_conductor_bind_group(const rj_conductor_t *conductor, const rj_channel_t
                                         .ttl = ttl};
 }
 
+static rj_port_manager_t *ports_of(rj_conductor_t *conductor, rj_endpoint_kind_t kind)
+{
+    return kind == RJ_ENDPOINT_RECEIVE ? &conductor->receiver_ports : &conductor->sender_ports;
+}
+
+/* As the reference: what a publication binds without `control` is the system's to choose. */
+static bool has_managed_port(const rj_endpoint_t *base, const rj_channel_t *channel)
+{
+    return base->kind == RJ_ENDPOINT_RECEIVE || (channel->has_control && !channel->is_multicast);
+}
+
+/* On the next port of the range that nobody has, neither this driver nor anybody else. */
+static int open_in_range(rj_conductor_t *conductor, rj_port_manager_t *ports,
+                         const rj_socket_params_t *params, rj_socket_info_t *ret_info,
+                         rj_err_t *err)
+{
+    rj_sockets_t *sockets = conductor->params.sockets;
+    rj_socket_params_t chosen = *params;
+    int result = -EADDRINUSE;
+    for (int i = 0; result == -EADDRINUSE && i <= ports->range.high - ports->range.low; i++) {
+        result = rj_port_manager_take(ports, &chosen.bind.port, err);
+        if (result < 0)
+            return result;
+        result = sockets->ops->open(sockets, &chosen, ret_info, err);
+        if (result < 0)
+            rj_port_manager_release(ports, chosen.bind.port);
+    }
+    return result;
+}
+
+static int open_on_port(rj_conductor_t *conductor, const rj_channel_t *channel,
+                        const rj_socket_params_t *params, rj_endpoint_t *base,
+                        rj_socket_info_t *ret_info, rj_err_t *err)
+{
+    rj_sockets_t *sockets = conductor->params.sockets;
+    rj_port_manager_t *ports = ports_of(conductor, base->kind);
+    const bool is_managed = rj_port_manager_has_range(ports) && has_managed_port(base, channel);
+    if (is_managed && params->bind.port == 0) {
+        const int result = open_in_range(conductor, ports, params, ret_info, err);
+        base->managed_port = result < 0 ? 0 : ret_info->local.port;
+        return result;
+    }
+    const int result = sockets->ops->open(sockets, params, ret_info, err);
+    base->managed_port = result < 0 || !is_managed ? 0 : ret_info->local.port;
+    rj_port_manager_hold(ports, base->managed_port);
+    return result;
+}
+
 int rj_conductor_open_socket(rj_conductor_t *conductor, const rj_channel_t *channel,
                              const rj_socket_params_t *params, rj_endpoint_t *base,
                              rj_address_t *ret_bound, rj_err_t *err)
 {
     rj_socket_info_t info;
-    int result =
-        conductor->params.sockets->ops->open(conductor->params.sockets, params, &info, err);
+    int result = open_on_port(conductor, channel, params, base, &info, err);
     if (result < 0) {
         rj_err_context(err, "channel=%s: ", channel->uri.text);
         return result;
@@ -101,6 +148,8 @@ void rj_conductor_close_socket(rj_conductor_t *conductor, rj_endpoint_t *base)
     if (base->socket >= 0)
         conductor->params.sockets->ops->close(conductor->params.sockets, base->socket);
     base->socket = -1;
+    rj_port_manager_release(ports_of(conductor, base->kind), base->managed_port);
+    base->managed_port = 0;
 }
 
 /* --- homes --- */

@@ -18,6 +18,7 @@
 #include "base/prng.h"
 #include "conductor/conductor.h"
 #include "conductor/conductor_name.h"
+#include "conductor/port_manager.h"
 #include "conductor/reply.h"
 #include "endpoint/receive_endpoint.h"
 #include "endpoint/send_endpoint.h"
@@ -345,6 +346,8 @@ struct rj_conductor {
     rj_client_command_t command;
     rj_kept_command_t *kept[RJ_ENGINES_MAX]; /* oldest first */
 
+    rj_port_manager_t sender_ports;
+    rj_port_manager_t receiver_ports;
     rj_steering_t *steering;           /* NULL: no interface is steered */
     const rj_net_snapshot_t *snapshot; /* of this turn; NULL: no feed */
     uint64_t snapshot_generation;      /* that the headers follow */

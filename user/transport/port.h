@@ -57,6 +57,7 @@ typedef struct rj_endpoint {
     uint32_t group_link; /* the interface on which its group was joined; 0: not known, or none */
     rj_address_t peer;   /* what its socket is connected to, and alone hears; AF_UNSPEC: nothing */
     int slot;            /* book-keeping of the home engine's port; -1 while detached */
+    uint16_t managed_port; /* given back with the socket (conductor/port_manager.h); 0: none */
 } rj_endpoint_t;
 
 typedef struct rj_port rj_port_t;
