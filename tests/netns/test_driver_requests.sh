@@ -67,8 +67,6 @@ ROWS
 while read -r text tool channel; do
     check "$tool $channel is refused by name" is_refused 11 "$text" "$tool" "$channel"
 done <<'ROWS'
-control-mode=dynamic pub aeron:udp?control=127.0.0.1:4000|control-mode=dynamic
-control-mode=manual pub aeron:udp?control-mode=manual
 control-mode=manual sub aeron:udp?control-mode=manual
 control-mode=response sub aeron:udp?control=127.0.0.1:4000|control-mode=response
 spy sub aeron-spy:aeron:udp?endpoint=127.0.0.1:4000

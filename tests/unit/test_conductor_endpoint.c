@@ -244,7 +244,7 @@ Test(conductor_endpoint, frees_the_port_before_the_counters_that_stand_for_it)
     subscribe("aeron:udp?endpoint=localhost:24390");
 }
 
-Test(conductor_endpoint, refuses_destinations_as_it_will_when_channels_can_have_them)
+Test(conductor_endpoint, refuses_destinations_of_what_can_have_none)
 {
     make_client();
     int64_t publication = publish(CHANNEL);

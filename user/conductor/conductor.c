@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "conductor/conductor_destination.h"
 #include "conductor/conductor_receive.h"
 
 #include <errno.h>
@@ -218,10 +219,18 @@ static rj_ring_action_t on_command(void *context, int32_t type, const uint8_t *b
     return RJ_RING_BREAK;
 }
 
+static bool is_send_destination(const rj_client_command_t *command)
+{
+    return command->type == RJ_COMMAND_ADD_DESTINATION ||
+           command->type == RJ_COMMAND_REMOVE_DESTINATION;
+}
+
 /* What comes after a task that has succeeded: the next one, or the end of the command. */
 static int continue_command(rj_conductor_t *conductor, rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
+    if (is_send_destination(command))
+        return rj_conductor_step_send_destination(conductor, err);
     if (command->type == RJ_COMMAND_ADD_SUBSCRIPTION)
         return rj_conductor_step_subscription(conductor, err);
     if (command->type == RJ_COMMAND_ADD_RCV_DESTINATION ||
@@ -239,7 +248,7 @@ static int step_command(rj_conductor_t *conductor)
     if (state == RJ_TASK_PENDING)
         return 0;
     rj_err_t err = {0};
-    if (state == RJ_TASK_FAILED) {
+    if (state == RJ_TASK_FAILED && !is_send_destination(command)) {
         err = command->task->err;
         if (command->step == RJ_STEP_MAP_LOG)
             free(command->task->log);
@@ -275,8 +284,11 @@ static void on_io_error(rj_conductor_t *conductor, const rj_engine_event_t *even
         rj_address_print(&event->send_endpoint->base.local, local);
     else if (event->receive_destination != NULL)
         rj_address_print(&event->receive_destination->base.local, local);
-    rj_conductor_report(conductor, RJ_ERROR_GENERIC, "socket %s: %s", local,
-                        strerror((int)-event->value));
+    char remote[RJ_ADDRESS_TEXT_BYTES] = "";
+    if (event->address.family != AF_UNSPEC)
+        rj_address_print(&event->address, remote);
+    rj_conductor_report(conductor, RJ_ERROR_GENERIC, "socket %s%s%s: %s", local,
+                        remote[0] != '\0' ? " to " : "", remote, strerror((int)-event->value));
 }
 
 /* What an engine gave back is marked; the next timer event deletes it (driver.md 3). */
@@ -338,6 +350,15 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
     case RJ_ENGINE_SEND_ENDPOINT_MOVED:
         rj_conductor_on_send_moved(conductor, (rj_send_entry_t *)event->send_endpoint,
                                    (int)event->value);
+        break;
+    case RJ_ENGINE_SEND_DESTINATION_RELEASED:
+        rj_conductor_on_destination_released(conductor, event);
+        break;
+    case RJ_ENGINE_SEND_DESTINATION_JOINED:
+        rj_conductor_on_destination_joined(conductor, event);
+        break;
+    case RJ_ENGINE_SEND_DESTINATION_LEFT:
+        rj_conductor_on_destination_left(conductor, event);
         break;
     }
 }

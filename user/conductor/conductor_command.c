@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What clients write into the command ring: checked for length, then executed (commands.md 3). */
+#include "conductor/conductor_destination.h"
 #include "conductor/conductor_receive.h"
 
 #include <errno.h>
@@ -90,49 +91,7 @@ static bool on_next_session_id(rj_conductor_t *conductor, const uint8_t *body, i
     return true;
 }
 
-/* --- destinations, of which no channel that this driver takes has any --- */
-
-/* The C client names a publication by its handle, the Java client by its first registration id. */
-static const rj_network_entry_t *find_network(const rj_conductor_t *conductor,
-                                              int64_t registration_id)
-{
-    const rj_network_entry_t *network;
-    DL_FOREACH(conductor->network_publications, network)
-    {
-        if (network->publication.config.registration_id == registration_id)
-            return network;
-    }
-    const rj_client_entry_t *client;
-    DL_FOREACH(conductor->clients, client)
-    {
-        const rj_publication_link_t *link;
-        DL_SEARCH_SCALAR(client->publications, link, registration_id, registration_id);
-        if (link != NULL)
-            return link->network;
-    }
-    return NULL;
-}
-
-static void refuse_manual(rj_conductor_t *conductor, int64_t correlation_id, int32_t error_code,
-                          const char *channel)
-{
-    rj_err_t err;
-    rj_fail_aeron(&err, -EINVAL, error_code,
-                  "channel does not allow manual control of destinations: %s", channel);
-    rj_conductor_refuse(conductor, correlation_id, &err);
-}
-
-static void on_send_destination(rj_conductor_t *conductor, const rj_command_header_t *header,
-                                int64_t registration_id)
-{
-    const rj_network_entry_t *network = find_network(conductor, registration_id);
-    if (network == NULL)
-        rj_conductor_refuse_unknown(conductor, header, RJ_ERROR_UNKNOWN_PUBLICATION, "publication",
-                                    registration_id);
-    else
-        refuse_manual(conductor, header->correlation_id, RJ_ERROR_GENERIC,
-                      network->send->endpoint.channel.uri.text);
-}
+/* --- destinations --- */
 
 static bool on_destination(rj_conductor_t *conductor, int32_t type, const uint8_t *body,
                            int32_t length)
@@ -144,7 +103,7 @@ static bool on_destination(rj_conductor_t *conductor, int32_t type, const uint8_
     if (channel == NULL)
         return false;
     if (type == RJ_COMMAND_ADD_DESTINATION || type == RJ_COMMAND_REMOVE_DESTINATION)
-        on_send_destination(conductor, &command.header, command.registration_id);
+        rj_conductor_on_send_destination(conductor, type, &command, channel);
     else
         rj_conductor_on_receive_destination(conductor, type, &command, channel);
     return true;
@@ -155,7 +114,7 @@ static bool on_destination_by_id(rj_conductor_t *conductor, const uint8_t *body,
     rj_command_destination_by_id_t command;
     if (!take(&command, sizeof(command), body, length))
         return false;
-    on_send_destination(conductor, &command.header, command.resource_registration_id);
+    rj_conductor_on_remove_destination_by_id(conductor, &command);
     return true;
 }
 

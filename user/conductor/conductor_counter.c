@@ -109,6 +109,23 @@ int rj_conductor_address_counter(rj_conductor_t *conductor, bool is_send, int64_
     return rj_counters_allocate(conductor->counters, &spec, conductor->epoch_ms, ret_id, err);
 }
 
+int rj_conductor_destination_counter(rj_conductor_t *conductor, int64_t registration_id,
+                                     const char *channel, int32_t *ret_id, rj_err_t *err)
+{
+    size_t channel_length = strnlen(channel, RJ_CHANNEL_KEY_CHANNEL_BYTES_MAX);
+    rj_counter_channel_key_t key = {.channel_length = (int32_t)channel_length};
+    memcpy(key.channel, channel, channel_length);
+    char label[RJ_COUNTER_LABEL_BYTES_MAX + 1];
+    snprintf(label, sizeof(label), "mdc-num-dest: %s", channel);
+    rj_counter_spec_t spec = {.type_id = RJ_COUNTER_TYPE_MDC_NUM_DESTINATIONS,
+                              .key = &key,
+                              .key_length = sizeof(key),
+                              .label = label,
+                              .label_length = strlen(label),
+                              .registration_id = registration_id};
+    return rj_counters_allocate(conductor->counters, &spec, conductor->epoch_ms, ret_id, err);
+}
+
 int rj_conductor_channel_counters(rj_conductor_t *conductor, bool is_send, int64_t registration_id,
                                   const char *channel, const rj_address_t *local,
                                   int32_t *ret_status_id, int32_t *ret_address_id, rj_err_t *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Endpoints, which streams of one channel share: what both sides have in common, and the send side
  * (commands.md 7; driver.md 12). */
-#include "conductor/conductor_endpoint.h"
+#include "conductor/conductor_destination.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -284,6 +284,7 @@ int rj_conductor_check_send(rj_conductor_t *conductor, const rj_send_entry_t *se
 static void free_send(rj_conductor_t *conductor, rj_send_entry_t *send)
 {
     rj_conductor_close_socket(conductor, &send->endpoint.base);
+    rj_conductor_free_destinations(conductor, send);
     rj_conductor_drop_header(conductor, &send->headed);
     rj_send_endpoint_close(&send->endpoint);
     free(send);
@@ -296,7 +297,7 @@ static int open_send_socket(rj_conductor_t *conductor, rj_send_entry_t *send,
     const rj_channel_t *channel = &send->endpoint.channel;
     bool connects = channel->has_endpoint && !channel->is_multicast &&
                     channel->control_mode != RJ_CONTROL_MODE_RESPONSE &&
-                    conductor->config->connect_sockets;
+                    !rj_channel_is_mdc(channel) && conductor->config->connect_sockets;
     rj_socket_params_t params = {.bind = channel->local_data,
                                  .sndbuf_bytes = send->sndbuf_bytes,
                                  .rcvbuf_bytes = send->rcvbuf_bytes};
@@ -310,6 +311,32 @@ static int open_send_socket(rj_conductor_t *conductor, rj_send_entry_t *send,
         rj_path_init(&send->endpoint.data_path, &send->endpoint.base, &channel->remote_data,
                      connects);
     return result;
+}
+
+/* Its counters, or none. */
+static int count_send(rj_conductor_t *conductor, rj_send_entry_t *send, const rj_address_t *bound,
+                      rj_err_t *err)
+{
+    const int64_t registration_id = conductor->command.correlation_id;
+    const char *channel = send->endpoint.channel.uri.text;
+    rj_send_destinations_t *destinations = send->endpoint.destinations;
+    int result =
+        rj_conductor_channel_counters(conductor, true, registration_id, channel, bound,
+                                      &send->status_counter_id, &send->address_counter_id, err);
+    send->count_counter_id = RJ_COUNTER_ID_NULL;
+    if (result < 0 || destinations == NULL)
+        return result;
+    result = rj_conductor_destination_counter(conductor, registration_id, channel,
+                                              &send->count_counter_id, err);
+    if (result < 0) {
+        rj_conductor_free_counter(conductor, send->status_counter_id);
+        rj_conductor_free_counter(conductor, send->address_counter_id);
+        return result;
+    }
+    destinations->is_aware = conductor->config->mdc_stream_aware;
+    destinations->tells = rj_conductor_keeps_headers(conductor);
+    destinations->count_counter = rj_counters_value(conductor->counters, send->count_counter_id);
+    return 0;
 }
 
 rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err)
@@ -331,9 +358,7 @@ rj_send_entry_t *rj_conductor_make_send(rj_conductor_t *conductor, rj_err_t *err
     rj_address_t bound;
     if (rj_send_endpoint_open(&send->endpoint, err) < 0 ||
         open_send_socket(conductor, send, &bound, err) < 0 ||
-        rj_conductor_channel_counters(conductor, true, command->correlation_id,
-                                      command->channel.uri.text, &bound, &send->status_counter_id,
-                                      &send->address_counter_id, err) < 0) {
+        count_send(conductor, send, &bound, err) < 0) {
         free_send(conductor, send);
         return NULL;
     }
@@ -357,6 +382,7 @@ void rj_conductor_try_close_send(rj_conductor_t *conductor, rj_send_entry_t *sen
                                   .send_endpoint = &send->endpoint};
     rj_conductor_tell_all(conductor, send->endpoint.base.home, &remove);
     rj_conductor_unsteer_send(conductor, send);
+    rj_conductor_unsteer_destinations(conductor, send);
 }
 
 /* The port is free from here on; the counters that tell so follow with the timer. */
@@ -372,6 +398,8 @@ static void delete_send(rj_conductor_t *conductor, rj_send_entry_t *send)
 {
     rj_conductor_free_counter(conductor, send->status_counter_id);
     rj_conductor_free_counter(conductor, send->address_counter_id);
+    if (send->count_counter_id != RJ_COUNTER_ID_NULL)
+        rj_conductor_free_counter(conductor, send->count_counter_id);
     DL_DELETE(conductor->send_endpoints, send);
     conductor->endpoint_count--;
     free_send(conductor, send);

@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "conductor/conductor_flow.h"
+#include "endpoint/fan_out.h"
 
 _Static_assert((int)RJ_CONFIG_BATCH == (int)RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX, "a turn");
 
@@ -34,11 +35,7 @@ bool rj_conductor_network_session_is_used(const rj_conductor_t *conductor,
 static int check_supported(const rj_channel_t *channel, rj_err_t *err)
 {
     const char *what = NULL;
-    if (channel->control_mode == RJ_CONTROL_MODE_MANUAL)
-        what = "control-mode=manual";
-    else if (channel->control_mode == RJ_CONTROL_MODE_DYNAMIC)
-        what = "control-mode=dynamic";
-    else if (channel->channel_send_timestamp_offset != RJ_TIMESTAMP_NONE)
+    if (channel->channel_send_timestamp_offset != RJ_TIMESTAMP_NONE)
         what = "channel-snd-ts-offset";
     if (what == NULL)
         return 0;
@@ -121,6 +118,15 @@ static int64_t *counter(rj_conductor_t *conductor, const rj_network_entry_t *net
     return rj_counters_value(conductor->counters, network->published.counter_ids[which]);
 }
 
+/* What a stream of a multi-destination channel needs besides. */
+static int make_fan_out(rj_network_entry_t *network, rj_err_t *err)
+{
+    if (network->send->endpoint.destinations == NULL)
+        return 0;
+    network->fan_out = calloc(1, sizeof(*network->fan_out));
+    return network->fan_out != NULL ? 0 : rj_fail(err, -ENOMEM, "out of memory for a publication");
+}
+
 /* The entry with its counters; NULL with `err`. The log becomes its own with `add_entry`. */
 static rj_network_entry_t *make_entry(rj_conductor_t *conductor, rj_send_entry_t *send,
                                       rj_err_t *err)
@@ -131,11 +137,13 @@ static rj_network_entry_t *make_entry(rj_conductor_t *conductor, rj_send_entry_t
         return NULL;
     }
     network->send = send;
-    if (rj_conductor_make_flow_counter(conductor, send, &network->flow_counter_id, err) == 0) {
+    if (make_fan_out(network, err) == 0 &&
+        rj_conductor_make_flow_counter(conductor, send, &network->flow_counter_id, err) == 0) {
         if (rj_conductor_publish(conductor, RJ_STREAM_COUNTER_COUNT, &network->published, err) == 0)
             return network;
         rj_conductor_free_counter(conductor, network->flow_counter_id);
     }
+    free(network->fan_out);
     free(network);
     return NULL;
 }
@@ -157,6 +165,7 @@ static void add_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
     rj_network_publication_init(&network->publication, &config, &counters, network->published.log,
                                 config.response_path != NULL ? NULL : &send->endpoint.data_path,
                                 conductor->now_ns);
+    network->publication.fan_out = network->fan_out;
     DL_APPEND(conductor->network_publications, network);
     conductor->network_publication_count++;
     send->refcount++;
@@ -283,6 +292,7 @@ static void free_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
     rj_conductor_free_counter(conductor, network->flow_counter_id);
     DL_DELETE(conductor->network_publications, network);
     conductor->network_publication_count--;
+    free(network->fan_out);
     free(network);
 }
 

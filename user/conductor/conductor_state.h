@@ -38,6 +38,7 @@ enum {
     RJ_CONGESTION_COUNTERS = 2,  /* of an image whose window is cubic */
 };
 
+typedef struct rj_destination_entry rj_destination_entry_t;
 typedef struct rj_network_entry rj_network_entry_t;
 typedef struct rj_ipc_entry rj_ipc_entry_t;
 typedef struct rj_image_entry rj_image_entry_t;
@@ -113,9 +114,12 @@ typedef struct rj_send_entry {
     rj_followed_name_t name; /* of a unicast endpoint */
     int moving_count;        /* engines that have a part of its move still to do; 0: it stays */
     rj_address_t next_peer;  /* where it moves to */
+    rj_destination_entry_t *destinations; /* of a multi-destination channel, leaving ones as well */
+    int destination_count;                /* manual ones that are not leaving */
     int32_t status_counter_id;
     int32_t address_counter_id;
-    int32_t sndbuf_bytes; /* asked for: by the URI or the configuration; 0: the system's */
+    int32_t count_counter_id; /* mdc-num-dest; RJ_COUNTER_ID_NULL: none */
+    int32_t sndbuf_bytes;     /* asked for: by the URI or the configuration; 0: the system's */
     int32_t rcvbuf_bytes;
 } rj_send_entry_t;
 
@@ -179,6 +183,7 @@ struct rj_network_entry {
     rj_network_publication_t publication; /* first: the engine knows it by this address */
     struct rj_network_entry *prev, *next;
     rj_send_entry_t *send;
+    struct rj_fan_out *fan_out; /* of a multi-destination channel; else NULL */
     bool is_released;
     rj_path_t response_path; /* of a response publication */
     int32_t flow_counter_id; /* or RJ_COUNTER_ID_NULL */
@@ -453,6 +458,10 @@ int rj_conductor_status_counter(rj_conductor_t *conductor, bool is_send, int64_t
 int rj_conductor_address_counter(rj_conductor_t *conductor, bool is_send, int64_t registration_id,
                                  int32_t status_id, const rj_address_t *local, int32_t *ret_id,
                                  rj_err_t *err);
+
+/* How many destinations a multi-destination channel has. */
+int rj_conductor_destination_counter(rj_conductor_t *conductor, int64_t registration_id,
+                                     const char *channel, int32_t *ret_id, rj_err_t *err);
 void rj_conductor_free_counter(rj_conductor_t *conductor, int32_t counter_id);
 
 /* --- conductor_endpoint.c, conductor_receive_endpoint.c --- */

@@ -2,6 +2,7 @@
 /* Where frames come in and go out beside the kernel's sockets: the steering maps follow endpoints
  * and interest (fabric/steering.h), paths get ready headers from the netlink snapshot
  * (transport/path_header.h). */
+#include "conductor/conductor_destination.h"
 #include "conductor/conductor_receive.h"
 
 #include <errno.h>
@@ -145,23 +146,24 @@ static int refresh_path_mtus(rj_conductor_t *conductor)
     return work;
 }
 
-static bool keeps_headers(const rj_conductor_t *conductor)
+bool rj_conductor_keeps_headers(const rj_conductor_t *conductor)
 {
     return conductor->params.feed != NULL && conductor->steering != NULL;
 }
 
-/* The path's engine has it already. `local` is what its socket is bound to. */
-static void keep_path(rj_conductor_t *conductor, rj_headed_path_t *headed, rj_path_t *path,
-                      int engine, const rj_channel_t *channel)
+/* The path's engine has it already. `local` is what its socket is bound to, `destination` what its
+ * address is or becomes. */
+static void keep_path_to(rj_conductor_t *conductor, rj_headed_path_t *headed, rj_path_t *path,
+                         const rj_address_t *destination, int engine, const rj_channel_t *channel)
 {
-    if (!keeps_headers(conductor))
+    if (!rj_conductor_keeps_headers(conductor))
         return;
     const rj_address_t *local = &path->endpoint->local;
-    const bool is_multicast = rj_address_is_multicast(&path->address);
+    const bool is_multicast = rj_address_is_multicast(destination);
     *headed = (rj_headed_path_t){
         .path = path,
-        .destination = path->address,
-        .is_connected = path->sockaddr_bytes == 0,
+        .destination = *destination,
+        .is_connected = path->endpoint->peer.family != AF_UNSPEC,
         .engine = engine,
         .source = rj_address_is_multicast(local) ? channel->local_data : *local,
         .link_index = is_multicast ? channel->interface_index : 0,
@@ -173,6 +175,12 @@ static void keep_path(rj_conductor_t *conductor, rj_headed_path_t *headed, rj_pa
     DL_APPEND(conductor->headed_paths, headed);
     conductor->params.feed->ops->want(conductor->params.feed, &headed->destination);
     refresh_path(conductor, headed);
+}
+
+static void keep_path(rj_conductor_t *conductor, rj_headed_path_t *headed, rj_path_t *path,
+                      int engine, const rj_channel_t *channel)
+{
+    keep_path_to(conductor, headed, path, &path->address, engine, channel);
 }
 
 static void let_path_go(rj_conductor_t *conductor, rj_headed_path_t *headed)
@@ -242,14 +250,29 @@ void rj_conductor_steer_send(rj_conductor_t *conductor, rj_send_entry_t *send)
 {
     rj_send_endpoint_t *endpoint = &send->endpoint;
     send->wish = wish_for(conductor, &endpoint->base, &endpoint->channel);
-    keep_path(conductor, &send->headed, &endpoint->data_path, endpoint->base.home,
-              &endpoint->channel);
+    if (endpoint->destinations == NULL)
+        keep_path(conductor, &send->headed, &endpoint->data_path, endpoint->base.home,
+                  &endpoint->channel);
 }
 
 void rj_conductor_unsteer_send(rj_conductor_t *conductor, rj_send_entry_t *send)
 {
     unwish(conductor, &send->wish, &send->endpoint.base);
     let_path_go(conductor, &send->headed);
+}
+
+void rj_conductor_steer_send_destination(rj_conductor_t *conductor, rj_destination_entry_t *entry,
+                                         rj_path_t *path, const rj_address_t *address)
+{
+    const rj_send_endpoint_t *endpoint = &entry->send->endpoint;
+    if (address->family != AF_UNSPEC)
+        keep_path_to(conductor, &entry->headed, path, address, endpoint->base.home,
+                     &endpoint->channel);
+}
+
+void rj_conductor_unsteer_send_destination(rj_conductor_t *conductor, rj_destination_entry_t *entry)
+{
+    let_path_go(conductor, &entry->headed);
 }
 
 static void tell_stream(rj_conductor_t *conductor, rj_receive_destination_entry_t *destination,

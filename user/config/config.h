@@ -191,6 +191,7 @@ typedef struct rj_driver_config {
     int64_t socket_sndbuf_bytes;
     int64_t multicast_ttl;
     bool connect_sockets;
+    bool mdc_stream_aware; /* ours: a destination gets the streams that are wanted there */
     int64_t messages_per_send;
     int64_t receive_batch; /* of the receiver's sockets */
     int64_t control_batch; /* of the sender's */

@@ -464,6 +464,8 @@ const rj_option_t rj_options[] = {
          "where control frames come in: kernel (the socket) or ring"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_ENGINE_CPUS", "engine_cpus", engine_cpu_list, "",
          "CPUs of the engines in their order, as 2,3 or 2-5; none: any"),
+    BOOL(RJ_SETTINGS_OURS, "RAMJET_MDC_STREAM_AWARE", "mdc_stream_aware", mdc_stream_aware, 1,
+         "a destination gets the streams that are wanted there; false: all, as Aeron"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_INSTANCE", "instance", instance, "",
          "whose pinned maps are used; none: the number of the network namespace"),
 };

@@ -134,6 +134,14 @@ void rj_fan_out_expire(rj_fan_out_t *fan, int64_t now_ns)
     }
 }
 
+int64_t rj_fan_out_deadline_ns(const rj_fan_out_t *fan, bool has_ended)
+{
+    const int64_t due_ns = rj_min_i64(fan->due_ns, fan->destinations->due_ns);
+    return has_ended || !rj_fan_out_has_others(fan)
+               ? due_ns
+               : rj_min_i64(due_ns, fan->last_probe_ns + RJ_FAN_OUT_PROBE_NS + 1);
+}
+
 /* --- how far it got --- */
 
 static int64_t furthest(const rj_fan_out_t *fan, int64_t snd_pos)

@@ -55,6 +55,7 @@ typedef struct rj_fan_out {
 
     /* The turn under way. */
     int64_t end_pos; /* of its new data */
+    int32_t error;   /* of some destination, negative; 0: none */
     int32_t run_count;
     int32_t resend_count;
     rj_run_t runs[RJ_NETWORK_PUBLICATION_RUNS_MAX];
@@ -92,6 +93,10 @@ static inline bool rj_fan_out_has_others(const rj_fan_out_t *fan)
 {
     return fan->destinations->is_aware && fan->target_count < fan->destinations->count;
 }
+
+/* The earliest time at which a target, or a destination, goes silent, or others are told of the
+ * stream, unless it has ended. */
+int64_t rj_fan_out_deadline_ns(const rj_fan_out_t *fan, bool has_ended);
 
 /* How far the stream has got: as far as its first target, or, with nobody to send it to, as far as
  * there is data. What failed, or lies further than `keep_bytes` behind that, is given up. Returns

@@ -7,7 +7,7 @@
  * seconds. Each has a slot while it is there, by which streams know it (fan_out.h).
  *
  *   manual     conductor allocates --ADD--> set --REMOVE, RELEASED--> conductor frees
- *   dynamic    [pool] --status message--> set --silence--> LEFT: lent to the conductor --FREE--> pool
+ *   dynamic    [pool] --status message--> set --silence, LEFT--> conductor --FREE--> pool
  *
  * A frame is of the destination whose receiver id and port it has or, while that has no id, whose
  * address it has (wire.md 7.4). Ours: one that comes from a destination's very address is that
@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "base/err.h"
 #include "transport/path.h"
 
@@ -38,7 +39,8 @@ enum {
 typedef struct rj_send_destination {
     rj_path_t path;          /* address of AF_UNSPEC: its name is not resolved yet */
     int64_t registration_id; /* of the command that added it; -1: it came by itself */
-    int64_t last_sm_ns;      /* shared: engine, release; conductor, acquire; or when it was added */
+    rj_shared_i64_t
+        last_sm_ns; /* shared: engine, release; conductor, acquire; or when it was added */
 
     /* engine */
     int32_t slot; /* -1: in no set */

@@ -8,12 +8,19 @@ static int64_t key_of(const rj_network_publication_t *publication)
 
 int rj_send_endpoint_open(rj_send_endpoint_t *endpoint, rj_err_t *err)
 {
-    return rj_map64_open(&endpoint->publications, RJ_SEND_ENDPOINT_PUBLICATIONS_MAX, err);
+    const int result =
+        rj_map64_open(&endpoint->publications, RJ_SEND_ENDPOINT_PUBLICATIONS_MAX, err);
+    if (result < 0 || !rj_channel_is_mdc(&endpoint->channel))
+        return result;
+    const bool is_dynamic = endpoint->channel.control_mode == RJ_CONTROL_MODE_DYNAMIC;
+    return rj_send_destinations_open(&endpoint->destinations, is_dynamic, err);
 }
 
 void rj_send_endpoint_close(rj_send_endpoint_t *endpoint)
 {
     rj_map64_close(&endpoint->publications);
+    rj_send_destinations_close(endpoint->destinations);
+    endpoint->destinations = NULL;
 }
 
 int rj_send_endpoint_add(rj_send_endpoint_t *endpoint, rj_network_publication_t *publication)

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/map64.h"
+#include "endpoint/send_destination.h"
 #include "proto/channel.h"
 #include "stream/network_publication.h"
 #include "transport/path.h"
@@ -26,14 +27,15 @@ enum { RJ_SEND_ENDPOINT_PUBLICATIONS_MAX = 4096 };
 typedef struct rj_send_endpoint {
     rj_endpoint_t base; /* first member: a packet's endpoint is cast by its kind */
     rj_channel_t channel;
-    rj_path_t data_path; /* where its publications send (unicast) */
+    rj_path_t data_path; /* where its publications send, but for those of a fan-out */
+    rj_send_destinations_t *destinations; /* where those of a multi-destination channel do */
 
     /* engine */
     rj_map64_t publications;    /* by (stream, session) */
     rj_shared_i64_t last_sm_ns; /* the conductor reads it, to see who has gone silent */
 } rj_send_endpoint_t;
 
-/* Takes the memory of the engine's part; -ENOMEM. */
+/* Takes the memory of the engine's part, by what `channel` says; -ENOMEM. */
 int rj_send_endpoint_open(rj_send_endpoint_t *endpoint, rj_err_t *err);
 
 /* Gives it back; safe on a zeroed endpoint. The socket is the conductor's business. */

@@ -29,6 +29,7 @@ struct rj_network_publication;
 struct rj_path;
 struct rj_receive_destination;
 struct rj_receive_endpoint;
+struct rj_send_destination;
 struct rj_send_endpoint;
 struct rj_subscriber_position;
 
@@ -84,6 +85,11 @@ typedef enum rj_engine_command_type {
     RJ_ENGINE_DETACH_SEND_ENDPOINT, /* -> SEND_ENDPOINT_DETACHED */
     RJ_ENGINE_MOVE_SEND_ENDPOINT,   /* -> SEND_ENDPOINT_MOVED, `value` as of reconnect */
     RJ_ENGINE_ATTACH_SEND_ENDPOINT,
+    /* To the home of send_endpoint, whose channel is a multi-destination one; destination. */
+    RJ_ENGINE_ADD_SEND_DESTINATION,
+    RJ_ENGINE_REMOVE_SEND_DESTINATION, /* -> SEND_DESTINATION_RELEASED */
+    RJ_ENGINE_MOVE_SEND_DESTINATION,   /* address: the one that its name has now; as SET_ADDRESS */
+    RJ_ENGINE_FREE_SEND_DESTINATION,   /* one that has left may be used for another */
 } rj_engine_command_type_t;
 
 typedef struct rj_engine_command {
@@ -101,6 +107,7 @@ typedef struct rj_engine_command {
     struct rj_subscriber_position *position;
     struct rj_path *path;
     struct rj_path_header *header;
+    struct rj_send_destination *destination;
     rj_address_t address;
 } rj_engine_command_t;
 
@@ -117,12 +124,18 @@ typedef enum rj_engine_event_type {
     RJ_ENGINE_LOSS,               /* image lost `value` bytes; for the loss report */
     RJ_ENGINE_PUBLICATION_ERROR,  /* ERR frame from a live receiver */
     RJ_ENGINE_SESSION_LIMIT,      /* stream_id: a SETUP beyond the session limit */
-    RJ_ENGINE_IO_ERROR,           /* errno in `value` on the endpoint's socket */
+    RJ_ENGINE_IO_ERROR,           /* errno in `value` on the endpoint's socket; address */
     RJ_ENGINE_HEADER_RELEASED,    /* header: no path and no run names it any more */
     RJ_ENGINE_RSP_SETUP,          /* publication is answered by session `value`; comes repeatedly */
     RJ_ENGINE_RESPONSE_CONNECTED, /* publication, a response, has its receiver */
     RJ_ENGINE_SEND_ENDPOINT_DETACHED,
-    RJ_ENGINE_SEND_ENDPOINT_MOVED, /* value: 0, or the errno for which it stayed as it was */
+    RJ_ENGINE_SEND_ENDPOINT_MOVED,       /* value: 0, or the errno for which it stayed as it was */
+    RJ_ENGINE_SEND_DESTINATION_RELEASED, /* send_endpoint, destination */
+    /* A dynamic destination of send_endpoint. That it joined is told only where the endpoint's set
+     * says so; its path is constant until it has left, and then the conductor's to give back by
+     * FREE_SEND_DESTINATION. */
+    RJ_ENGINE_SEND_DESTINATION_JOINED,
+    RJ_ENGINE_SEND_DESTINATION_LEFT,
     RJ_ENGINE_CONNECTED, /* image, receive_destination, address: where it answers what it hears
                             through that destination */
 } rj_engine_event_type_t;
@@ -158,8 +171,10 @@ typedef struct rj_engine_event {
     struct rj_network_image *image;
     struct rj_subscriber_position *position;
     struct rj_path_header *header;
+    struct rj_send_destination *destination;
     union {
-        rj_address_t address;
+        rj_address_t
+            address; /* IO_ERROR: that could not be sent to; AF_UNSPEC: the socket itself */
         rj_engine_setup_t setup;
         rj_engine_publication_error_t error;
     };

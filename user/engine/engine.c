@@ -37,6 +37,7 @@ rj_engine_event_t *rj_engine_claim_event(rj_engine_t *engine, rj_engine_event_ty
     event->image = NULL;
     event->position = NULL;
     event->header = NULL;
+    event->destination = NULL;
     return event;
 }
 
@@ -63,7 +64,8 @@ static bool was_told(rj_engine_t *engine, const rj_endpoint_t *endpoint, int cod
     return false;
 }
 
-void rj_engine_note_io_error(rj_engine_t *engine, rj_endpoint_t *endpoint, int code, int64_t now_ns)
+static void note_error(rj_engine_t *engine, rj_endpoint_t *endpoint, const rj_address_t *address,
+                       int code, int64_t now_ns)
 {
     if (was_told(engine, endpoint, code, now_ns))
         return;
@@ -71,11 +73,23 @@ void rj_engine_note_io_error(rj_engine_t *engine, rj_endpoint_t *endpoint, int c
     if (event == NULL)
         return;
     event->value = code;
+    event->address = *address;
     if (endpoint->kind == RJ_ENDPOINT_SEND)
         event->send_endpoint = (rj_send_endpoint_t *)endpoint;
     else
         event->receive_destination = (rj_receive_destination_t *)endpoint;
     rj_engine_publish_event(engine);
+}
+
+void rj_engine_note_io_error(rj_engine_t *engine, rj_endpoint_t *endpoint, int code, int64_t now_ns)
+{
+    const rj_address_t none = {.family = AF_UNSPEC};
+    note_error(engine, endpoint, &none, code, now_ns);
+}
+
+void rj_engine_note_send_error(rj_engine_t *engine, const rj_path_t *path, int code, int64_t now_ns)
+{
+    note_error(engine, path->endpoint, &path->address, code, now_ns);
 }
 
 /* --- packets --- */
@@ -199,10 +213,11 @@ static int take_memory(rj_engine_t *engine, rj_err_t *err)
     engine->publications = calloc(RJ_ENGINE_PUBLICATIONS_MAX, sizeof(engine->publications[0]));
     engine->images = calloc(RJ_ENGINE_IMAGES_MAX, sizeof(engine->images[0]));
     engine->parts = calloc(RJ_SEND_BATCH_RUNS, sizeof(engine->parts[0]));
+    engine->marks = calloc(RJ_SEND_BATCH_RUNS, sizeof(engine->marks[0]));
     engine->receive_endpoints =
         calloc(RJ_ENGINE_ENDPOINTS_MAX, sizeof(engine->receive_endpoints[0]));
     if (engine->packets == NULL || engine->publications == NULL || engine->images == NULL ||
-        engine->parts == NULL || engine->receive_endpoints == NULL)
+        engine->parts == NULL || engine->marks == NULL || engine->receive_endpoints == NULL)
         return rj_fail(err, -ENOMEM, "no memory for the streams of an engine");
     int result = rj_send_batch_open(&engine->batch, engine->params.ports[0], err);
     if (result == 0)
@@ -227,6 +242,7 @@ static void give_memory(rj_engine_t *engine)
     free(engine->publications);
     free(engine->images);
     free(engine->parts);
+    free(engine->marks);
     free(engine->receive_endpoints);
     free(engine);
 }

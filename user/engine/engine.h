@@ -68,6 +68,7 @@ typedef struct rj_engine_stats {
     int64_t frames_dropped;         /* control frames: no room in the batch or the scratch */
     int64_t pending_setups_dropped; /* data without image: too many setups are asked for already */
     int64_t sessions_dropped;       /* the dispatcher's table is full */
+    int64_t destinations_dropped;   /* a dynamic channel has as many as it can have */
     int64_t streams_dropped;        /* publications, images, interest: a table is full */
     int64_t retransmit_throttles;
     int64_t receiver_overflows;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the conductor asks of an engine, and the answers that must not be lost. */
-#include "engine/engine_state.h"
+#include "engine/sender_fan_out.h"
 
 #include <assert.h>
 
-/* Owes the conductor an answer about what the command names, once nothing of it is in flight. */
 static void owe_value(rj_engine_t *engine, rj_engine_event_type_t type,
                       const rj_engine_command_t *command, int64_t value)
 {
@@ -16,6 +15,7 @@ static void owe_value(rj_engine_t *engine, rj_engine_event_type_t type,
                                   .image = command->image,
                                   .position = command->position,
                                   .header = command->header,
+                                  .destination = command->destination,
                                   .value = value,
                                   .until = engine->batch.sent_until};
     const bool has_room = rj_ring_spsc_push(&engine->owed, &owed);
@@ -23,8 +23,8 @@ static void owe_value(rj_engine_t *engine, rj_engine_event_type_t type,
     (void)has_room;
 }
 
-static void owe(rj_engine_t *engine, rj_engine_event_type_t type,
-                const rj_engine_command_t *command)
+void rj_engine_owe(rj_engine_t *engine, rj_engine_event_type_t type,
+                   const rj_engine_command_t *command)
 {
     owe_value(engine, type, command, 0);
 }
@@ -48,6 +48,7 @@ int rj_engine_settle_debts(rj_engine_t *engine)
         event->image = owed->image;
         event->position = owed->position;
         event->header = owed->header;
+        event->destination = owed->destination;
         event->stream_id = 0;
         event->value = owed->value;
         rj_ring_spsc_publish(&engine->events);
@@ -174,14 +175,15 @@ static void add_subscriber(rj_engine_t *engine, const rj_engine_command_t *comma
 {
     const bool is_linked = rj_network_image_add_subscriber(command->image, command->position);
     rj_receiver_touch_image(engine, received_of(command));
-    owe(engine, is_linked ? RJ_ENGINE_SUBSCRIBER_ADDED : RJ_ENGINE_SUBSCRIBER_REFUSED, command);
+    rj_engine_owe(engine, is_linked ? RJ_ENGINE_SUBSCRIBER_ADDED : RJ_ENGINE_SUBSCRIBER_REFUSED,
+                  command);
 }
 
 static void remove_subscriber(rj_engine_t *engine, const rj_engine_command_t *command)
 {
     rj_network_image_remove_subscriber(command->image, command->position);
     rj_receiver_touch_image(engine, received_of(command));
-    owe(engine, RJ_ENGINE_SUBSCRIBER_REMOVED, command);
+    rj_engine_owe(engine, RJ_ENGINE_SUBSCRIBER_REMOVED, command);
 }
 
 /* --- headers --- */
@@ -193,19 +195,33 @@ static void set_header(rj_engine_t *engine, const rj_engine_command_t *command)
     const rj_engine_command_t old = {.header = command->path->header};
     command->path->header = command->header;
     if (old.header != NULL)
-        owe(engine, RJ_ENGINE_HEADER_RELEASED, &old);
+        rj_engine_owe(engine, RJ_ENGINE_HEADER_RELEASED, &old);
 }
 
 /* --- addresses that change --- */
+
+static void owe_header(rj_engine_t *engine, rj_path_header_t *header)
+{
+    const rj_engine_command_t old = {.header = header};
+    if (header != NULL)
+        rj_engine_owe(engine, RJ_ENGINE_HEADER_RELEASED, &old);
+}
 
 /* A header leads to the old one. */
 static void set_address(rj_engine_t *engine, rj_path_t *path, const rj_address_t *address)
 {
     const bool is_connected = path->sockaddr_bytes == 0;
-    const rj_engine_command_t old = {.header = path->header};
+    rj_path_header_t *header = path->header;
     rj_path_init(path, path->endpoint, address, is_connected);
-    if (old.header != NULL)
-        owe(engine, RJ_ENGINE_HEADER_RELEASED, &old);
+    owe_header(engine, header);
+}
+
+static void move_destination(rj_engine_t *engine, const rj_engine_command_t *command)
+{
+    rj_path_header_t *header = command->destination->path.header;
+    rj_sender_move_destination(engine, command->send_endpoint, command->destination,
+                               &command->address);
+    owe_header(engine, header);
 }
 
 /* Nobody else looks at the endpoint now: it is attached nowhere. What was bound to no address of
@@ -239,21 +255,34 @@ static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int
         break;
     case RJ_ENGINE_REMOVE_SEND_ENDPOINT:
         detach(engine, &command->send_endpoint->base);
-        owe(engine, RJ_ENGINE_SEND_ENDPOINT_RELEASED, command);
+        rj_engine_owe(engine, RJ_ENGINE_SEND_ENDPOINT_RELEASED, command);
         break;
     case RJ_ENGINE_ADD_PUBLICATION:
-        rj_sender_add(engine, command->send_endpoint, command->publication);
+        rj_sender_add(engine, command->send_endpoint, command->publication, now_ns);
         break;
     case RJ_ENGINE_REMOVE_PUBLICATION:
         rj_sender_remove(engine, command->publication);
-        owe(engine, RJ_ENGINE_PUBLICATION_RELEASED, command);
+        rj_engine_owe(engine, RJ_ENGINE_PUBLICATION_RELEASED, command);
+        break;
+    case RJ_ENGINE_ADD_SEND_DESTINATION:
+        rj_sender_add_destination(engine, command->send_endpoint, command->destination);
+        break;
+    case RJ_ENGINE_REMOVE_SEND_DESTINATION:
+        rj_sender_remove_destination(engine, command->send_endpoint, command->destination);
+        rj_engine_owe(engine, RJ_ENGINE_SEND_DESTINATION_RELEASED, command);
+        break;
+    case RJ_ENGINE_MOVE_SEND_DESTINATION:
+        move_destination(engine, command);
+        break;
+    case RJ_ENGINE_FREE_SEND_DESTINATION:
+        command->destination->is_lent = false;
         break;
     case RJ_ENGINE_ADD_RECEIVE_ENDPOINT:
         add_receive_endpoint(engine, command->receive_endpoint);
         break;
     case RJ_ENGINE_REMOVE_RECEIVE_ENDPOINT:
         remove_receive_endpoint(engine, command->receive_endpoint);
-        owe(engine, RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED, command);
+        rj_engine_owe(engine, RJ_ENGINE_RECEIVE_ENDPOINT_RELEASED, command);
         break;
     case RJ_ENGINE_ADD_RECEIVE_DESTINATION:
         attach(engine, &command->receive_destination->base, now_ns);
@@ -262,7 +291,7 @@ static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int
     case RJ_ENGINE_REMOVE_RECEIVE_DESTINATION:
         detach(engine, &command->receive_destination->base);
         rj_receiver_remove_destination(engine, command->receive_destination, now_ns);
-        owe(engine, RJ_ENGINE_RECEIVE_DESTINATION_RELEASED, command);
+        rj_engine_owe(engine, RJ_ENGINE_RECEIVE_DESTINATION_RELEASED, command);
         break;
     case RJ_ENGINE_SET_CONTROL:
         rj_receiver_set_control(engine, command->receive_destination, &command->address);
@@ -278,7 +307,7 @@ static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int
         break;
     case RJ_ENGINE_REMOVE_IMAGE:
         rj_receiver_remove_image(engine, received_of(command));
-        owe(engine, RJ_ENGINE_IMAGE_RELEASED, command);
+        rj_engine_owe(engine, RJ_ENGINE_IMAGE_RELEASED, command);
         break;
     case RJ_ENGINE_IMAGE_FAILED:
         clear_state(command, RJ_SESSION_INIT_IN_PROGRESS);
@@ -317,7 +346,7 @@ static void execute(rj_engine_t *engine, const rj_engine_command_t *command, int
         break;
     case RJ_ENGINE_DETACH_SEND_ENDPOINT:
         detach(engine, &command->send_endpoint->base);
-        owe(engine, RJ_ENGINE_SEND_ENDPOINT_DETACHED, command);
+        rj_engine_owe(engine, RJ_ENGINE_SEND_ENDPOINT_DETACHED, command);
         break;
     case RJ_ENGINE_MOVE_SEND_ENDPOINT:
         move_send_endpoint(engine, command);

@@ -46,9 +46,17 @@ typedef struct rj_image_slot {
     int64_t lost_bytes; /* not told to the conductor yet */
 } rj_image_slot_t;
 
-/* What one publication has in the batch. Runs from `counted_first` to `counted_end` count as bytes
- * sent: `data_count` runs of new data, or a heartbeat, then `resend_count` resends. */
+typedef enum rj_sender_part_kind {
+    RJ_SENDER_PART_PATH,         /* to one address */
+    RJ_SENDER_PART_FAN_OUT,      /* to some destinations; more follow (sender_fan_out.h) */
+    RJ_SENDER_PART_FAN_OUT_LAST, /* to the last of them */
+} rj_sender_part_kind_t;
+
+/* What one publication has in the batch. Of one that goes to one address, runs from
+ * `counted_first` to `counted_end` count as bytes sent: `data_count` runs of new data, or a
+ * heartbeat, then `resend_count` resends. */
 typedef struct rj_sender_part {
+    rj_sender_part_kind_t kind;
     int32_t slot;
     int32_t first;
     int32_t counted_first;
@@ -58,6 +66,21 @@ typedef struct rj_sender_part {
     int32_t counted_end;
     int32_t end;
 } rj_sender_part_t;
+
+typedef enum rj_fan_mark_kind {
+    RJ_FAN_MARK_FRAME,     /* does not count as bytes sent */
+    RJ_FAN_MARK_HEARTBEAT, /* does */
+    RJ_FAN_MARK_DATA,      /* for `target`, from begin_pos to end_pos */
+    RJ_FAN_MARK_RESEND     /* number `target` of those collected */
+} rj_fan_mark_kind_t;
+
+/* What a run of a fan-out is for. */
+typedef struct rj_fan_mark {
+    rj_fan_mark_kind_t kind;
+    int32_t target;
+    int64_t begin_pos;
+    int64_t end_pos;
+} rj_fan_mark_t;
 
 /* An answer that must not be lost, and may be given once all runs below `until` are reclaimed. */
 typedef struct rj_owed_event {
@@ -69,6 +92,7 @@ typedef struct rj_owed_event {
     rj_network_image_t *image;
     rj_subscriber_position_t *position;
     rj_path_header_t *header;
+    rj_send_destination_t *destination;
     int64_t value;
     uint64_t until;
 } rj_owed_event_t;
@@ -95,6 +119,7 @@ struct rj_engine {
     int32_t next_publication; /* where the next turn begins */
     int32_t datagrams_left;   /* of this turn */
     rj_sender_part_t *parts;
+    rj_fan_mark_t *marks; /* [i] says what run i of the batch is for, in a part of a fan-out */
     int32_t part_count;
 
     /* receiver half */
@@ -142,6 +167,10 @@ void rj_engine_publish_event(rj_engine_t *engine);
 void rj_engine_note_io_error(rj_engine_t *engine, rj_endpoint_t *endpoint, int code,
                              int64_t now_ns);
 
+/* The same of an address that a datagram could not be sent to. */
+void rj_engine_note_send_error(rj_engine_t *engine, const rj_path_t *path, int code,
+                               int64_t now_ns);
+
 /* A time for round trips. */
 static inline int64_t rj_engine_fresh_ns(const rj_engine_t *engine, int64_t now_ns)
 {
@@ -152,6 +181,11 @@ static inline int64_t rj_engine_fresh_ns(const rj_engine_t *engine, int64_t now_
 
 /* Executes what the conductor asked for; returns how many commands. */
 int rj_engine_run_commands(rj_engine_t *engine, int64_t now_ns);
+
+/* Owes the conductor an answer about what the command names, once nothing of it is in flight. There
+ * is room: rj_ring_spsc_claim(&engine->owed) says so. */
+void rj_engine_owe(rj_engine_t *engine, rj_engine_event_type_t type,
+                   const rj_engine_command_t *command);
 
 /* Gives owed answers for which nothing is in flight any more; returns how many. */
 int rj_engine_settle_debts(rj_engine_t *engine);
@@ -186,7 +220,7 @@ int rj_sender_do_work(rj_engine_t *engine, int64_t now_ns);
 void rj_sender_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int type, int64_t now_ns);
 
 void rj_sender_add(rj_engine_t *engine, rj_send_endpoint_t *endpoint,
-                   rj_network_publication_t *publication);
+                   rj_network_publication_t *publication, int64_t now_ns);
 void rj_sender_remove(rj_engine_t *engine, rj_network_publication_t *publication);
 int64_t rj_sender_deadline_ns(const rj_engine_t *engine);
 

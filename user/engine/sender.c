@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sender half of an engine: what publications send, and what is said to them. */
-#include "engine/engine_state.h"
+#include "engine/sender_fan_out.h"
 
 #include <string.h>
 
 #include "base/bits.h"
+#include "endpoint/fan_out.h"
 #include "proto/frame.h"
 
 enum {
@@ -48,8 +49,7 @@ static void take_stats(rj_engine_t *engine, rj_network_publication_t *publicatio
     publication->stats = (rj_network_publication_stats_t){0};
 }
 
-/* `due_ns` is the publication's own deadline, or DUE_NOW to have it looked at once more. */
-static void settle(rj_engine_t *engine, rj_publication_slot_t *slot, int64_t due_ns)
+void rj_sender_settle(rj_engine_t *engine, rj_publication_slot_t *slot, int64_t due_ns)
 {
     take_stats(engine, slot->publication);
     slot->next_frame = next_frame_of(slot->publication);
@@ -143,7 +143,7 @@ static void collect(rj_engine_t *engine, int32_t index, int64_t now_ns)
     if (part.end > part.first)
         engine->parts[engine->part_count++] = part;
     else
-        settle(engine, slot, rj_network_publication_deadline_ns(publication));
+        rj_sender_settle(engine, slot, rj_network_publication_deadline_ns(publication));
 }
 
 /* --- commit --- */
@@ -155,6 +155,10 @@ static int count_sent(rj_engine_t *engine)
     int work = 0;
     for (int32_t i = 0; i < engine->part_count; i++) {
         const rj_sender_part_t *part = &engine->parts[i];
+        if (part->kind != RJ_SENDER_PART_PATH) {
+            work += rj_sender_fan_out_count(engine, part);
+            continue;
+        }
         for (int32_t n = part->first; n < part->end; n++) {
             if (runs[n].result <= 0)
                 continue;
@@ -196,8 +200,9 @@ static bool commit(rj_engine_t *engine, const rj_sender_part_t *part, int64_t no
                                               part->resend_count, now_ns);
     const bool has_failed = note_errors(engine, part, now_ns);
     /* After data there may be more, or the window's end to be noted: look again. */
-    settle(engine, slot,
-           sent_bytes > 0 ? RJ_ENGINE_DUE_NOW : rj_network_publication_deadline_ns(publication));
+    rj_sender_settle(engine, slot,
+                     sent_bytes > 0 ? RJ_ENGINE_DUE_NOW
+                                    : rj_network_publication_deadline_ns(publication));
     return part->data_count > 0 && sent_bytes == 0 && !has_failed;
 }
 
@@ -215,11 +220,10 @@ static void collect_idle(rj_engine_t *engine, int32_t index, int64_t now_ns)
     if (part.end > part.first)
         engine->parts[engine->part_count++] = part;
     else
-        settle(engine, slot, rj_network_publication_deadline_ns(slot->publication));
+        rj_sender_settle(engine, slot, rj_network_publication_deadline_ns(slot->publication));
 }
 
-/* Sends the batch and commits each part of it. What is left in the batch then are heartbeats. */
-static int flush(rj_engine_t *engine, int64_t now_ns)
+int rj_sender_flush(rj_engine_t *engine, int64_t now_ns)
 {
     rj_send_batch_send(&engine->batch);
     const int work = count_sent(engine);
@@ -227,7 +231,9 @@ static int flush(rj_engine_t *engine, int64_t now_ns)
     int32_t idle_count = 0;
     for (int32_t i = 0; i < part_count; i++) {
         const rj_sender_part_t part = engine->parts[i];
-        if (commit(engine, &part, now_ns))
+        if (part.kind != RJ_SENDER_PART_PATH)
+            rj_sender_fan_out_commit(engine, &part, now_ns);
+        else if (commit(engine, &part, now_ns))
             engine->parts[idle_count++] = part;
     }
     rj_send_batch_clear(&engine->batch);
@@ -242,8 +248,12 @@ static int collect_one(rj_engine_t *engine, int32_t index, int64_t now_ns)
 {
     const rj_network_publication_t *publication = engine->publications[index].publication;
     const int64_t snd_pos = publication->snd_pos;
-    collect(engine, index, now_ns);
-    return publication->snd_pos != snd_pos ? 1 : 0;
+    int work = 0;
+    if (publication->fan_out != NULL)
+        work = rj_sender_fan_out_collect(engine, index, now_ns);
+    else
+        collect(engine, index, now_ns);
+    return work + (publication->snd_pos != snd_pos ? 1 : 0);
 }
 
 int rj_sender_do_work(rj_engine_t *engine, int64_t now_ns)
@@ -263,28 +273,33 @@ int rj_sender_do_work(rj_engine_t *engine, int64_t now_ns)
         if (!is_due(&engine->publications[index], now_ns))
             continue;
         while (rj_send_batch_room(&engine->batch) < PART_RUNS_MAX)
-            work += flush(engine, now_ns);
+            work += rj_sender_flush(engine, now_ns);
         work += collect_one(engine, index, now_ns);
     }
     engine->next_publication = first < count ? first : 0;
     while (engine->batch.count > 0)
-        work += flush(engine, now_ns);
+        work += rj_sender_flush(engine, now_ns);
     return work;
+}
+
+static int64_t deadline_ns(const rj_network_publication_t *publication)
+{
+    return publication->fan_out != NULL ? rj_sender_fan_out_deadline_ns(publication)
+                                        : rj_network_publication_deadline_ns(publication);
 }
 
 int64_t rj_sender_deadline_ns(const rj_engine_t *engine)
 {
     int64_t due_ns = INT64_MAX;
     for (int32_t i = 0; i < engine->publication_count; i++)
-        due_ns = rj_min_i64(
-            due_ns, rj_network_publication_deadline_ns(engine->publications[i].publication));
+        due_ns = rj_min_i64(due_ns, deadline_ns(engine->publications[i].publication));
     return due_ns;
 }
 
 /* --- publications come and go --- */
 
 void rj_sender_add(rj_engine_t *engine, rj_send_endpoint_t *endpoint,
-                   rj_network_publication_t *publication)
+                   rj_network_publication_t *publication, int64_t now_ns)
 {
     publication->slot = -1;
     if (engine->publication_count == RJ_ENGINE_PUBLICATIONS_MAX ||
@@ -292,6 +307,8 @@ void rj_sender_add(rj_engine_t *engine, rj_send_endpoint_t *endpoint,
         engine->stats.streams_dropped++;
         return;
     }
+    if (publication->fan_out != NULL)
+        rj_fan_out_init(publication->fan_out, endpoint->destinations, publication->snd_pos, now_ns);
     publication->slot = engine->publication_count;
     engine->publications[engine->publication_count++] =
         (rj_publication_slot_t){.publication = publication,
@@ -329,13 +346,30 @@ static void on_told(rj_engine_t *engine, rj_network_publication_t *publication)
     engine->publications[publication->slot].due_ns = RJ_ENGINE_DUE_NOW;
 }
 
+/* By which destination the asker is reached. False: by none. One of a manual channel may send from
+ * elsewhere than it receives; a dynamic channel goes to addresses that were heard from. */
+static bool find_asker(const rj_packet_t *packet, const rj_network_publication_t *publication,
+                       int32_t *ret_destination)
+{
+    *ret_destination = 0;
+    if (publication->fan_out == NULL)
+        return true;
+    const rj_send_destination_t *destination = rj_sender_find_destination(packet);
+    *ret_destination = destination == NULL ? RJ_RETRANSMIT_EVERYONE : destination->slot;
+    return destination != NULL || !publication->fan_out->destinations->is_dynamic;
+}
+
 static void on_nak(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     const rj_wire_nak_t *nak = (const rj_wire_nak_t *)packet->data;
     rj_network_publication_t *publication = find(packet, nak->stream_id, nak->session_id);
+    int32_t asker;
     if (publication == NULL)
         return;
-    rj_network_publication_on_nak(publication, nak, 0, now_ns);
+    if (find_asker(packet, publication, &asker))
+        rj_network_publication_on_nak(publication, nak, asker, now_ns);
+    else
+        rj_engine_count(engine, RJ_SYSTEM_NAKS_RECEIVED, 1);
     on_told(engine, publication);
 }
 
@@ -385,10 +419,24 @@ static void on_rsp_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t
     rj_engine_publish_event(engine);
 }
 
+/* A channel keeps track of who sends status messages to it, whatever stream they are for. */
+static const rj_send_destination_t *hear(rj_engine_t *engine, const rj_packet_t *packet,
+                                         const rj_network_publication_t *publication,
+                                         int64_t now_ns)
+{
+    const rj_wire_sm_t *sm = (const rj_wire_sm_t *)packet->data;
+    const int32_t term_length =
+        publication == NULL ? TERM_LENGTH_UNKNOWN : publication->log->term_length;
+    if (!rj_frame_sm_is_valid(sm, term_length))
+        return NULL;
+    return rj_sender_hear_destination(engine, packet, sm->receiver_id, now_ns);
+}
+
 static void on_sm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     const rj_wire_sm_t *sm = (const rj_wire_sm_t *)packet->data;
     rj_network_publication_t *publication = find(packet, sm->stream_id, sm->session_id);
+    const rj_send_destination_t *destination = hear(engine, packet, publication, now_ns);
     if (publication == NULL) {
         const bool is_valid = rj_frame_sm_is_valid(sm, TERM_LENGTH_UNKNOWN);
         rj_engine_count(engine, is_valid ? RJ_SYSTEM_SMS_RECEIVED : RJ_SYSTEM_INVALID_PACKETS, 1);
@@ -398,6 +446,8 @@ static void on_sm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns
         rj_store_relaxed_i64(&((rj_send_endpoint_t *)packet->endpoint)->last_sm_ns, now_ns);
         if (publication->config.response_path != NULL)
             on_response_sm(engine, packet, publication, sm);
+        if (publication->fan_out != NULL)
+            rj_sender_fan_out_on_sm(publication, destination, sm, now_ns);
     }
     on_told(engine, publication);
 }
@@ -408,7 +458,8 @@ static void fill_error(rj_engine_event_t *event, const rj_packet_t *packet,
     const bool has_tag = (err->flags & RJ_ERR_FLAG_HAS_GROUP_TAG) != 0;
     event->publication = publication;
     event->stream_id = err->stream_id;
-    event->error.destination_registration_id = -1;
+    event->error.destination_registration_id =
+        rj_sender_destination_registration_id(packet, err->receiver_id);
     event->error.receiver_id = err->receiver_id;
     event->error.group_tag = has_tag ? err->group_tag : -1;
     event->error.source = packet->source;
@@ -452,7 +503,10 @@ static void on_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_
     }
     rj_wire_rttm_t frame;
     const uint32_t length = rj_frame_write_rttm_answer(&frame, rttm);
-    add_frame(engine, publication->path, &frame, length);
+    if (publication->fan_out != NULL)
+        rj_sender_fan_out_answer(engine, packet, publication, &frame, length);
+    else
+        add_frame(engine, publication->path, &frame, length);
 }
 
 void rj_sender_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int type, int64_t now_ns)

@@ -200,9 +200,10 @@ bool rj_network_publication_setup(rj_network_publication_t *publication, rj_wire
 void rj_network_publication_write_setup(const rj_network_publication_t *publication,
                                         rj_wire_setup_t *frame);
 
-/* Emits, as runs of at most `datagrams_max` datagrams, what is in the log from `begin_pos` on, up to
- * `end_pos` at most and the end of its term: for somebody who has not got it. `positions` says what
- * follows each run. Returns the number of runs: 0 when no frame begins there, or not any more. */
+/* Emits, as runs of at most `datagrams_max` datagrams, what is in the log from `begin_pos` on, up
+ * to `end_pos` at most and the end of its term: for somebody who has not got it. `positions` says
+ * what follows each run. Returns the number of runs: 0 when no frame begins there, or not any more.
+ */
 int rj_network_publication_collect_span(const rj_network_publication_t *publication,
                                         int64_t begin_pos, int64_t end_pos, int32_t datagrams_max,
                                         rj_run_t *runs, rj_run_position_t *positions, int run_max);
