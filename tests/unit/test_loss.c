@@ -346,6 +346,7 @@ Test(loss, waits_within_a_group_for_a_time_drawn_for_each_gap_and_nak)
     rj_loss_init(&loss, &of_a_group, TERM, 0);
     rj_nak_back_off_init(&drawn, &of_a_group.back_off);
     rj_loss_on_received(&loss, 64, 128, 0);
+    rj_loss_on_ask(&loss, INT64_MAX / 2);
     int64_t due_ns = rj_nak_back_off_draw(&drawn);
     int64_t interval_ns = RJ_LOSS_GROUP_RETRY_NS;
     for (int i = 0; i < 8; i++) {
@@ -357,7 +358,7 @@ Test(loss, waits_within_a_group_for_a_time_drawn_for_each_gap_and_nak)
     }
 }
 
-Test(loss, asks_within_a_group_for_every_gap_again_and_measures_nothing)
+Test(loss, asks_within_a_group_for_every_gap_again_and_guesses_no_round_trip)
 {
     rj_loss_t loss;
     rj_loss_init(&loss, &of_a_group, TERM, 0);
@@ -369,4 +370,80 @@ Test(loss, asks_within_a_group_for_every_gap_again_and_measures_nothing)
     rj_loss_on_received(&loss, 0, 64, 30 * ms);
     cr_assert_eq(loss.rtt_ns, 0, "somebody else may have asked for it");
     cr_assert_eq(loss.retry_ns, RJ_LOSS_GROUP_RETRY_NS);
+}
+
+Test(loss, draws_only_where_somebody_set_the_timing_of_a_group)
+{
+    rj_loss_t loss;
+    rj_nak_back_off_t drawn;
+    rj_loss_config_t config = of_a_group;
+    config.is_explicit = true;
+    config.retry_ns = 0;
+    rj_loss_init(&loss, &config, TERM, 0);
+    rj_nak_back_off_init(&drawn, &config.back_off);
+    rj_loss_on_received(&loss, 64, 128, 0);
+    cr_assert_not(rj_loss_wants_rtt(&loss, 0));
+    rj_loss_on_rtt(&loss, 1000);
+    int64_t due_ns = 0;
+    for (int i = 0; i < 8; i++) {
+        due_ns += rj_nak_back_off_draw(&drawn);
+        cr_assert_eq(rj_loss_deadline_ns(&loss), due_ns);
+        cr_assert_eq(poll(&loss, due_ns - 1), 0);
+        cr_assert_eq(poll(&loss, due_ns), 1);
+    }
+}
+
+Test(loss, asks_for_a_round_trip_when_something_of_a_group_is_missing)
+{
+    rj_loss_t loss;
+    rj_loss_init(&loss, &of_a_group, TERM, 0);
+    cr_assert_not(rj_loss_wants_rtt(&loss, 0));
+    rj_loss_on_received(&loss, 64, 128, 0);
+    cr_assert(rj_loss_wants_rtt(&loss, 0));
+    rj_loss_on_ask(&loss, 0);
+    cr_assert_not(rj_loss_wants_rtt(&loss, 10 * ms - 1));
+    cr_assert(rj_loss_wants_rtt(&loss, 10 * ms), "the answer may be lost");
+    rj_loss_on_ask(&loss, 10 * ms);
+    cr_assert_not(rj_loss_wants_rtt(&loss, 30 * ms - 1), "but perhaps nobody answers");
+    rj_loss_on_rtt(&loss, ms);
+    rj_loss_on_ask(&loss, 30 * ms);
+    cr_assert_not(rj_loss_wants_rtt(&loss, 1000 * ms));
+}
+
+/* Loses one datagram and has it repaired `repair_ns` after it was asked for, or found missing. */
+static void lose_one(rj_loss_t *loss, int64_t at, bool is_asked_for, int64_t repair_ns)
+{
+    int64_t now_ns = at * ms;
+    rj_loss_on_received(loss, 128 * at + 64, 128 * at + 128, now_ns);
+    if (is_asked_for) {
+        now_ns = rj_loss_deadline_ns(loss);
+        cr_assert_eq(poll(loss, now_ns), 1);
+    }
+    rj_loss_on_received(loss, 128 * at, 128 * at + 64, now_ns + repair_ns);
+}
+
+Test(loss, waits_in_a_group_as_long_as_others_ask_sooner_and_no_longer)
+{
+    rj_loss_t loss;
+    const int64_t rtt_ns = 100 * 1000;
+    rj_loss_init(&loss, &of_a_group, TERM, 0);
+    rj_loss_on_received(&loss, 64, 128, 0);
+    rj_loss_on_ask(&loss, INT64_MAX / 2);
+    rj_loss_on_rtt(&loss, rtt_ns);
+    cr_assert_leq(rj_loss_deadline_ns(&loss), rtt_ns, "who waits already waits no longer either");
+    cr_assert_eq(loss.back_off.max_ns, (double)rtt_ns);
+    rj_loss_on_received(&loss, 0, 64, 0);
+
+    int64_t at = 1;
+    for (; at < 5; at++)
+        lose_one(&loss, at, false, rtt_ns);
+    cr_assert_eq(loss.back_off.max_ns, (double)(4 * rtt_ns), "four round trips at most");
+    for (; at < 7; at++)
+        lose_one(&loss, at, true, rtt_ns);
+    cr_assert_eq(loss.back_off.max_ns, (double)rtt_ns);
+    for (; at < 12; at++)
+        lose_one(&loss, at, true, rtt_ns);
+    cr_assert_eq(loss.back_off.max_ns, (double)(rtt_ns / 4 + 1), "a quarter of one at least");
+    lose_one(&loss, at, true, rtt_ns / 2 - 1);
+    cr_assert_gt(loss.back_off.max_ns, (double)(rtt_ns / 4 + 1), "that was somebody else's answer");
 }

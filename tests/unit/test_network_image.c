@@ -162,6 +162,21 @@ Test(network_image, repeats_a_status_message_that_a_stuck_sender_has_not_heard)
     cr_assert_eq(track(150 * ms), 0, "it goes on: all is well");
 }
 
+Test(network_image, repeats_no_status_message_where_the_references_timing_is_wanted)
+{
+    rj_network_image_config_t config = default_config(0);
+    config.has_reference_timing = true;
+    open_with(&config);
+    track(0);
+    for (int i = 0; i < 32; i++)
+        insert(1024 * i, 992);
+    track(1);
+    read_to(WINDOW);
+    cr_assert_eq(track(1), 1);
+    cr_assert_eq(track(200 * ms), 0);
+    cr_assert_eq(track(1), 1);
+}
+
 Test(network_image, adds_the_group_tag_and_the_end_to_status_messages)
 {
     rj_network_image_config_t config = default_config(8192);
@@ -457,6 +472,32 @@ Test(network_image, forgets_a_connection_after_five_seconds)
     const rj_network_image_connection_t *connection = &bench.image.connections[0];
     cr_assert(rj_network_image_connection_is_alive(connection, bench.now_ns + 5 * s - 1));
     cr_assert_not(rj_network_image_connection_is_alive(connection, bench.now_ns + 5 * s));
+}
+
+Test(network_image, measures_the_path_of_a_group_when_it_loses_something)
+{
+    rj_network_image_config_t config = default_config(0);
+    config.is_group = true;
+    config.loss = (rj_loss_config_t){.retry_ns = RJ_LOSS_GROUP_RETRY_NS,
+                                     .back_off = {.max_ns = 10 * ms, .group_size = 10, .seed = 1}};
+    open_with(&config);
+    track(0);
+    cr_assert_not(bench.work.rttm_is_due);
+    insert(1024, 992);
+    track(1);
+    cr_assert(bench.work.rttm_is_due);
+    cr_assert_eq(bench.work.rttm.flags, RJ_RTTM_FLAG_REPLY);
+    cr_assert_eq(bench.work.rttm.receiver_id, VECTOR_RECEIVER_ID);
+    rj_wire_rttm_t answer = {.echo_timestamp = bench.now_ns - 1};
+    rj_network_image_on_rttm(&bench.image, &answer, bench.now_ns + 100 * us);
+    cr_assert_eq(bench.image.loss.rtt_ns, 0, "nobody asked at that time");
+    answer.echo_timestamp = bench.now_ns;
+    rj_network_image_on_rttm(&bench.image, &answer, bench.now_ns + 100 * us);
+    cr_assert_eq(bench.image.loss.rtt_ns, 100 * us);
+    rj_network_image_on_rttm(&bench.image, &answer, bench.now_ns + 5 * ms);
+    cr_assert_eq(bench.image.loss.rtt_ns, 100 * us, "one answer for each question");
+    cr_assert_eq(track(100 * us), 1, "within a round trip of it");
+    cr_assert_eq(bench.work.nak_count, 1);
 }
 
 Test(network_image, takes_no_harm_from_forged_round_trips)

@@ -338,7 +338,9 @@ Test(network_publication, describes_its_position_in_setups_and_heartbeats_after_
 Test(network_publication, beats_every_100_ms_when_idle_and_connected_once)
 {
     rj_wire_data_t frame;
-    open_at(0);
+    rj_network_publication_config_t config = publication_bench_config(0);
+    config.has_reference_timing = true;
+    publication_bench_open(&bench, &config);
     cr_assert_not(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns));
     append(0, PAYLOAD);
     on_sm(0, TERM / 2, 0);
@@ -353,6 +355,27 @@ Test(network_publication, beats_every_100_ms_when_idle_and_connected_once)
     cr_assert_eq(frame.term_offset, MTU);
     cr_assert_not(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns + 100 * ms));
     cr_assert_eq(bench.publication.stats.heartbeats_sent, 1);
+}
+
+Test(network_publication, tells_soon_where_a_burst_ended_and_then_at_growing_intervals)
+{
+    static const int64_t after_ns[] = {ms, 8 * ms, 64 * ms, 100 * ms, 100 * ms};
+    rj_wire_data_t frame;
+    open_at(0);
+    int64_t end = append(0, PAYLOAD);
+    on_sm(0, TERM / 2, 0);
+    for (int burst = 0; burst < 2; burst++) {
+        send();
+        for (size_t i = 0; i < sizeof(after_ns) / sizeof(after_ns[0]); i++) {
+            bench.now_ns += after_ns[i];
+            cr_assert_not(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns));
+            bench.now_ns++;
+            cr_assert_eq(rj_network_publication_deadline_ns(&bench.publication), bench.now_ns);
+            cr_assert(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns));
+            cr_assert_eq(frame.term_offset, end);
+        }
+        end = append(end, PAYLOAD);
+    }
 }
 
 Test(network_publication, says_the_end_and_the_revocation_in_heartbeats)
@@ -590,7 +613,7 @@ Test(network_publication, follows_the_furthest_of_a_group_until_the_last_has_lef
     cr_assert_eq(bench.publication.has_unicast_eos, 0, "one that leaves ends no linger of a group");
 }
 
-Test(network_publication, resends_to_a_group_what_it_has_slots_for_and_measures_nobody)
+Test(network_publication, resends_to_a_group_what_it_has_slots_for)
 {
     open_group();
     int64_t end = 0;
@@ -605,5 +628,29 @@ Test(network_publication, resends_to_a_group_what_it_has_slots_for_and_measures_
     cr_assert_eq(bench.publication.stats.retransmit_overflows, 0, "twice is once");
     on_nak(4 * MTU, MTU);
     cr_assert_eq(bench.publication.stats.retransmit_overflows, 1);
-    cr_assert_not(bench.publication.rttm_is_wanted);
+}
+
+Test(network_publication, lets_resends_to_a_group_linger_for_the_longest_round_trip)
+{
+    rj_wire_rttm_t frame;
+    open_group();
+    append(0, PAYLOAD);
+    on_sm(0, TERM / 2, 0);
+    send();
+    on_nak(0, MTU);
+    cr_assert(rj_network_publication_rttm(&bench.publication, &frame, bench.now_ns));
+    rj_wire_rttm_t answer = {.echo_timestamp = bench.now_ns};
+    rj_network_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 2 * ms);
+    cr_assert_eq(bench.publication.retransmit.linger_ns, 3 * ms);
+    rj_network_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 4 * ms);
+    rj_network_publication_on_rttm(&bench.publication, &answer, bench.now_ns + ms);
+    cr_assert_eq(bench.publication.retransmit.linger_ns, 6 * ms);
+    rj_network_publication_on_rttm(&bench.publication, &answer, bench.now_ns + 900 * ms);
+    cr_assert_eq(bench.publication.retransmit.linger_ns, 10 * ms, "one must not hold up the rest");
+
+    on_nak(0, MTU);
+    const int64_t later_ns = bench.now_ns + RJ_NETWORK_PUBLICATION_GROUP_RTTM_NS;
+    cr_assert_not(rj_network_publication_rttm(&bench.publication, &frame, later_ns));
+    cr_assert(rj_network_publication_rttm(&bench.publication, &frame, later_ns + 1));
+    cr_assert_lt(bench.publication.rtt_ns, 900 * ms, "who has left is forgotten in time");
 }

@@ -200,6 +200,20 @@ Test(retransmit, lingers_for_the_measured_round_trip_unless_told_otherwise)
     cr_assert_eq(retransmit.linger_ns, 10 * ms);
 }
 
+Test(retransmit, ends_lingers_sooner_when_the_path_turns_out_to_be_short)
+{
+    rj_retransmit_t retransmit;
+    rj_retransmit_config_t config = config_of(2);
+    rj_retransmit_init(&retransmit, &config, 0);
+    rj_retransmit_on_nak(&retransmit, 0, 64, 0, 0);
+    resend_all(&retransmit, 0);
+    rj_retransmit_on_rtt(&retransmit, ms);
+    rj_retransmit_poll(&retransmit, ms + ms / 2);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 64, 0, 2 * ms), RJ_RETRANSMIT_DUPLICATE);
+    rj_retransmit_poll(&retransmit, ms + ms / 2 + 1);
+    cr_assert_eq(rj_retransmit_on_nak(&retransmit, 0, 64, 0, 2 * ms), RJ_RETRANSMIT_ACCEPTED);
+}
+
 /* The inequality of the header, over every span of a seeded run. */
 Test(retransmit, keeps_its_budget_in_every_span_of_time)
 {

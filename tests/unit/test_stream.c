@@ -256,9 +256,13 @@ static void open_world(const scenario_t *scenario)
         .retransmit = {.slot_count = RJ_RETRANSMIT_SLOTS_UNICAST, .linger_ns = 10 * ms},
         .signal_eos = true,
     };
-    rj_network_publication_counters_t send = {&world->words.pub_pos, &world->words.pub_lmt,
-                                              &world->words.snd_pos, &world->words.snd_lmt,
-                                              &world->words.snd_bpe, &world->words.naks_in, NULL};
+    rj_network_publication_counters_t send = {&world->words.pub_pos,
+                                              &world->words.pub_lmt,
+                                              &world->words.snd_pos,
+                                              &world->words.snd_lmt,
+                                              &world->words.snd_bpe,
+                                              &world->words.naks_in,
+                                              NULL};
     rj_network_publication_init(&world->publication, &publication, &send, &world->sender_log, NULL,
                                 world->now_ns);
     rj_network_image_config_t image = {

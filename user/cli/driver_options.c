@@ -18,6 +18,7 @@ enum {
     KEY_CONTROL,
     KEY_ENGINE_CPUS,
     KEY_INSTANCE,
+    KEY_REFERENCE_TIMING,
     GROUP = 4
 };
 
@@ -34,6 +35,8 @@ static const struct argp_option rows[] = {
     {"engine-cpus", KEY_ENGINE_CPUS, "LIST", 0, "CPUs of the engines, as 2,3 or 2-5 (any)", GROUP},
     {"instance", KEY_INSTANCE, "NAME", 0, "whose pinned maps (the number of the network namespace)",
      GROUP},
+    {"reference-timing", KEY_REFERENCE_TIMING, NULL, 0,
+     "repair losses at the reference's pace, not at that of round trips", GROUP},
     {"define", 'D', "NAME=VALUE", 0, "a setting, as aeron.mtu.length=8k or AERON_MTU_LENGTH=8k",
      GROUP},
     {0}};
@@ -74,6 +77,12 @@ static void note(rj_driver_options_t *options, const char *name)
         options->first = name;
 }
 
+static void take_flag(const char *variable, const struct argp_state *state)
+{
+    if (setenv(variable, "true", 1) != 0)
+        rj_options_fail(state, "%s: %s", variable, strerror(errno));
+}
+
 static int parse_row(int key, char *arg, struct argp_state *state)
 {
     rj_driver_options_t *options = state->input;
@@ -82,6 +91,11 @@ static int parse_row(int key, char *arg, struct argp_state *state)
         note(options, "define");
         if (rj_property_define(arg, &err) < 0)
             rj_options_fail(state, "%s", err.text);
+        return 0;
+    }
+    if (key == KEY_REFERENCE_TIMING) {
+        note(options, "reference-timing");
+        take_flag("RAMJET_REFERENCE_TIMING", state);
         return 0;
     }
     if (key < KEY_INTERFACE || key > KEY_INSTANCE)

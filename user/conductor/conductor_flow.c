@@ -155,3 +155,66 @@ int rj_conductor_make_congestion(rj_conductor_t *conductor, const rj_receive_ent
         return 0;
     return make_cubic_counters(conductor, receive, config, ret_ids, err);
 }
+
+/* --- the pace of repair --- */
+
+/* Each image draws its own delays. What a URI or an option says of delays is for unicast (wire.md
+ * 13). */
+static rj_loss_config_t group_loss_config(rj_conductor_t *conductor)
+{
+    const rj_driver_config_t *config = conductor->config;
+    const bool is_explicit = config->has_nak_multicast || config->reference_timing;
+    return (rj_loss_config_t){
+        .retry_ns = is_explicit ? 0 : RJ_LOSS_GROUP_RETRY_NS,
+        .is_explicit = is_explicit,
+        .back_off = {
+            .max_ns = rj_min_i64(config->nak_multicast_max_backoff_ns, RJ_CONFIG_DURATION_NS_MAX),
+            .group_size = config->nak_multicast_group_size,
+            .seed = rj_prng_next(&conductor->prng)}};
+}
+
+rj_loss_config_t rj_conductor_loss_config(rj_conductor_t *conductor,
+                                          const rj_subscription_params_t *params, bool is_group)
+{
+    const rj_driver_config_t *config = conductor->config;
+    if (!params->is_reliable)
+        return (rj_loss_config_t){.delay_ns = 0, .retry_ns = 0, .is_explicit = true};
+    if (is_group)
+        return group_loss_config(conductor);
+    bool is_explicit = config->has_nak_unicast_delay || config->reference_timing;
+    int64_t delay_ns = config->nak_unicast_delay_ns;
+    if (params->nak_delay_ns >= 0) {
+        is_explicit = true;
+        delay_ns = params->nak_delay_ns;
+    }
+    int64_t retry_ns;
+    if (__builtin_mul_overflow(delay_ns, config->nak_unicast_retry_ratio, &retry_ns))
+        retry_ns = INT64_MAX;
+    delay_ns = rj_min_i64(delay_ns, RJ_CONFIG_DURATION_NS_MAX);
+    retry_ns = rj_min_i64(retry_ns, RJ_CONFIG_DURATION_NS_MAX);
+    return (rj_loss_config_t){
+        .delay_ns = delay_ns, .retry_ns = retry_ns, .is_explicit = is_explicit};
+}
+
+static int32_t slot_count(const rj_conductor_t *conductor, bool is_group)
+{
+    const rj_client_command_t *command = &conductor->command;
+    const rj_driver_config_t *config = conductor->config;
+    if (!is_group)
+        return RJ_RETRANSMIT_SLOTS_UNICAST;
+    if (config->has_max_resend || config->reference_timing ||
+        rj_uri_has(&command->channel.uri, "max-resend"))
+        return command->publication_params.max_resend;
+    return RJ_RETRANSMIT_SLOTS_MAX;
+}
+
+rj_retransmit_config_t rj_conductor_retransmit_config(const rj_conductor_t *conductor,
+                                                      bool is_group)
+{
+    const rj_driver_config_t *config = conductor->config;
+    return (rj_retransmit_config_t){.slot_count = slot_count(conductor, is_group),
+                                    .delay_ns = config->retransmit_delay_ns,
+                                    .linger_ns = config->retransmit_linger_ns,
+                                    .linger_is_explicit =
+                                        config->has_retransmit_linger || config->reference_timing};
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conductor_flow.h - what URI and configuration choose for a stream: flow control, congestion
- * control, and the counters that belong to them (driver.md 15).
+ * control and their counters, and the pace of NAKs and resends (driver.md 15, wire.md 13, 15).
  *
  * Units      ns.
  * Ownership  the ids of counters made here belong to the entry of the stream, which frees them.
@@ -31,5 +31,14 @@ const rj_congestion_ops_t *rj_conductor_choose_congestion(const rj_conductor_t *
 int rj_conductor_make_congestion(rj_conductor_t *conductor, const rj_receive_entry_t *receive,
                                  rj_network_image_config_t *config, int32_t mtu_bytes,
                                  int32_t ret_ids[static RJ_CONGESTION_COUNTERS], rj_err_t *err);
+
+/* --- the pace of repair: what somebody set holds, all else follows the round trip --- */
+
+rj_loss_config_t rj_conductor_loss_config(rj_conductor_t *conductor,
+                                          const rj_subscription_params_t *params, bool is_group);
+
+/* For the publication that the command in flight makes. */
+rj_retransmit_config_t rj_conductor_retransmit_config(const rj_conductor_t *conductor,
+                                                      bool is_group);
 
 #endif

@@ -58,42 +58,6 @@ static int allocate_counters(rj_conductor_t *conductor, rj_image_entry_t *entry,
     return result;
 }
 
-/* Of a group each image draws its own delays. What a URI or an option says of delays is for unicast
- * (wire.md 13). */
-static rj_loss_config_t group_loss_config(rj_conductor_t *conductor)
-{
-    const rj_driver_config_t *config = conductor->config;
-    return (rj_loss_config_t){
-        .retry_ns = RJ_LOSS_GROUP_RETRY_NS,
-        .back_off = {
-            .max_ns = rj_min_i64(config->nak_multicast_max_backoff_ns, RJ_CONFIG_DURATION_NS_MAX),
-            .group_size = config->nak_multicast_group_size,
-            .seed = rj_prng_next(&conductor->prng)}};
-}
-
-static rj_loss_config_t loss_config(rj_conductor_t *conductor,
-                                    const rj_subscription_params_t *params, bool is_group)
-{
-    const rj_driver_config_t *config = conductor->config;
-    if (!params->is_reliable)
-        return (rj_loss_config_t){.delay_ns = 0, .retry_ns = 0, .is_explicit = true};
-    if (is_group)
-        return group_loss_config(conductor);
-    bool is_explicit = config->has_nak_unicast_delay;
-    int64_t delay_ns = config->nak_unicast_delay_ns;
-    if (params->nak_delay_ns >= 0) {
-        is_explicit = true;
-        delay_ns = params->nak_delay_ns;
-    }
-    int64_t retry_ns;
-    if (__builtin_mul_overflow(delay_ns, config->nak_unicast_retry_ratio, &retry_ns))
-        retry_ns = INT64_MAX;
-    delay_ns = rj_min_i64(delay_ns, RJ_CONFIG_DURATION_NS_MAX);
-    retry_ns = rj_min_i64(retry_ns, RJ_CONFIG_DURATION_NS_MAX);
-    return (rj_loss_config_t){
-        .delay_ns = delay_ns, .retry_ns = retry_ns, .is_explicit = is_explicit};
-}
-
 static void configure(rj_conductor_t *conductor, const rj_image_creation_t *creation,
                       const rj_subscription_entry_t *subscription,
                       rj_network_image_config_t *config)
@@ -115,7 +79,9 @@ static void configure(rj_conductor_t *conductor, const rj_image_creation_t *crea
         .has_group_tag = endpoint->has_group_tag,
         .is_reliable = subscription->params.is_reliable,
         .is_group = creation->task->log_params.group,
-        .loss = loss_config(conductor, &subscription->params, creation->task->log_params.group)};
+        .has_reference_timing = conductor->config->reference_timing,
+        .loss = rj_conductor_loss_config(conductor, &subscription->params,
+                                         creation->task->log_params.group)};
 }
 
 rj_image_entry_t *rj_conductor_find_image(rj_conductor_t *conductor, int64_t correlation_id)

@@ -213,13 +213,16 @@ typedef struct rj_driver_config {
     int64_t receiver_group_tag;
     bool has_receiver_group_tag;
     int64_t nak_unicast_delay_ns;
-    bool has_nak_unicast_delay; /* set by somebody: then it is followed to the letter */
+    bool has_nak_unicast_delay; /* delay or ratio set by somebody: followed to the letter then */
     int64_t nak_unicast_retry_ratio;
     int64_t nak_multicast_group_size;
     int64_t nak_multicast_max_backoff_ns;
+    bool has_nak_multicast; /* one of the two set by somebody: likewise */
     int64_t max_resend;
+    bool has_max_resend; /* set by somebody: else there are as many as there can be */
     int64_t retransmit_delay_ns;
     int64_t retransmit_linger_ns;
+    bool reference_timing;       /* ours: as if all of these had been set */
     bool has_retransmit_linger;  /* set by somebody: else it follows the round trip */
     int64_t congestion_supplier; /* rj_congestion_supplier_t */
     bool cubic_measures_rtt;

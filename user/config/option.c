@@ -39,11 +39,11 @@
 #define SIZE(...)     NUMBER(SIZE, __VA_ARGS__)
 #define DURATION(...) NUMBER(DURATION, __VA_ARGS__)
 #define INT(...)      NUMBER(INT, __VA_ARGS__)
-/* A duration that is followed to the letter where somebody set it. */
-#define FOLLOWED(place, name, shown_as, field, presence, value, text)                              \
+/* A number that is followed to the letter where somebody set it. */
+#define FOLLOWED(kind, place, name, shown_as, field, presence, value, low, high, text)             \
     {                                                                                              \
-        ROW(DURATION, place, name, shown_as, text), FIELD(field), PRESENCE(presence),              \
-            .fallback = (value), .min = MICROS(1), .max = FOREVER                                  \
+        ROW(kind, place, name, shown_as, text), FIELD(field), PRESENCE(presence),                  \
+            .fallback = (value), .min = (low), .max = (high)                                       \
     }
 #define TAG(place, name, shown_as, field, presence, text)                                          \
     {                                                                                              \
@@ -207,25 +207,31 @@ const rj_option_t rj_options[] = {
     DURATION(RJ_SETTINGS_TIMERS, "AERON_UNTETHERED_RESTING_TIMEOUT",
              "untethered_resting_timeout_ns", untethered_resting_timeout_ns, SECONDS(10), 0,
              FOREVER, "how long it rests before it may join again"),
-    INT(RJ_SETTINGS_LOSS, "AERON_MAX_RESEND", "max_resend", max_resend, 16, 1, 256,
-        "resends of a publication to a group at a time"),
+    FOLLOWED(INT, RJ_SETTINGS_LOSS, "AERON_MAX_RESEND", "max_resend", max_resend, has_max_resend,
+             16, 1, 256, "resends of a publication to a group at a time; unset: 256 are possible"),
     DURATION(RJ_SETTINGS_LOSS, "AERON_RETRANSMIT_UNICAST_DELAY", "retransmit_unicast_delay_ns",
              retransmit_delay_ns, 0, 0, FOREVER, "delay before a resend"),
     FOLLOWED(
-        RJ_SETTINGS_LOSS, "AERON_RETRANSMIT_UNICAST_LINGER", "retransmit_unicast_linger_ns",
-        retransmit_linger_ns, has_retransmit_linger, MILLIS(10),
+        DURATION, RJ_SETTINGS_LOSS, "AERON_RETRANSMIT_UNICAST_LINGER",
+        "retransmit_unicast_linger_ns", retransmit_linger_ns, has_retransmit_linger, MILLIS(10),
+        MICROS(1), FOREVER,
         "how long NAKs of a range are ignored after its resend; unset: by the measured round trip"),
-    FOLLOWED(RJ_SETTINGS_LOSS, "AERON_NAK_UNICAST_DELAY", "nak_unicast_delay_ns",
-             nak_unicast_delay_ns, has_nak_unicast_delay, MICROS(1), "delay of the first NAK"),
-    INT(RJ_SETTINGS_LOSS, "AERON_NAK_UNICAST_RETRY_DELAY_RATIO", "nak_unicast_retry_delay_ratio",
-        nak_unicast_retry_ratio, 100, 1, INT64_MAX, "delay of repeated NAKs, times the first"),
-    DURATION(RJ_SETTINGS_LOSS, "AERON_NAK_MULTICAST_MAX_BACKOFF", "nak_multicast_max_backoff_ns",
-             nak_multicast_max_backoff_ns, MILLIS(10), MICROS(1), FOREVER,
-             "ceiling of the NAK back-off in a group"),
+    FOLLOWED(DURATION, RJ_SETTINGS_LOSS, "AERON_NAK_UNICAST_DELAY", "nak_unicast_delay_ns",
+             nak_unicast_delay_ns, has_nak_unicast_delay, MICROS(1), MICROS(1), FOREVER,
+             "delay of the first NAK"),
+    FOLLOWED(INT, RJ_SETTINGS_LOSS, "AERON_NAK_UNICAST_RETRY_DELAY_RATIO",
+             "nak_unicast_retry_delay_ratio", nak_unicast_retry_ratio, has_nak_unicast_delay, 100,
+             1, INT64_MAX,
+             "delay of repeated NAKs, times the first; unset: by the measured round trip"),
+    FOLLOWED(DURATION, RJ_SETTINGS_LOSS, "AERON_NAK_MULTICAST_MAX_BACKOFF",
+             "nak_multicast_max_backoff_ns", nak_multicast_max_backoff_ns, has_nak_multicast,
+             MILLIS(10), MICROS(1), FOREVER,
+             "ceiling of the NAK back-off in a group; unset: by the measured round trip below it"),
     SHOWN("unicast_flow_control_rrwm", "16"),
     SHOWN("multicast_flow_control_rrwm", "4"),
-    INT(RJ_SETTINGS_LOSS, "AERON_NAK_MULTICAST_GROUP_SIZE", "nak_multicast_group_size",
-        nak_multicast_group_size, 10, 1, INT32_MAX, "receivers that the NAK back-off assumes"),
+    FOLLOWED(INT, RJ_SETTINGS_LOSS, "AERON_NAK_MULTICAST_GROUP_SIZE", "nak_multicast_group_size",
+             nak_multicast_group_size, has_nak_multicast, 10, 1, INT32_MAX,
+             "receivers that the NAK back-off assumes"),
     DURATION(RJ_SETTINGS_TIMERS, "AERON_RCV_STATUS_MESSAGE_TIMEOUT", "status_message_timeout_ns",
              sm_timeout_ns, MILLIS(200), MICROS(1), FOREVER, "pace of status messages"),
     DURATION(RJ_SETTINGS_TIMERS, "AERON_COUNTERS_FREE_TO_REUSE_TIMEOUT", "counter_free_to_reuse_ns",
@@ -468,6 +474,8 @@ const rj_option_t rj_options[] = {
          "a destination gets the streams that are wanted there; false: all, as Aeron"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_INSTANCE", "instance", instance, "",
          "whose pinned maps are used; none: the number of the network namespace"),
+    WORD(RJ_SETTINGS_OURS, "RAMJET_REFERENCE_TIMING", "reference_timing", reference_timing, 0,
+         "NAKs, resends and heartbeats at the reference's pace, not at that of round trips"),
 };
 
 const size_t rj_option_count = sizeof(rj_options) / sizeof(rj_options[0]);

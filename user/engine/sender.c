@@ -88,8 +88,7 @@ static void collect_heartbeat(rj_engine_t *engine, rj_network_publication_t *pub
 static void collect_rttm(rj_engine_t *engine, rj_network_publication_t *publication, int64_t now_ns)
 {
     rj_wire_rttm_t frame;
-    if (publication->rttm_is_wanted &&
-        now_ns > publication->last_rttm_ns + RJ_NETWORK_PUBLICATION_RTTM_NS &&
+    if (rj_network_publication_rttm_is_due(publication, now_ns) &&
         rj_network_publication_rttm(publication, &frame, rj_engine_fresh_ns(engine, now_ns)))
         add_frame(engine, publication->path, &frame, RJ_RTTM_BYTES);
 }

@@ -6,7 +6,8 @@
 #include "base/bits.h"
 
 enum {
-    STEADY_NAKS = 3, /* on a measured path, so many are sent before the interval doubles */
+    STEADY_NAKS = 3,       /* on a measured path, so many are sent before the interval doubles */
+    WIDTH_ROUND_TRIPS = 4, /* in a group: how wide draws may become; and how narrow */
 };
 
 void rj_loss_init(rj_loss_t *loss, const rj_loss_config_t *config, int32_t term_length,
@@ -19,6 +20,8 @@ void rj_loss_init(rj_loss_t *loss, const rj_loss_config_t *config, int32_t term_
     loss->hwm_pos = position;
     loss->retry_ns = config->retry_ns;
     loss->due_ns = INT64_MAX;
+    loss->ask_due_ns = INT64_MIN;
+    loss->ask_ns = RJ_LOSS_ASK_NS_MIN;
     rj_nak_back_off_init(&loss->back_off, &config->back_off);
 }
 
@@ -30,6 +33,12 @@ static bool is_measured(const rj_loss_t *loss)
 static bool is_of_group(const rj_loss_t *loss)
 {
     return loss->config.back_off.max_ns > 0;
+}
+
+/* In a group whose timing nobody set. */
+static bool is_adaptive(const rj_loss_t *loss)
+{
+    return is_of_group(loss) && !loss->config.is_explicit;
 }
 
 /* RFC 6298, with a margin of half a round trip for the sender's own turn. */
@@ -59,15 +68,41 @@ static void on_late_answer(rj_loss_t *loss, const rj_loss_gap_t *gap, int64_t no
     loss->retry_ns = rj_max_i64(loss->retry_ns, rj_min_i64(retry_ns, RJ_LOSS_RETRY_NS_MAX));
 }
 
+static void set_width(rj_loss_t *loss, int64_t width_ns)
+{
+    int64_t width_ns_max =
+        rj_min_i64(WIDTH_ROUND_TRIPS * loss->rtt_ns, loss->config.back_off.max_ns);
+    int64_t width_ns_min = loss->rtt_ns / WIDTH_ROUND_TRIPS + 1;
+    rj_nak_back_off_set_max(&loss->back_off,
+                            rj_min_i64(rj_max_i64(width_ns, width_ns_min), width_ns_max));
+}
+
+/* Whether somebody else asked sooner: the answer came before one to our NAK could. */
+static void learn_width(rj_loss_t *loss, rj_loss_gap_t *gap, int64_t now_ns)
+{
+    if (gap->is_answered || gap->nak_count > 1 || !is_measured(loss))
+        return;
+    bool is_ours = gap->nak_count == 1 && now_ns - gap->last_nak_ns >= loss->rtt_ns / 2;
+    int64_t width_ns = (int64_t)loss->back_off.max_ns;
+    gap->is_answered = true;
+    set_width(loss, is_ours ? width_ns / 2 : 2 * width_ns);
+}
+
 /* Some of a gap's bytes came. */
 static void on_progress(rj_loss_t *loss, rj_loss_gap_t *gap, int64_t now_ns)
 {
-    if (loss->config.is_explicit || gap->nak_count == 0)
+    if (loss->config.is_explicit)
+        return;
+    if (is_of_group(loss))
+        learn_width(loss, gap, now_ns);
+    if (gap->nak_count == 0)
         return;
     gap->since_ns = now_ns;
-    if (gap->is_answered || is_of_group(loss))
+    if (gap->is_answered)
         return;
     gap->is_answered = true;
+    if (is_of_group(loss))
+        return;
     if (gap->nak_count == 1)
         on_sample(loss, now_ns - gap->last_nak_ns);
     else
@@ -201,8 +236,8 @@ void rj_loss_on_scanned(rj_loss_t *loss, rj_span_t gap, int64_t now_ns)
 
 static bool may_ask(const rj_loss_t *loss, int at)
 {
-    return at == 0 || loss->gaps[at].nak_count == 0 || is_of_group(loss) ||
-           (is_measured(loss) && !loss->config.is_explicit);
+    return at == 0 || loss->gaps[at].nak_count == 0 ||
+           (!loss->config.is_explicit && (is_of_group(loss) || is_measured(loss)));
 }
 
 /* What is newly missing, and the gap's timer from now on. */
@@ -240,7 +275,43 @@ int rj_loss_poll(rj_loss_t *loss, rj_span_t *spans, int span_max, int64_t *lost_
     return count;
 }
 
+bool rj_loss_wants_rtt(const rj_loss_t *loss, int64_t now_ns)
+{
+    return loss->gap_count > 0 && is_adaptive(loss) && now_ns >= loss->ask_due_ns;
+}
+
+void rj_loss_on_ask(rj_loss_t *loss, int64_t now_ns)
+{
+    loss->ask_due_ns = now_ns + loss->ask_ns;
+    loss->ask_ns =
+        is_measured(loss) ? RJ_LOSS_ASK_NS_MAX : rj_min_i64(2 * loss->ask_ns, RJ_LOSS_ASK_NS_MAX);
+}
+
+/* Whoever waits since the path was not known need not wait as long. */
+static void draw_again(rj_loss_t *loss)
+{
+    for (int at = 0; at < loss->gap_count; at++) {
+        rj_loss_gap_t *gap = &loss->gaps[at];
+        gap->back_off_ns = rj_min_i64(gap->back_off_ns, rj_nak_back_off_draw(&loss->back_off));
+    }
+    loss->due_ns = INT64_MIN;
+}
+
+void rj_loss_on_rtt(rj_loss_t *loss, int64_t rtt_ns)
+{
+    if (!is_adaptive(loss))
+        return;
+    bool is_first = !is_measured(loss);
+    on_sample(loss, rtt_ns);
+    loss->ask_ns = RJ_LOSS_ASK_NS_MAX;
+    set_width(loss, is_first ? loss->rtt_ns : (int64_t)loss->back_off.max_ns);
+    if (is_first)
+        draw_again(loss);
+}
+
 int64_t rj_loss_deadline_ns(const rj_loss_t *loss)
 {
-    return loss->gap_count == 0 ? INT64_MAX : loss->due_ns;
+    if (loss->gap_count == 0)
+        return INT64_MAX;
+    return is_adaptive(loss) ? rj_min_i64(loss->due_ns, loss->ask_due_ns) : loss->due_ns;
 }

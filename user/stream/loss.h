@@ -23,8 +23,16 @@
  *               with one slot for resends answers alternating NAKs every time.
  *
  *   of a group  before each NAK a time passes that is drawn for it (nak_back_off.h), and before a
- *               repeated one the interval besides, which doubles each time. All gaps are asked for
- *               again. Nothing is measured: what answers a NAK may answer somebody else's.
+ *               repeated one the interval besides. All gaps are asked for again. What answers a NAK
+ *               may answer somebody else's, so round trips are not guessed but asked for, as soon
+ *               as something is missing. Once one is known, no draw is later than the width:
+ *
+ *                  rtt/4 <= width <= 4 rtt (and the configured maximum), rtt at first
+ *
+ *               It doubles each time that somebody else asked first, and is halved each time that
+ *               only this NAK can have been the one. So of many who lose the same the one that asks
+ *               soonest goes on doing so, and who loses alone asks soon.
+ *               Where somebody set the timing, only the draw counts, of the maximum that was set.
  *
  * A gap that shrinks, or is split by bytes that arrive in its middle, keeps its timer, and each
  * sign of progress moves that on by one interval. What is added at its end after it was NAKed is a
@@ -49,6 +57,9 @@ enum {
     RJ_LOSS_GROUP_RETRY_NS = 2 * 1000 * 1000,
     RJ_LOSS_BACK_OFF_NS_MAX = 20 * 1000 * 1000,
     RJ_LOSS_RETRY_NS_MAX = 1000 * 1000 * 1000,
+    RJ_LOSS_ASK_NS_MIN =
+        10 * 1000 * 1000, /* between questions for a round trip, until one is known */
+    RJ_LOSS_ASK_NS_MAX = 1000 * 1000 * 1000,
 };
 
 typedef struct rj_span {
@@ -84,6 +95,8 @@ typedef struct rj_loss {
     int64_t rtt_ns; /* smoothed; 0 until there is a sample */
     int64_t rtt_variation_ns;
     int64_t new_gap_count; /* ever */
+    int64_t ask_due_ns;    /* when a round trip may be asked for again */
+    int64_t ask_ns;        /* after the next question */
     rj_loss_config_t config;
     rj_nak_back_off_t back_off;
     rj_loss_gap_t gaps[RJ_LOSS_GAPS_MAX]; /* in order, apart or at a term's end */
@@ -133,7 +146,15 @@ void rj_loss_on_scanned(rj_loss_t *loss, rj_span_t gap, int64_t now_ns);
 int rj_loss_poll(rj_loss_t *loss, rj_span_t *spans, int span_max, int64_t *lost_bytes,
                  int64_t now_ns);
 
-/* The earliest time rj_loss_poll could return something; INT64_MAX when nothing is missing. */
+/* Whether a round trip should be measured now; on_ask notes that the question was sent. */
+bool rj_loss_wants_rtt(const rj_loss_t *loss, int64_t now_ns);
+void rj_loss_on_ask(rj_loss_t *loss, int64_t now_ns);
+
+/* The answer, above 0. It counts in a group whose timing nobody set. */
+void rj_loss_on_rtt(rj_loss_t *loss, int64_t rtt_ns);
+
+/* The earliest time that rj_loss_poll could return something or a round trip is to be asked for;
+ * INT64_MAX when nothing is missing. */
 int64_t rj_loss_deadline_ns(const rj_loss_t *loss);
 
 #endif

@@ -25,6 +25,11 @@ int64_t rj_nak_back_off_at(const rj_nak_back_off_t *back_off, double unit)
     return delay_ns > 0 ? (int64_t)delay_ns : 0;
 }
 
+void rj_nak_back_off_set_max(rj_nak_back_off_t *back_off, int64_t max_ns)
+{
+    back_off->max_ns = (double)max_ns;
+}
+
 int64_t rj_nak_back_off_draw(rj_nak_back_off_t *back_off)
 {
     return back_off->max_ns > 0 ? rj_nak_back_off_at(back_off, rj_prng_unit(&back_off->prng)) : 0;

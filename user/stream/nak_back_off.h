@@ -36,6 +36,9 @@ void rj_nak_back_off_init(rj_nak_back_off_t *back_off, const rj_nak_back_off_con
 /* The delay at U = `unit`, which is within [0, 1). */
 int64_t rj_nak_back_off_at(const rj_nak_back_off_t *back_off, double unit);
 
+/* Draws from now on lie within 0 and `max_ns`, which is above 0. */
+void rj_nak_back_off_set_max(rj_nak_back_off_t *back_off, int64_t max_ns);
+
 /* Draws a delay of 0 to max_ns. */
 int64_t rj_nak_back_off_draw(rj_nak_back_off_t *back_off);
 

@@ -285,6 +285,12 @@ void rj_network_image_on_rttm(rj_network_image_t *image, const rj_wire_rttm_t *r
         __builtin_sub_overflow(rtt_ns, rttm->reception_delta, &rtt_ns))
         return;
     congestion->ops->on_rtt(congestion, rtt_ns, now_ns);
+    /* One answer for each question, so that nobody can make round trips up at will. */
+    if (!image->rttm_is_pending || rttm->echo_timestamp != image->last_rttm_ns)
+        return;
+    image->rttm_is_pending = false;
+    if (rtt_ns > 0 && rtt_ns <= RJ_LOSS_RETRY_NS_MAX)
+        rj_loss_on_rtt(&image->loss, rtt_ns);
 }
 
 /* --- rejection and response --- */
@@ -447,7 +453,7 @@ static bool sender_is_stuck(rj_network_image_t *image)
 
 static void arm_sm_repeat(rj_network_image_t *image, int64_t now_ns)
 {
-    bool is_stuck = sender_is_stuck(image);
+    bool is_stuck = !image->config.has_reference_timing && sender_is_stuck(image);
     if (is_stuck == (image->sm_repeat_ns != 0))
         return;
     if (is_stuck) {
@@ -506,7 +512,9 @@ static void write_sm(rj_network_image_t *image, rj_network_image_work_t *work, i
 static void ask_for_rtt(rj_network_image_t *image, rj_network_image_work_t *work, int64_t now_ns)
 {
     rj_congestion_t *congestion = &image->congestion;
-    if (!congestion->ops->wants_rtt(congestion, now_ns))
+    bool loss_wants_rtt = rj_loss_wants_rtt(&image->loss, now_ns);
+    bool congestion_wants_rtt = congestion->ops->wants_rtt(congestion, now_ns);
+    if (!loss_wants_rtt && !congestion_wants_rtt)
         return;
     rj_frame_rttm_t rttm = {
         .session_id = image->config.session_id,
@@ -517,7 +525,12 @@ static void ask_for_rtt(rj_network_image_t *image, rj_network_image_work_t *work
     };
     work->rttm_is_due = true;
     rj_frame_write_rttm(&work->rttm, &rttm);
-    congestion->ops->on_rtt_request(congestion, now_ns);
+    image->last_rttm_ns = now_ns;
+    image->rttm_is_pending = true;
+    if (loss_wants_rtt)
+        rj_loss_on_ask(&image->loss, now_ns);
+    if (congestion_wants_rtt)
+        congestion->ops->on_rtt_request(congestion, now_ns);
 }
 
 /* What came before may still be read, and nothing else happens. */

@@ -55,7 +55,8 @@ typedef struct rj_network_image_config {
     int64_t group_tag;
     bool has_group_tag;
     bool is_reliable;
-    bool is_group; /* chooses the NAK delay generator */
+    bool is_group;             /* chooses the NAK delay generator */
+    bool has_reference_timing; /* no status message before its time */
     rj_loss_config_t loss;
     rj_congestion_config_t congestion;
 } rj_network_image_config_t;
@@ -129,6 +130,8 @@ typedef struct rj_network_image {
     int64_t sm_repeat_ns; /* until the next early SM; 0 while the sender is not at its limit */
     int64_t last_sm_ns;
     int64_t sm_deadline_ns;
+    int64_t last_rttm_ns; /* echo_timestamp of the last question for a round trip */
+    bool rttm_is_pending;
     int64_t clean_position;
     int64_t published_rcv_pos; /* as in the counters */
     int64_t published_hwm_pos;

@@ -45,7 +45,8 @@ void rj_network_publication_init(rj_network_publication_t *publication,
     /* So that the first turn sends a setup. */
     publication->last_setup_ns = now_ns - RJ_NETWORK_PUBLICATION_SETUP_NS - 1;
     publication->last_data_ns = now_ns - RJ_NETWORK_PUBLICATION_HEARTBEAT_NS - 1;
-    publication->last_rttm_ns = now_ns - RJ_NETWORK_PUBLICATION_RTTM_NS - 1;
+    publication->heartbeat_ns = RJ_NETWORK_PUBLICATION_HEARTBEAT_NS;
+    publication->last_rttm_ns = now_ns - RJ_NETWORK_PUBLICATION_GROUP_RTTM_NS - 1;
     publication->last_rsp_setup_ns = now_ns - RJ_NETWORK_PUBLICATION_RSP_SETUP_NS - 1;
     publication->receivers_due_ns = INT64_MAX;
 }
@@ -143,6 +144,8 @@ int64_t rj_network_publication_commit(rj_network_publication_t *publication, con
     rj_store_release_i64(&publication->snd_pos, position);
     rj_store_release_i64(publication->counters.snd_pos, position);
     publication->last_data_ns = now_ns;
+    if (!publication->config.has_reference_timing)
+        publication->heartbeat_ns = RJ_NETWORK_PUBLICATION_TAIL_NS;
     publication->tracks_sender_limit = true;
     rj_retransmit_on_sent(&publication->retransmit, sent_bytes);
     return sent_bytes;
@@ -203,7 +206,7 @@ static bool write_heartbeat(rj_network_publication_t *publication, rj_wire_data_
                             int64_t now_ns)
 {
     if (!publication->has_initial_connection ||
-        now_ns <= publication->last_data_ns + RJ_NETWORK_PUBLICATION_HEARTBEAT_NS)
+        now_ns <= publication->last_data_ns + publication->heartbeat_ns)
         return false;
     const rj_log_t *log = publication->log;
     rj_frame_data_t heartbeat = {
@@ -216,6 +219,9 @@ static bool write_heartbeat(rj_network_publication_t *publication, rj_wire_data_
     };
     rj_frame_write_heartbeat(frame, &heartbeat);
     publication->last_data_ns = now_ns;
+    publication->heartbeat_ns =
+        rj_min_i64(publication->heartbeat_ns * RJ_NETWORK_PUBLICATION_TAIL_GROWTH,
+                   RJ_NETWORK_PUBLICATION_HEARTBEAT_NS);
     publication->stats.heartbeats_sent++;
     return true;
 }
@@ -256,8 +262,7 @@ int64_t rj_network_publication_deadline_ns(const rj_network_publication_t *publi
         due_ns =
             rj_min_i64(due_ns, publication->last_setup_ns + RJ_NETWORK_PUBLICATION_SETUP_NS + 1);
     if (publication->has_initial_connection)
-        due_ns =
-            rj_min_i64(due_ns, publication->last_data_ns + RJ_NETWORK_PUBLICATION_HEARTBEAT_NS + 1);
+        due_ns = rj_min_i64(due_ns, publication->last_data_ns + publication->heartbeat_ns + 1);
     const rj_flow_control_t *flow_control = &publication->flow_control;
     due_ns = rj_min_i64(due_ns, flow_control->ops->deadline_ns(flow_control));
     return rj_min_i64(due_ns, publication->receivers_due_ns);

@@ -38,8 +38,14 @@ enum {
     RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX = 64, /* datagrams of new data that one turn may emit */
     RJ_NETWORK_PUBLICATION_SETUP_NS = 100 * 1000 * 1000,
     RJ_NETWORK_PUBLICATION_HEARTBEAT_NS = 100 * 1000 * 1000,
-    RJ_NETWORK_PUBLICATION_RTTM_NS =
-        100 * 1000 * 1000, /* at most one measurement in it, while NAKs come */
+    /* The first heartbeat after data comes so soon, each further one so many times as late, until
+     * they are at their pace: what was lost at the end of a burst is not known to be missing by
+     * anybody before. */
+    RJ_NETWORK_PUBLICATION_TAIL_NS = 1000 * 1000,
+    RJ_NETWORK_PUBLICATION_TAIL_GROWTH = 8,
+    /* At most one measurement in it, while NAKs come. All of a group answer. */
+    RJ_NETWORK_PUBLICATION_RTTM_NS = 100 * 1000 * 1000,
+    RJ_NETWORK_PUBLICATION_GROUP_RTTM_NS = 1000 * 1000 * 1000,
     RJ_NETWORK_PUBLICATION_RSP_SETUP_NS =
         10 * 1000 * 1000, /* of the frames that name a response, at most one in it is told */
 };
@@ -69,7 +75,8 @@ typedef struct rj_network_publication_config {
     rj_flow_control_config_t flow_control;
     rj_retransmit_config_t retransmit; /* term_length and is_group are filled in by init */
     bool is_exclusive;
-    bool is_group; /* multicast or MDC: group flag in SETUP */
+    bool is_group;             /* multicast or MDC: group flag in SETUP */
+    bool has_reference_timing; /* heartbeats at their pace alone */
     bool signal_eos;
     bool spies_simulate_connection;
     bool wants_response; /* says so in its SETUPs (wire.md 20) */
@@ -134,6 +141,7 @@ typedef struct rj_network_publication {
     int64_t snd_lmt;       /* as in the counter, which clients could spoil */
     int64_t last_setup_ns;
     int64_t last_data_ns; /* data or heartbeat */
+    int64_t heartbeat_ns; /* from then to the next heartbeat */
     bool has_initial_connection;
     bool is_setup_elicited;
     bool tracks_sender_limit;
@@ -142,7 +150,7 @@ typedef struct rj_network_publication {
     int32_t receiver_count;
     int64_t receivers_due_ns; /* no receiver can expire earlier */
     int64_t last_rttm_ns;     /* echo_timestamp of the measurement under way, or of the last one */
-    int64_t rtt_ns;           /* smoothed; 0 until measured */
+    int64_t rtt_ns;           /* smoothed, of a group the longest; 0 until measured */
     bool rttm_is_wanted;
     bool rttm_is_pending;
     bool response_is_told;     /* the conductor knows that the receiver of the response is there */
@@ -214,9 +222,19 @@ int rj_network_publication_collect_span(const rj_network_publication_t *publicat
 bool rj_network_publication_idle(rj_network_publication_t *publication, rj_wire_data_t *frame,
                                  int64_t now_ns);
 
-/* While NAKs come, asks the receiver for a round trip now and then: the linger of resends follows
- * it. Returns true when `frame` is to be sent; `now_ns` should be fresh. Ours: Aeron never asks,
- * but every receiver answers. */
+/* Whether a round trip is to be measured now. */
+static inline bool rj_network_publication_rttm_is_due(const rj_network_publication_t *publication,
+                                                      int64_t now_ns)
+{
+    return publication->rttm_is_wanted &&
+           now_ns > publication->last_rttm_ns + (publication->config.is_group
+                                                     ? RJ_NETWORK_PUBLICATION_GROUP_RTTM_NS
+                                                     : RJ_NETWORK_PUBLICATION_RTTM_NS);
+}
+
+/* While NAKs come, asks the receivers for a round trip now and then: the linger of resends follows
+ * it, of a group the longest. Returns true when `frame` is to be sent; `now_ns` should be fresh.
+ * Ours: Aeron never asks, but every receiver answers. */
 bool rj_network_publication_rttm(rj_network_publication_t *publication, rj_wire_rttm_t *frame,
                                  int64_t now_ns);
 

@@ -197,9 +197,7 @@ void rj_network_publication_on_nak(rj_network_publication_t *publication, const 
         rj_retransmit_on_nak(&publication->retransmit, begin_pos, end_pos, destination, now_ns);
     if (answer == RJ_RETRANSMIT_OVERFLOW)
         publication->stats.retransmit_overflows++;
-    /* Of a group all would answer, and the nearest would set how long a resend lingers. */
-    publication->rttm_is_wanted =
-        !publication->config.retransmit.linger_is_explicit && !publication->config.is_group;
+    publication->rttm_is_wanted = !publication->config.retransmit.linger_is_explicit;
 }
 
 /* A NAK may name any offset; only where a frame of this very place begins may bytes be taken. */
@@ -299,11 +297,16 @@ int64_t rj_network_publication_commit_resends(rj_network_publication_t *publicat
     return sent_bytes;
 }
 
+/* The furthest of a group may have left: its round trip fades while nobody confirms it. */
+static void fade_rtt(rj_network_publication_t *publication)
+{
+    publication->rtt_ns -= publication->rtt_ns / 8;
+}
+
 bool rj_network_publication_rttm(rj_network_publication_t *publication, rj_wire_rttm_t *frame,
                                  int64_t now_ns)
 {
-    if (!publication->rttm_is_wanted ||
-        now_ns <= publication->last_rttm_ns + RJ_NETWORK_PUBLICATION_RTTM_NS)
+    if (!rj_network_publication_rttm_is_due(publication, now_ns))
         return false;
     rj_frame_rttm_t rttm = {
         .session_id = publication->config.session_id,
@@ -313,27 +316,33 @@ bool rj_network_publication_rttm(rj_network_publication_t *publication, rj_wire_
         .wants_reply = true,
     };
     rj_frame_write_rttm(frame, &rttm);
+    if (publication->config.is_group)
+        fade_rtt(publication);
     publication->last_rttm_ns = now_ns;
     publication->rttm_is_wanted = false;
     publication->rttm_is_pending = true;
     return true;
 }
 
+static int64_t smoothed(int64_t rtt_ns, int64_t sample_ns)
+{
+    return rtt_ns == 0 ? sample_ns : rj_max_i64(rtt_ns + (sample_ns - rtt_ns) / 8, 1);
+}
+
 void rj_network_publication_on_rttm(rj_network_publication_t *publication,
                                     const rj_wire_rttm_t *rttm, int64_t now_ns)
 {
-    /* One answer for each question, so that nobody can make round trips up at will. */
+    bool is_group = publication->config.is_group;
     if (!publication->rttm_is_pending || rttm->echo_timestamp != publication->last_rttm_ns)
         return;
     int64_t since_ns = now_ns - rttm->echo_timestamp;
     if (rttm->reception_delta < 0 || rttm->reception_delta > since_ns)
         return;
-    publication->rttm_is_pending = false;
+    /* One answer for each question, so that nobody can make round trips up at will; of a group, one
+     * of each, and the longest counts. */
+    publication->rttm_is_pending = is_group;
     int64_t rtt_ns = rj_max_i64(since_ns - rttm->reception_delta, 1);
-    if (publication->rtt_ns == 0)
-        publication->rtt_ns = rtt_ns;
-    else
-        publication->rtt_ns =
-            rj_max_i64(publication->rtt_ns + (rtt_ns - publication->rtt_ns) / 8, 1);
+    publication->rtt_ns =
+        is_group ? rj_max_i64(publication->rtt_ns, rtt_ns) : smoothed(publication->rtt_ns, rtt_ns);
     rj_retransmit_on_rtt(&publication->retransmit, publication->rtt_ns);
 }

@@ -213,13 +213,30 @@ void rj_retransmit_on_sent(rj_retransmit_t *retransmit, int64_t bytes)
     retransmit->earned_bytes += bytes;
 }
 
+/* What lingers already ends as much sooner; it was the old linger that was too long. */
+static void shorten_lingers(rj_retransmit_t *retransmit, int64_t by_ns)
+{
+    for (int i = 0; i < retransmit->config.slot_count; i++) {
+        if (retransmit->slots[i].state == RJ_RETRANSMIT_LINGERING)
+            retransmit->slots[i].deadline_ns -= by_ns;
+    }
+    retransmit->due_ns = INT64_MIN;
+}
+
 void rj_retransmit_on_rtt(rj_retransmit_t *retransmit, int64_t rtt_ns)
 {
-    if (retransmit->config.linger_is_explicit)
+    const rj_retransmit_config_t *config = &retransmit->config;
+    if (config->linger_is_explicit)
         return;
-    int64_t linger_ns = rtt_ns + rtt_ns / 2;
-    retransmit->linger_ns =
-        rj_min_i64(rj_max_i64(linger_ns, RJ_RETRANSMIT_LINGER_NS_MIN), RJ_RETRANSMIT_LINGER_NS_MAX);
+    int64_t linger_ns_max = config->is_group
+                                ? rj_max_i64(config->linger_ns, RJ_RETRANSMIT_LINGER_NS_MIN)
+                                : RJ_RETRANSMIT_LINGER_NS_MAX;
+    int64_t linger_ns =
+        rj_min_i64(rj_max_i64(rtt_ns + rtt_ns / 2, RJ_RETRANSMIT_LINGER_NS_MIN), linger_ns_max);
+    int64_t saved_ns = retransmit->linger_ns - linger_ns;
+    retransmit->linger_ns = linger_ns;
+    if (saved_ns > 0 && retransmit->active_count > 0)
+        shorten_lingers(retransmit, saved_ns);
 }
 
 static void on_deadlines(rj_retransmit_t *retransmit, int64_t now_ns)

@@ -30,7 +30,9 @@
  * ask again.
  *
  * The linger, unless it was set explicitly, follows the round trip once that has been measured:
- * later than one round trip after a resend, a NAK means that the resend was lost.
+ * later than one round trip after a resend, a NAK means that the resend was lost. In a group it is
+ * the longest of all, but never makes the linger longer than configured: one receiver that answers
+ * late must not keep the others waiting.
  *
  * Units      positions: stream bytes since the initial term began. Times: monotonic ns.
  * Ownership  a plain value inside its publication; no heap, nothing to close.
