@@ -167,6 +167,11 @@ int rj_client_add_static_counter(rj_client_t *client, int32_t type_id, int64_t r
                                  const void *key, size_t key_length, const char *label,
                                  rj_client_counter_t **ret_counter, rj_err_t *err);
 
+/* A session id that no publication of the stream has, for both ends of a conversation to name in
+ * their channels. -EOPNOTSUPP where the driver is too old to know one (commands.md 3.12). */
+int rj_client_next_session_id(rj_client_t *client, int32_t stream_id, int32_t *ret_session_id,
+                              rj_err_t *err);
+
 /* The same, only sent. The request belongs to the client; the poll or cancel that ends it gives it
  * back. */
 int rj_client_request_publication(rj_client_t *client, const char *channel, int32_t stream_id,
@@ -191,6 +196,10 @@ int rj_request_poll_subscription(rj_request_t *request, rj_subscription_t **ret_
                                  rj_err_t *err);
 int rj_request_poll_counter(rj_request_t *request, rj_client_counter_t **ret_counter,
                             rj_err_t *err);
+
+/* The same for what makes no handle: destinations, rejections, session ids. `ret_value` (NULL is
+ * allowed) gets the destination's registration id, or the session id; else 0. */
+int rj_request_poll_operation(rj_request_t *request, int64_t *ret_value, rj_err_t *err);
 
 /* Ends a request nobody waits for any more; what the driver makes of it is removed when its answer
  * comes. */
@@ -253,6 +262,31 @@ bool rj_publication_is_closed(const rj_publication_t *publication);
 
 /* Gives the handle back. The driver still delivers what was offered. NULL is allowed. */
 void rj_publication_close(rj_publication_t *publication);
+
+/* The same, and takes the stream back with it: subscribers lose their images at once, read or not.
+ * A shared log is taken from all its handles (commands.md 5.2). */
+void rj_publication_revoke(rj_publication_t *publication);
+
+/* The addresses to which a publication with control-mode=manual sends, each a channel with an
+ * endpoint; what was added can be removed by its channel, or by its registration id (NULL: not
+ * wanted). Errors and waiting as for rj_client_add_publication (commands.md 5.5). */
+int rj_publication_add_destination(rj_publication_t *publication, const char *channel,
+                                   int64_t *ret_registration_id, rj_err_t *err);
+int rj_publication_remove_destination(rj_publication_t *publication, const char *channel,
+                                      rj_err_t *err);
+int rj_publication_remove_destination_by_id(rj_publication_t *publication, int64_t registration_id,
+                                            rj_err_t *err);
+
+/* The same, only sent; rj_request_poll_operation has the answer. */
+int rj_publication_request_add_destination(rj_publication_t *publication, const char *channel,
+                                           rj_request_t **ret_request, rj_err_t *err);
+int rj_publication_request_remove_destination(rj_publication_t *publication, const char *channel,
+                                              rj_request_t **ret_request, rj_err_t *err);
+
+/* Where the driver has bound it, as `address:port`, with the port that stands for a 0 in the
+ * channel. Returns the text's length, 0 while that is not known, -ENOBUFS when `size` is too small
+ * (commands.md 14.6). */
+int rj_publication_local_address(const rj_publication_t *publication, char *text, size_t size);
 
 /* ---- subscription ---- */
 
@@ -328,6 +362,22 @@ rj_image_t *rj_subscription_image_by_session(rj_subscription_t *subscription, in
 /* Gives the subscription back; on_unavailable is called for its images. NULL is allowed. */
 void rj_subscription_close(rj_subscription_t *subscription);
 
+/* The addresses by which a subscription with control-mode=manual receives, each a channel as a
+ * subscription has it (commands.md 5.6). Errors and waiting as for rj_client_add_subscription. */
+int rj_subscription_add_destination(rj_subscription_t *subscription, const char *channel,
+                                    rj_err_t *err);
+int rj_subscription_remove_destination(rj_subscription_t *subscription, const char *channel,
+                                       rj_err_t *err);
+
+/* The same, only sent; rj_request_poll_operation has the answer. */
+int rj_subscription_request_add_destination(rj_subscription_t *subscription, const char *channel,
+                                            rj_request_t **ret_request, rj_err_t *err);
+int rj_subscription_request_remove_destination(rj_subscription_t *subscription, const char *channel,
+                                               rj_request_t **ret_request, rj_err_t *err);
+
+/* As rj_publication_local_address; of several destinations, the oldest one's. */
+int rj_subscription_local_address(const rj_subscription_t *subscription, char *text, size_t size);
+
 /* ---- image: one publisher's stream as one subscription sees it ---- */
 
 typedef struct rj_image_info {
@@ -367,6 +417,10 @@ int64_t rj_image_end_of_stream_position(const rj_image_t *image);
 bool rj_image_is_end_of_stream(const rj_image_t *image);
 bool rj_image_is_revoked(const rj_image_t *image);
 bool rj_image_is_closed(const rj_image_t *image);
+
+/* Has the driver drop the image for good, and tell its publisher `reason` (at most 1,023 bytes).
+ * Errors and waiting as for rj_client_add_subscription (commands.md 5.10). */
+int rj_image_reject(rj_image_t *image, const char *reason, rj_err_t *err);
 
 /* ---- assembler: whole messages from fragments, one buffer a session ---- */
 

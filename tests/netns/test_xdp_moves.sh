@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What happens to an interface, or to a driver, while both are in use: the driver sleeps until it
 # is taken for dead, the interface gets another name, or visits another namespace, or is made anew
-# under its name. The stream goes on, by ring or by socket, and the driver says by which. A link that
-# was down may lose the first question for a neighbour, which is asked again after a second: so long
-# no status message gets through, and images must live longer than the harness has it.
+# under its name. The stream goes on, by ring or by socket, and the driver says by which. A link
+# that was down may lose the first question for a neighbour, which is asked again after a second:
+# so long no status message gets through, and images must live longer than the harness has it.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -129,7 +129,7 @@ write_stream() {
 same() {
     wanted=''
     for end in "$@"; do
-        ends 0 "$(cat "$work/$end.pid")" || { tail -n 5 $(printf "$work/%s " "$@") && return 1; }
+        ends 0 "$(cat "$work/$end.pid")" || { (cd "$work" && tail -n 5 "$@") && return 1; }
         found=$(digest "$end")
         case $found in
         '') cat "$work/$end" && return 1 ;;

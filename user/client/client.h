@@ -43,6 +43,7 @@ typedef enum rj_request_kind {
     RJ_REQUEST_PUBLICATION,
     RJ_REQUEST_SUBSCRIPTION,
     RJ_REQUEST_COUNTER,
+    RJ_REQUEST_OPERATION, /* makes no handle */
 } rj_request_kind_t;
 
 /*             answer                  poll
@@ -76,8 +77,9 @@ struct rj_request {
         rj_publication_t *publication;
         rj_subscription_t *subscription;
         rj_client_counter_t *counter;
+        int64_t value; /* of an operation */
     } result;
-    char channel[]; /* empty for counters */
+    char channel[]; /* empty for counters; what an operation is about */
 };
 
 struct rj_publication {
@@ -158,6 +160,7 @@ typedef struct rj_unsent {
     struct rj_unsent *next;
     int32_t type;
     int64_t registration_id;
+    uint64_t flags; /* of a publication's */
 } rj_unsent_t;
 
 struct rj_client {
@@ -262,6 +265,7 @@ void rj_request_on_publication_ready(rj_request_t *request,
                                      const char *log_path);
 void rj_request_on_subscription_ready(rj_request_t *request, int32_t channel_status_id);
 void rj_request_on_counter_ready(rj_request_t *request, int32_t counter_id);
+void rj_request_on_success(rj_request_t *request, int64_t value);
 void rj_request_on_error(rj_request_t *request, int32_t error_code, const char *text);
 
 bool rj_request_is_awaiting(rj_request_t *request);

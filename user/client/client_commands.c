@@ -9,6 +9,7 @@
 
 enum {
     CHANNEL_BYTES_MAX = 4095, /* as drivers read it (commands.md 13.1) */
+    REASON_BYTES_MAX = 1023,
     BODY_BYTES_MAX = sizeof(rj_command_subscription_t) + CHANNEL_BYTES_MAX,
 };
 
@@ -128,13 +129,84 @@ int rj_client_send_add_counter(rj_client_t *client, int64_t correlation_id,
     return send(client, type, body, length, err);
 }
 
-static int try_send_removal(rj_client_t *client, int32_t type, int64_t registration_id)
+static int check_reason(const char *reason, size_t *ret_length, rj_err_t *err)
+{
+    *ret_length = strnlen(reason, REASON_BYTES_MAX + 1);
+    if (*ret_length > REASON_BYTES_MAX)
+        return rj_fail(err, -EINVAL, "a reason may have at most %d bytes: %.40s...",
+                       REASON_BYTES_MAX, reason);
+    return 0;
+}
+
+static int send_destination(rj_client_t *client, int64_t correlation_id,
+                            const rj_operation_t *operation, rj_err_t *err)
+{
+    size_t length;
+    int code = check_channel(operation->text, &length, err);
+    if (code < 0)
+        return code;
+    uint8_t body[BODY_BYTES_MAX];
+    rj_command_destination_t command = {
+        .header = header(client, correlation_id),
+        .registration_id = operation->registration_id,
+        .channel_length = (int32_t)length,
+    };
+    memcpy(body, &command, sizeof(command));
+    memcpy(body + sizeof(command), operation->text, length);
+    return send(client, operation->type, body, sizeof(command) + length, err);
+}
+
+static int send_rejection(rj_client_t *client, int64_t correlation_id,
+                          const rj_operation_t *operation, rj_err_t *err)
+{
+    size_t length;
+    int code = check_reason(operation->text, &length, err);
+    if (code < 0)
+        return code;
+    uint8_t body[BODY_BYTES_MAX];
+    rj_command_reject_image_t command = {
+        .header = header(client, correlation_id),
+        .image_correlation_id = operation->registration_id,
+        .position = operation->position,
+        .reason_length = (int32_t)length,
+    };
+    memcpy(body, &command, sizeof(command));
+    memcpy(body + sizeof(command), operation->text, length);
+    return send(client, operation->type, body, sizeof(command) + length, err);
+}
+
+int rj_client_send_operation(rj_client_t *client, int64_t correlation_id,
+                             const rj_operation_t *operation, rj_err_t *err)
+{
+    if (operation->type == RJ_COMMAND_REJECT_IMAGE)
+        return send_rejection(client, correlation_id, operation, err);
+    if (operation->type == RJ_COMMAND_GET_NEXT_AVAILABLE_SESSION_ID) {
+        rj_command_next_session_id_t command = {
+            .header = header(client, correlation_id),
+            .stream_id = operation->stream_id,
+        };
+        return send(client, operation->type, (const uint8_t *)&command, sizeof(command), err);
+    }
+    if (operation->type == RJ_COMMAND_REMOVE_DESTINATION_BY_ID) {
+        rj_command_destination_by_id_t command = {
+            .header = header(client, correlation_id),
+            .resource_registration_id = operation->registration_id,
+            .destination_registration_id = operation->destination_id,
+        };
+        return send(client, operation->type, (const uint8_t *)&command, sizeof(command), err);
+    }
+    return send_destination(client, correlation_id, operation, err);
+}
+
+static int try_send_removal(rj_client_t *client, int32_t type, int64_t registration_id,
+                            uint64_t flags)
 {
     int64_t correlation_id = rj_ring_mpsc_next_correlation_id(&client->to_driver);
     if (type == RJ_COMMAND_REMOVE_PUBLICATION) {
         rj_command_remove_publication_t command = {
             .header = header(client, correlation_id),
             .registration_id = registration_id,
+            .flags = flags,
         };
         return send(client, type, (const uint8_t *)&command, sizeof(command), NULL);
     }
@@ -145,9 +217,11 @@ static int try_send_removal(rj_client_t *client, int32_t type, int64_t registrat
     return send(client, type, (const uint8_t *)&command, sizeof(command), NULL);
 }
 
-void rj_client_send_removal(rj_client_t *client, int32_t command_type, int64_t registration_id)
+static void send_removal(rj_client_t *client, int32_t command_type, int64_t registration_id,
+                         uint64_t flags)
 {
-    if (client->unsent == NULL && try_send_removal(client, command_type, registration_id) == 0)
+    if (client->unsent == NULL &&
+        try_send_removal(client, command_type, registration_id, flags) == 0)
         return;
     rj_unsent_t *unsent = malloc(sizeof(*unsent));
     if (unsent == NULL) {
@@ -157,18 +231,30 @@ void rj_client_send_removal(rj_client_t *client, int32_t command_type, int64_t r
         rj_client_report(client, &err);
         return;
     }
-    *unsent = (rj_unsent_t){.type = command_type, .registration_id = registration_id};
+    *unsent =
+        (rj_unsent_t){.type = command_type, .registration_id = registration_id, .flags = flags};
     rj_unsent_t **at = &client->unsent;
     while (*at != NULL)
         at = &(*at)->next;
     *at = unsent;
 }
 
+void rj_client_send_removal(rj_client_t *client, int32_t command_type, int64_t registration_id)
+{
+    send_removal(client, command_type, registration_id, 0);
+}
+
+void rj_client_send_revocation(rj_client_t *client, int64_t registration_id)
+{
+    send_removal(client, RJ_COMMAND_REMOVE_PUBLICATION, registration_id,
+                 RJ_REMOVE_PUBLICATION_FLAG_REVOKE);
+}
+
 int rj_client_send_unsent(rj_client_t *client)
 {
     int count = 0;
     for (rj_unsent_t *unsent; (unsent = client->unsent) != NULL; count++) {
-        if (try_send_removal(client, unsent->type, unsent->registration_id) < 0)
+        if (try_send_removal(client, unsent->type, unsent->registration_id, unsent->flags) < 0)
             break;
         client->unsent = unsent->next;
         free(unsent);

@@ -182,6 +182,29 @@ static bool on_publication_error(rj_client_t *client, const event_t *event)
     return true;
 }
 
+/* Removals have answers too, for which nobody waits. */
+static bool on_success(rj_client_t *client, const event_t *event)
+{
+    rj_event_operation_success_t success;
+    if (!get(event, &success, sizeof(success)))
+        return false;
+    rj_request_t *request = rj_request_find(client, success.correlation_id);
+    if (request != NULL)
+        rj_request_on_success(request, success.correlation_id);
+    return true;
+}
+
+static bool on_next_session_id(rj_client_t *client, const event_t *event)
+{
+    rj_event_next_session_id_t next;
+    if (!get(event, &next, sizeof(next)))
+        return false;
+    rj_request_t *request = rj_request_find(client, next.correlation_id);
+    if (request != NULL)
+        rj_request_on_success(request, next.next_session_id);
+    return true;
+}
+
 /* False: the event is malformed. */
 static bool dispatch(rj_client_t *client, int32_t type, const event_t *event)
 {
@@ -207,7 +230,11 @@ static bool dispatch(rj_client_t *client, int32_t type, const event_t *event)
         return on_client_timeout(client, event);
     case RJ_EVENT_PUBLICATION_ERROR:
         return on_publication_error(client, event);
-    default: /* successes nobody waits for, and what newer drivers may say */
+    case RJ_EVENT_OPERATION_SUCCESS:
+        return on_success(client, event);
+    case RJ_EVENT_NEXT_AVAILABLE_SESSION_ID:
+        return on_next_session_id(client, event);
+    default: /* what newer drivers may say */
         return true;
     }
 }

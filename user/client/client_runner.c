@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The edge of the client: its clock, its thread, its environment. All else in this folder takes the
  * time as an argument and never waits. */
-#include "client/client.h"
+#include "client/client_commands.h"
 
 #include "base/clock.h"
 
@@ -114,6 +114,23 @@ static void await(rj_client_t *client, rj_request_t *request)
             return;
         rj_clock_sleep_ns(ANSWER_SLEEP_NS);
     }
+}
+
+int rj_client_perform(rj_client_t *client, const rj_operation_t *operation, int64_t *ret_value,
+                      rj_err_t *err)
+{
+    rj_request_t *request = NULL;
+    int code = begin_wait(client, err);
+    if (code < 0)
+        return code;
+    rj_client_lock(client);
+    code = rj_request_operation(client, operation, &request, err);
+    rj_client_unlock(client);
+    if (code < 0)
+        return code;
+    await(client, request);
+    code = rj_request_poll_operation(request, ret_value, err);
+    return code < 0 ? code : 0;
 }
 
 int rj_client_add_publication(rj_client_t *client, const char *channel, int32_t stream_id,

@@ -184,7 +184,7 @@ void rj_publication_release(rj_lingering_t *lingering)
     free(publication);
 }
 
-void rj_publication_close(rj_publication_t *publication)
+static void end(rj_publication_t *publication, bool is_revoked)
 {
     if (publication == NULL)
         return;
@@ -196,9 +196,22 @@ void rj_publication_close(rj_publication_t *publication)
     *at = publication->next;
     if (!is_closed(publication)) {
         rj_publication_force_close(publication);
-        rj_client_send_removal(client, RJ_COMMAND_REMOVE_PUBLICATION,
-                               publication->info.registration_id);
+        if (is_revoked)
+            rj_client_send_revocation(client, publication->info.registration_id);
+        else
+            rj_client_send_removal(client, RJ_COMMAND_REMOVE_PUBLICATION,
+                                   publication->info.registration_id);
     }
     rj_client_linger(client, &publication->lingering, rj_publication_release, NULL, 0);
     rj_client_unlock(client);
+}
+
+void rj_publication_close(rj_publication_t *publication)
+{
+    end(publication, false);
+}
+
+void rj_publication_revoke(rj_publication_t *publication)
+{
+    end(publication, true);
 }

@@ -56,6 +56,18 @@ static int request_publication(rj_client_t *client, const char *channel, int32_t
     return conclude(request, code, ret_request);
 }
 
+int rj_request_operation(rj_client_t *client, const rj_operation_t *operation,
+                         rj_request_t **ret_request, rj_err_t *err)
+{
+    if (rj_client_is_closed(client))
+        return refuse_closed(err);
+    rj_request_t *request = allocate(client, RJ_REQUEST_OPERATION, operation->text, 0);
+    if (request == NULL)
+        return rj_fail(err, -ENOMEM, "%s: out of memory", operation->text);
+    int code = rj_client_send_operation(client, request->correlation_id, operation, err);
+    return conclude(request, code, ret_request);
+}
+
 int rj_client_request_publication(rj_client_t *client, const char *channel, int32_t stream_id,
                                   rj_publication_kind_t kind, rj_request_t **ret_request,
                                   rj_err_t *err)
@@ -159,7 +171,8 @@ static void on_unwanted(rj_request_t *request)
         [RJ_REQUEST_SUBSCRIPTION] = RJ_COMMAND_REMOVE_SUBSCRIPTION,
         [RJ_REQUEST_COUNTER] = RJ_COMMAND_REMOVE_COUNTER,
     };
-    if (!request->is_static_counter)
+    const bool stays = request->kind == RJ_REQUEST_OPERATION || request->is_static_counter;
+    if (!stays)
         rj_client_send_removal(request->client, removals[request->kind], request->correlation_id);
     if (request->state == RJ_REQUEST_ABANDONED)
         unlink_and_free(request);
@@ -211,6 +224,18 @@ void rj_request_on_counter_ready(rj_request_t *request, int32_t counter_id)
     else
         on_created(request, rj_client_counter_create(request->client, request, counter_id,
                                                      &request->result.counter, &request->err));
+}
+
+/* What was done stays done, whether or not somebody still waits for the word. */
+void rj_request_on_success(rj_request_t *request, int64_t value)
+{
+    if (request->kind != RJ_REQUEST_OPERATION)
+        return;
+    request->result.value = value;
+    if (request->state != RJ_REQUEST_AWAITING)
+        on_unwanted(request);
+    else
+        request->state = RJ_REQUEST_READY;
 }
 
 void rj_request_on_error(rj_request_t *request, int32_t error_code, const char *text)
@@ -328,6 +353,20 @@ int rj_request_poll_counter(rj_request_t *request, rj_client_counter_t **ret_cou
     return code;
 }
 
+int rj_request_poll_operation(rj_request_t *request, int64_t *ret_value, rj_err_t *err)
+{
+    rj_client_t *client = request->client;
+    rj_client_lock(client);
+    int code = look_at(request, RJ_REQUEST_OPERATION, err);
+    if (code == 1) {
+        if (ret_value != NULL)
+            *ret_value = request->result.value;
+        unlink_and_free(request);
+    }
+    rj_client_unlock(client);
+    return code;
+}
+
 /* Closes what came in time but was never fetched. */
 static void close_result(rj_request_t *request)
 {
@@ -340,6 +379,8 @@ static void close_result(rj_request_t *request)
         break;
     case RJ_REQUEST_COUNTER:
         rj_client_counter_close(request->result.counter);
+        break;
+    case RJ_REQUEST_OPERATION:
         break;
     }
 }
