@@ -109,6 +109,16 @@ class Session:
             return self.look_for(title, kind)
         return self.look(title, lambda event: event.fields.get("id") == correlation_id)
 
+    def shape_of(self, ready):
+        """What the log of a publication or an image says of responses."""
+        with open(ready["log"], "rb") as file:
+            log = file.read()
+        at = len(log) - 4096
+        response_id, is_response = struct.unpack_from("<q", log, at + 456)[0], log[at + 489]
+        print("log of %s: %d bytes, answers %s, is response %d" % (
+            self.of(ready["id"]), len(log),
+            self.names.get(response_id, response_id), is_response))
+
     def counter(self, type_id, registration_id):
         for counter in self.driver.counters():
             if counter[1] == type_id and counter[2] == registration_id:
@@ -345,17 +355,23 @@ def responses(session):
             asked = session.ask("%s %s request" % (medium, name), client.add_publication(
                 requests + "|response-correlation-id=%d" % readers[-1], STREAM), "available-image")
             images += [event["id"] for event in asked if event.kind == "available-image"]
+        for event in asked:
+            session.shape_of(event)
         serve(medium + " to the second", answers + "|response-correlation-id=%d" % images[1],
               "available-image")
-        serve(medium + " to the first", answers + "|response-correlation-id=%d" % images[0],
-              "available-image")
+        answered = serve(medium + " to the first",
+                         answers + "|response-correlation-id=%d" % images[0], "available-image")
+        for event in answered:
+            session.shape_of(event)
         serve(medium + " once more", answers + "|response-correlation-id=%d" % images[0])
         serve(medium + " to nobody", answers)
         serve(medium + " to an unknown image", answers + "|response-correlation-id=4711")
         serve(medium + " to none", answers + "|response-correlation-id=-1")
         serve(medium + " to a negative one", answers + "|response-correlation-id=-2")
         serve(medium + " to a word", answers + "|response-correlation-id=me")
-        serve(medium + " prototype", answers + "|response-correlation-id=prototype")
+        made = serve(medium + " prototype",
+                     answers + "|response-correlation-id=prototype|term-length=128k")
+        session.shape_of(made[-1])
         serve(medium + " request for an unknown one", requests + "|response-correlation-id=4711")
         serve(medium + " request for a plain one",
               requests + "|response-correlation-id=%d" % plain)

@@ -68,7 +68,6 @@ while read -r text tool channel; do
     check "$tool $channel is refused by name" is_refused 11 "$text" "$tool" "$channel"
 done <<'ROWS'
 control-mode=manual sub aeron:udp?control-mode=manual
-control-mode=response sub aeron:udp?control=127.0.0.1:4000|control-mode=response
 spy sub aeron-spy:aeron:udp?endpoint=127.0.0.1:4000
 channel-snd-ts-offset pub aeron:udp?endpoint=127.0.0.1:4000|channel-snd-ts-offset=0
 channel-rcv-ts-offset sub aeron:udp?endpoint=127.0.0.1:4000|channel-rcv-ts-offset=0

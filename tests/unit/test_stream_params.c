@@ -203,6 +203,8 @@ Test(stream_params, makes_the_log_of_a_response_prototype_as_small_as_can_be)
     cr_assert_lt(publish("udp", "response-correlation-id=prototype|init-term-id=0|term-id=0|"
                                 "term-offset=1048576"),
                  0);
+    cr_assert_eq(publish("ipc", "response-correlation-id=prototype|term-length=16m"), 0);
+    cr_assert_eq(publication.term_length_bytes, 16 * 1024 * 1024, "IPC has no channel to hold");
 }
 
 Test(stream_params, ignores_what_only_udp_has_on_ipc)

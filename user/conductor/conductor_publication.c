@@ -115,7 +115,7 @@ static void describe_log(const rj_conductor_t *conductor, const rj_channel_t *tr
         .max_resend = rj_uri_has(&command->channel.uri, "max-resend") ? params->max_resend : 0,
         .entity_tag = params->has_entity_tag ? params->entity_tag : -1,
         .response_correlation_id = params->response_correlation_id,
-        .is_response = transport->control_mode == RJ_CONTROL_MODE_RESPONSE,
+        .is_response = is_udp && transport->control_mode == RJ_CONTROL_MODE_RESPONSE,
         .linger_timeout_ns = params->linger_ns,
         .untethered_window_limit_timeout_ns = params->untethered.window_limit_ns,
         .untethered_linger_timeout_ns = params->untethered.linger_ns,

@@ -107,7 +107,8 @@ static void elicit_setup(rj_conductor_t *conductor, const rj_subscription_entry_
     rj_conductor_tell(conductor, subscription->receive->endpoint.home, &elicit);
 }
 
-/* From now on it reads that session and no other, whatever is said later. */
+/* From now on it reads that session and no other, whatever is said later; whoever has a new
+ * interest in one session asks for its setup. */
 static void bind_subscription(rj_conductor_t *conductor, rj_subscription_entry_t *subscription,
                               int32_t session_id)
 {
@@ -132,10 +133,10 @@ void rj_conductor_on_rsp_setup(rj_conductor_t *conductor, const rj_engine_event_
         conductor, network->published.response_correlation_id, RJ_SUBSCRIPTION_NETWORK);
     if (!reads_responses(subscription) || subscription->receive->state != RJ_ENDPOINT_ACTIVE)
         return;
-    if (!rj_conductor_subscription_is_bound(subscription))
-        bind_subscription(conductor, subscription, (int32_t)event->value);
     if (rj_conductor_subscription_is_bound(subscription))
         elicit_setup(conductor, subscription);
+    else
+        bind_subscription(conductor, subscription, (int32_t)event->value);
 }
 
 /* --- IPC: both sides at once --- */

@@ -271,7 +271,8 @@ int rj_publication_params_parse(rj_publication_params_t *ret, const rj_uri_t *ur
     result = parse_publication_traits(&params, uri, defaults, err);
     if (result < 0)
         return result;
-    if (params.response_correlation_id == RJ_RESPONSE_PROTOTYPE) {
+    /* As Aeron: it holds a transport for others, of which IPC has none. */
+    if (params.response_correlation_id == RJ_RESPONSE_PROTOTYPE && uri->media == RJ_MEDIA_UDP) {
         result = shrink_to_prototype(&params, err);
         if (result < 0)
             return result;

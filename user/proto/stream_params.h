@@ -104,7 +104,7 @@ typedef struct rj_publication_params {
 } rj_publication_params_t;
 
 /* Reads the parameters of a publication on either media, in the order of commands.md 5.1 so that
- * the first failure is Aeron's. A response prototype's term length is 64 KiB. */
+ * the first failure is Aeron's. A response prototype's term length is 64 KiB, but not over IPC. */
 int rj_publication_params_parse(rj_publication_params_t *ret, const rj_uri_t *uri,
                                 int32_t stream_id, const rj_stream_defaults_t *defaults,
                                 rj_err_t *err);
