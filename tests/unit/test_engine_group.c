@@ -265,3 +265,45 @@ Test(engine_group, brings_what_receivers_say_to_the_publications_home)
     cr_assert_eq(forwarded(), 1);
     rj_log_close(&publication.log);
 }
+
+/* A destination that comes while the image lives in another engine than the endpoint; its control
+ * address moves, and it goes. */
+Test(engine_group, speaks_for_an_image_through_destinations_that_come_and_go)
+{
+    static const uint8_t control_host[4] = {10, 0, 0, 3};
+    static rj_receive_destination_t second;
+    rj_address_t control = rj_address_ipv4(control_host, 7000);
+    grant_image();
+    second = (rj_receive_destination_t){.endpoint = &benches[HOME].receive, .id = 1, .slot = 1};
+    second.base = (rj_endpoint_t){.kind = RJ_ENDPOINT_RECEIVE, .id = 200, .home = HOME, .slot = -1};
+    rj_receive_destination_set_control(&second, &control);
+    rj_engine_command_t command = {.type = RJ_ENGINE_ADD_RECEIVE_DESTINATION,
+                                   .receive_destination = &second};
+    tell_all(&command);
+    run();
+    cr_expect_eq(memory_port_count(&benches[HOME].port, RJ_FRAME_TYPE_SM), 1, "registers");
+    engine_bench_event(&benches[OWNER], RJ_ENGINE_CONNECTED);
+    cr_expect_not(engine_bench_has_event(&benches[HOME]));
+
+    command = (rj_engine_command_t){.type = RJ_ENGINE_SET_CONTROL, .receive_destination = &second};
+    command.address = control = rj_address_ipv4(control_host, 7001);
+    tell_all(&command);
+    memory_port_clear(&benches[OWNER].port);
+    benches[OWNER].now_ns += 201 * bench_ms;
+    run();
+    const memory_port_t *port = &benches[OWNER].port;
+    int count = 0;
+    for (int i = 0; i < port->sent_count; i++)
+        count += port->sent[i].endpoint == &second.base &&
+                 rj_address_equal(&port->sent[i].address, &control);
+    cr_expect_eq(count, 1);
+
+    command.type = RJ_ENGINE_REMOVE_RECEIVE_DESTINATION;
+    tell_all(&command);
+    run();
+    for (int i = 0; i < ENGINES; i++)
+        engine_bench_event(&benches[i], RJ_ENGINE_RECEIVE_DESTINATION_RELEASED);
+    cr_expect_eq(image.received.image.connection_count, 1);
+    cr_expect_eq(benches[HOME].receive.destination_count, 1);
+    rj_log_close(&image.log);
+}

@@ -2,6 +2,7 @@
 /* Images: how they are made, and the states of their life (commands.md 5.7; driver.md 10). */
 #include "conductor/conductor_receive.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -95,15 +96,13 @@ rj_image_entry_t *rj_conductor_find_image(rj_conductor_t *conductor, int64_t cor
     return NULL;
 }
 
-/* It is heard where its setup came from, unless that destination has gone meanwhile; the other
- * destinations' first frames add to it. */
+/* It is heard where its setup came from; the other destinations' first frames add to it. */
 static const rj_receive_destination_entry_t *
 open_connection(rj_conductor_t *conductor, rj_image_entry_t *entry, const rj_engine_setup_t *setup)
 {
     rj_receive_destination_entry_t *destination =
         rj_conductor_find_receive_destination(entry->receive, setup->destination_id);
-    if (destination == NULL)
-        return NULL;
+    assert(destination != NULL); /* whoever makes the image looked */
     const rj_channel_t *channel = &destination->channel;
     const rj_address_t *control = destination->destination.is_multicast  ? &channel->remote_control
                                   : destination->destination.has_control ? &channel->local_control
@@ -206,8 +205,7 @@ int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t
     rj_conductor_tell(conductor, entry->engine, &add);
     if (!is_at_home(entry))
         tell_session(conductor, entry, RJ_ENGINE_ADD_SESSION);
-    if (heard_by != NULL)
-        rj_conductor_steer_connection(conductor, entry, heard_by);
+    rj_conductor_steer_connection(conductor, entry, heard_by);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a SETUP to an image: whether there is to be one, and its log (commands.md 5.7). */
-#include "conductor/conductor_state.h"
+#include "conductor/conductor_receive.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -182,12 +182,17 @@ void rj_conductor_on_setup(rj_conductor_t *conductor, const rj_engine_event_t *e
     fail_setup(conductor, receive, setup);
 }
 
-/* The log is there. Whoever wanted the stream may have left meanwhile. */
+/* The log is there. Whoever wanted the stream may have left meanwhile, and so may the destination by
+ * which it came: another's SETUP may make the image then. */
 static int create(rj_conductor_t *conductor, const rj_image_creation_t *creation, rj_err_t *err)
 {
     const rj_subscription_entry_t *first =
         first_wanting(conductor, creation->receive, &creation->setup.frame);
-    return first == NULL ? -ENOENT : rj_conductor_make_image(conductor, creation, first, err);
+    const rj_receive_destination_entry_t *destination =
+        rj_conductor_find_receive_destination(creation->receive, creation->setup.destination_id);
+    if (first == NULL || destination == NULL)
+        return -ENOENT;
+    return rj_conductor_make_image(conductor, creation, first, err);
 }
 
 static void end_creation(rj_conductor_t *conductor, rj_image_creation_t *creation)

@@ -685,8 +685,9 @@ void rj_conductor_on_publication_error(rj_conductor_t *conductor, const rj_engin
 
 rj_image_entry_t *rj_conductor_find_image(rj_conductor_t *conductor, int64_t correlation_id);
 
-/* The image of a creation whose log is there, with everybody linked who wants it, handed to its
- * engine. `first` is the oldest of them. On failure nothing of it stays but the log. */
+/* The image of a creation whose log and destination are there, with everybody linked who wants it,
+ * handed to its engine. `first` is the oldest of them. On failure nothing of it stays but the log.
+ */
 int rj_conductor_make_image(rj_conductor_t *conductor, const rj_image_creation_t *creation,
                             const rj_subscription_entry_t *first, rj_err_t *err);
 void rj_conductor_on_image_released(rj_conductor_t *conductor, rj_image_entry_t *entry);
