@@ -23,7 +23,7 @@ done
 
 for program in ramjet aeronmd; do
     if "$scratch/usr/bin/$program" --help >"$scratch/words" &&
-        grep -q '^Usage: ramjet' "$scratch/words"; then
+        grep -q '^Usage: ' "$scratch/words"; then
         echo "ok $program runs from where it is installed"
     else
         echo "not ok $program runs from where it is installed"
@@ -38,4 +38,13 @@ if gcc "$scratch/program.c" -o "$scratch/program" $(pkg-config --cflags --libs -
     echo "ok a program links by pkg-config"
 else
     echo "not ok a program links by pkg-config"
+fi
+
+# shellcheck disable=SC2046
+if gcc -Wall -Wextra -Werror examples/embedded_driver.c -o "$scratch/embedded" \
+    $(pkg-config --cflags --libs --static ramjet) && "$scratch/embedded" >"$scratch/words" &&
+    [ "$(tail -n 1 "$scratch/words")" = "message 2" ]; then
+    echo "ok a program that embeds a driver carries messages"
+else
+    echo "not ok a program that embeds a driver carries messages"
 fi

@@ -12,4 +12,10 @@
 #define RJ_VERSION_PATCH 0
 #define RJ_VERSION_TEXT  "0.1.0"
 
+/* The release of the reference whose behaviour this one keeps. */
+#define RJ_AERON_VERSION_MAJOR 1
+#define RJ_AERON_VERSION_MINOR 53
+#define RJ_AERON_VERSION_PATCH 0
+#define RJ_AERON_VERSION_TEXT  "1.53.0"
+
 #endif

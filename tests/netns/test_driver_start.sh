@@ -207,7 +207,8 @@ called_aeronmd() {
     await is_ready a && stop
 }
 check "misuse: an unknown option" says 2 --nonsense "$ramjet" driver --nonsense
-check "misuse: an operand" says 2 operand "$ramjet" driver operand
+check "a property file that is not there" says 1 "loading properties from operand: No such file" \
+    "$ramjet" driver operand
 check "misuse: a definition without a value" says 2 aeron.dir "$ramjet" driver -Daeron.dir
 check "the same program is aeronmd" called_aeronmd
 

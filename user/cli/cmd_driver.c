@@ -1,42 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ramjet driver: the media driver in the foreground, also under the name aeronmd. */
+/* ramjet driver: the media driver in the foreground. Called aeronmd it has that program's command
+ * line and manner: settings come by the environment, -D and property files alone, and stderr stays
+ * empty unless something that somebody asked for failed. */
+#include <ramjet/version.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/driver_options.h"
-#include "cli/driver_start.h"
 #include "cli/options.h"
+#include "cli/property_file.h"
 #include "config/config.h"
-#include "driver/agent.h"
-#include "driver/driver.h"
+#include "config/property.h"
+#include "driver/start.h"
+#include "driver/threads.h"
 
 enum {
-    RUNNERS_MAX = 2 + RJ_ENGINES_MAX,
-    HELPER_RUNNER = 1,
-    ENGINE_RUNNER = 2,      /* the first of them, where engines have threads */
-    THREAD_NAME_BYTES = 24, /* the system shows 15 of them */
     ECHO_NS = 1000000000,
     OPTION_SETTINGS = 0x100,
+    OPTION_SETTING_ROWS,
+    OPERANDS_MAX = 64,
 };
 
-/* --- the command line --- */
+/* --- the command line of `ramjet driver` --- */
+
+typedef struct input {
+    rj_driver_options_t options;
+    const char *files[OPERANDS_MAX]; /* of properties */
+    int file_count;
+} input_t;
 
 static const struct argp_option option_rows[] = {
     {"dir", 'd', "DIR", 0, "driver directory (AERON_DIR)", 0},
     {"settings", OPTION_SETTINGS, NULL, 0, "print every setting with its default and end", 0},
+    {"setting-rows", OPTION_SETTING_ROWS, NULL, OPTION_HIDDEN, "the same for a document", 0},
+    {NULL, 'v', NULL, OPTION_HIDDEN, "print the version and end", 0},
+    {NULL, 'h', NULL, OPTION_HIDDEN, "print this and end", 0},
     {0}};
+
+static void print_version(const char *name)
+{
+    printf("%s %s-ramjet-%s major %d minor %d patch %d git ramjet\n", name, RJ_AERON_VERSION_TEXT,
+           RJ_VERSION_TEXT, RJ_AERON_VERSION_MAJOR, RJ_AERON_VERSION_MINOR, RJ_AERON_VERSION_PATCH);
+}
+
+static void take_file(input_t *input, const char *name, const struct argp_state *state)
+{
+    if (input->file_count == OPERANDS_MAX)
+        rj_options_fail(state, "%s: at most %d property files", name, OPERANDS_MAX);
+    input->files[input->file_count++] = name;
+}
 
 static int parse_row(int key, char *arg, struct argp_state *state)
 {
+    input_t *input = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = state->input;
+        state->child_inputs[0] = &input->options;
         return 0;
     case 'd':
         if (arg[0] == '\0')
@@ -47,8 +74,20 @@ static int parse_row(int key, char *arg, struct argp_state *state)
     case OPTION_SETTINGS:
         rj_config_print_help(stdout);
         exit(RJ_EXIT_DONE);
+    case OPTION_SETTING_ROWS:
+        rj_config_print_rows(stdout);
+        exit(RJ_EXIT_DONE);
+    case 'v':
+        print_version("ramjet driver");
+        exit(RJ_EXIT_DONE);
+    case 'h':
+        argp_help(state->root_argp, stdout,
+                  ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC,
+                  state->name);
+        exit(RJ_EXIT_DONE);
     case ARGP_KEY_ARG:
-        rj_options_fail(state, "%s: no operand is expected: settings are given by -D", arg);
+        take_file(input, arg, state);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -60,181 +99,79 @@ static const struct argp argp = {
     .options = option_rows,
     .parser = parse_row,
     .children = children,
+    .args_doc = "[PROPERTIES...]",
     .doc = "Runs the media driver in the foreground until SIGINT, SIGTERM or a terminate command. "
-           "Settings come from the environment (AERON_*, RAMJET_*), then from -D and options.\v"
+           "Settings come from the environment (AERON_*, RAMJET_*), then from -D and options, then "
+           "from property files, each a path or an http:// URL.\v"
            "Examples:\n  ramjet driver --dir /dev/shm/aeron-demo -D aeron.threading.mode=SHARED\n"
            "  ramjet driver --interface eth0 --queues 0-3\n"};
 
-/* --- agents in threads --- */
+/* --- the command line of aeronmd (driver.md 22.1) --- */
 
-typedef struct daemon {
-    rj_driver_t *driver;
-    rj_runner_t runners[RUNNERS_MAX];
-    int runner_count;
-} daemon_t;
-
-typedef struct engine_agent {
-    rj_driver_t *driver;
-    int index;
-} engine_agent_t;
-
-static engine_agent_t engine_agents[RJ_ENGINES_MAX];
-static char engine_names[RJ_ENGINES_MAX][THREAD_NAME_BYTES];
-static daemon_t the_daemon;
-static volatile sig_atomic_t stop_signal;
-
-static int work_conductor(void *state, int64_t now_ns)
+static void print_usage(FILE *out, const char *name)
 {
-    return rj_driver_conductor_work(state, now_ns, rj_clock_epoch_ms());
+    fprintf(out,
+            "Usage: %s [-v] [-Dname=value ...] [properties file or URL ...]\n"
+            "Runs the ramjet media driver in the foreground. Settings come from the environment, "
+            "then from -D,\nthen from the files. `ramjet driver --settings` lists them.\n",
+            name);
 }
 
-static int work_engine(void *state, int64_t now_ns)
+static _Noreturn void fail_usage(const char *name)
 {
-    const engine_agent_t *agent = state;
-    return rj_driver_engine_work(agent->driver, agent->index, now_ns);
+    print_usage(stderr, name);
+    exit(RJ_EXIT_FAILED);
 }
 
-static int work_helper(void *state, int64_t now_ns)
+/* One option; returns how many words it takes. */
+static int take_option(char **argv, const char *name)
 {
-    return rj_driver_helper_work(state, now_ns);
-}
-
-/* The loop of the main thread: it also looks whether somebody wants an end. */
-static int work_end(void *state, int64_t now_ns)
-{
-    const daemon_t *daemon = state;
-    (void)now_ns;
-    if (stop_signal != 0 || rj_driver_is_terminated(daemon->driver))
-        rj_runner_signal_stop(&the_daemon.runners[0]);
-    return 0;
-}
-
-static int add_runner(daemon_t *daemon, const rj_driver_config_t *config, rj_thread_role_t role,
-                      const char *name, int64_t cpu, rj_err_t *err)
-{
-    rj_runner_t *runner = &daemon->runners[daemon->runner_count++];
-    *runner = (rj_runner_t){.name = name, .cpu = (int)cpu, .is_running = 1};
-    return rj_idle_init(&runner->idle, &config->idle[role], err);
-}
-
-static void add_agent(rj_runner_t *runner, int (*do_work)(void *state, int64_t now_ns), void *state)
-{
-    runner->agents[runner->agent_count++] = (rj_agent_t){do_work, state};
-}
-
-/* What engines will do when idle; a driver that cannot start leaves every directory alone. */
-static int check_engine_idles(const rj_driver_config_t *config, rj_err_t *err)
-{
-    rj_idle_t idle;
-    if (config->threading_mode != RJ_THREADING_DEDICATED)
-        return rj_idle_init(&idle, &config->idle[RJ_ROLE_SHARED_NETWORK], err);
-    int result = rj_idle_init(&idle, &config->idle[RJ_ROLE_SENDER], err);
-    return result < 0 ? result : rj_idle_init(&idle, &config->idle[RJ_ROLE_RECEIVER], err);
-}
-
-/* Which agents share a thread (docs/architecture.md); runner 0 is the main thread's, runner 1 the
- * helper's. SHARED has one too, against its name: a look-up of a name may take longer than clients
- * live without a driver's heartbeat. There it sleeps until it is woken, and costs nothing,
- * unless it has to listen to other drivers. */
-static int arrange(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
-{
-    bool is_shared = config->threading_mode == RJ_THREADING_SHARED;
-    int result =
-        is_shared ? add_runner(daemon, config, RJ_ROLE_SHARED, "ramjet", config->conductor_cpu, err)
-                  : add_runner(daemon, config, RJ_ROLE_CONDUCTOR, "conductor",
-                               config->conductor_cpu, err);
-    if (result == 0)
-        result =
-            add_runner(daemon, config, RJ_ROLE_HELPER, "aeron-md-nra", config->helper_cpu, err);
-    daemon->runners[HELPER_RUNNER].is_woken =
-        is_shared && config->resolver_supplier != RJ_RESOLVER_SUPPLIER_DRIVER;
-    return result == 0 && !is_shared ? check_engine_idles(config, err) : result;
-}
-
-/* The engine of a queue is idle as the thread is that the reference has in its place, and has the
- * CPU of the list, where there is one. */
-static int add_ring_runner(daemon_t *daemon, const rj_driver_config_t *config, int index,
-                           rj_err_t *err)
-{
-    bool is_dedicated = config->threading_mode == RJ_THREADING_DEDICATED;
-    int64_t cpu = is_dedicated ? config->receiver_cpu : config->sender_cpu;
-    if (index < config->engine_cpu_count)
-        cpu = config->engine_cpus[index];
-    snprintf(engine_names[index], sizeof(engine_names[index]), "engine-%d", index);
-    return add_runner(daemon, config, is_dedicated ? RJ_ROLE_RECEIVER : RJ_ROLE_SHARED_NETWORK,
-                      engine_names[index], cpu, err);
-}
-
-static int add_engine_runners(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
-{
-    int result = 0;
-    if (rj_driver_has_rings(daemon->driver)) {
-        for (int i = 0; result == 0 && i < rj_driver_engine_count(daemon->driver); i++)
-            result = add_ring_runner(daemon, config, i, err);
-        return result;
+    rj_err_t err;
+    const char *word = argv[0];
+    if (strcmp(word, "-v") == 0) {
+        print_version(name);
+        exit(RJ_EXIT_DONE);
     }
-    if (config->threading_mode != RJ_THREADING_DEDICATED)
-        return add_runner(daemon, config, RJ_ROLE_SHARED_NETWORK, "[sender, receiver]",
-                          config->sender_cpu, err);
-    result = add_runner(daemon, config, RJ_ROLE_SENDER, "sender", config->sender_cpu, err);
-    return result < 0 ? result
-                      : add_runner(daemon, config, RJ_ROLE_RECEIVER, "receiver",
-                                   config->receiver_cpu, err);
-}
-
-/* How many engines there are is known only now. */
-static int fill(daemon_t *daemon, const rj_driver_config_t *config, rj_err_t *err)
-{
-    bool is_shared = config->threading_mode == RJ_THREADING_SHARED;
-    int result = is_shared ? 0 : add_engine_runners(daemon, config, err);
-    if (result < 0)
-        return result;
-    for (int i = 0; i < rj_driver_engine_count(daemon->driver); i++) {
-        engine_agents[i] = (engine_agent_t){daemon->driver, i};
-        add_agent(&daemon->runners[is_shared ? 0 : ENGINE_RUNNER + i], work_engine,
-                  &engine_agents[i]);
+    if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
+        print_usage(stdout, name);
+        /* As the reference, to which -h is an option like any other that it does not know. */
+        exit(word[1] == 'h' ? RJ_EXIT_FAILED : RJ_EXIT_DONE);
     }
-    add_agent(&daemon->runners[HELPER_RUNNER], work_helper, daemon->driver);
-    add_agent(&daemon->runners[0], work_conductor, daemon->driver);
-    add_agent(&daemon->runners[0], work_end, daemon);
-    return 0;
-}
-
-static void wake_helper(void *state)
-{
-    daemon_t *daemon = state;
-    rj_runner_wake(&daemon->runners[HELPER_RUNNER]);
-}
-
-/* As the reference: a CPU that is not to be had is told in the error log, and that is all. */
-static void note_pinning(daemon_t *daemon)
-{
-    for (int i = 0; i < daemon->runner_count; i++) {
-        const rj_runner_t *runner = &daemon->runners[i];
-        char text[128];
-        snprintf(text, sizeof(text), "thread %s stays on any CPU, CPU %d is not to be had: %s",
-                 runner->name, runner->cpu, strerror(-runner->pin_result));
-        if (runner->pin_result < 0)
-            rj_driver_warn(daemon->driver, text);
+    if (strncmp(word, "-D", 2) != 0 || (word[2] == '\0' && argv[1] == NULL))
+        fail_usage(name);
+    if (rj_property_define(word[2] != '\0' ? word + 2 : argv[1], &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(RJ_EXIT_FAILED);
     }
+    return word[2] != '\0' ? 1 : 2;
 }
 
-static int run_agents(daemon_t *daemon, rj_err_t *err)
+static void parse_as_aeronmd(int argc, char **argv, input_t *input)
 {
-    int result = 0;
-    rj_runner_take_thread(&daemon->runners[0]);
-    for (int i = 1; result == 0 && i < daemon->runner_count; i++)
-        result = rj_runner_start(&daemon->runners[i], err);
-    if (result == 0) {
-        note_pinning(daemon);
-        rj_runner_run(&daemon->runners[0]);
+    for (int i = 1; i < argc;) {
+        if (argv[i][0] == '-') {
+            i += take_option(&argv[i], argv[0]);
+        } else if (input->file_count < OPERANDS_MAX) {
+            input->files[input->file_count++] = argv[i++];
+        } else {
+            fail_usage(argv[0]);
+        }
     }
-    for (int i = daemon->runner_count - 1; i > 0; i--)
-        rj_runner_stop(&daemon->runners[i]);
-    return result;
 }
 
 /* --- start and end --- */
+
+typedef struct daemon {
+    const char *name; /* as it was called */
+    bool is_aeronmd;
+    rj_driver_config_t config;
+    char choice[RJ_DRIVER_CHOICE_MAX];
+    rj_driver_t *driver;
+    rj_driver_threads_t threads;
+} daemon_t;
+
+static daemon_t the_daemon;
+static volatile sig_atomic_t stop_signal;
 
 /* Whoever asks twice does not want to wait for an orderly end. The same signal within a second is
  * an echo: timeout(1), for one, signals its child and then the child's whole group. */
@@ -262,57 +199,123 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static bool is_interrupted(void)
+static bool is_interrupted(void *state)
 {
+    (void)state;
     return stop_signal != 0;
 }
 
-static int start(daemon_t *daemon, rj_driver_config_t *config, rj_err_t *err)
+/* The loop of the main thread: it also looks whether somebody wants an end. */
+static int work_end(void *state, int64_t now_ns)
 {
-    int result = rj_driver_settle(config, err);
-    if (result == 0 && config->threading_mode == RJ_THREADING_INVOKER)
-        result = rj_fail(err, -EINVAL,
-                         "INVOKER threading mode requires manual_main_loop: it is for "
-                         "programs that embed the driver");
-    if (result == 0)
-        result = arrange(daemon, config, err);
-    const rj_driver_start_t how = {
-        .is_interrupted = is_interrupted,
-        .wake_helper = config->threading_mode == RJ_THREADING_SHARED ? wake_helper : NULL,
-        .wake_helper_state = daemon,
-        .privilege = RJ_RING_REDUCE_PRIVILEGE,
-        .attach = strcmp(program_invocation_short_name, "aeronmd") == 0 ? RJ_RING_ATTACH_NEVER
-                                                                        : RJ_RING_ATTACH_NAMED,
-    };
-    return result == 0 ? rj_driver_start(&daemon->driver, config, &how, err) : result;
+    daemon_t *daemon = state;
+    (void)now_ns;
+    if (stop_signal != 0 || rj_driver_is_terminated(daemon->driver))
+        rj_driver_threads_signal_stop(&daemon->threads);
+    return 0;
 }
 
-int rj_cmd_driver(int argc, char **argv)
+/* What was asked for and refused is trouble, and belongs on stderr; what was chosen is not. Under
+ * the name aeronmd that is told by a counter and the print-out alone, and so is what only an
+ * interface that nobody named lacks. */
+static void tell(void *state, rj_ring_told_t told, const char *text)
 {
-    rj_driver_options_t options = {.first = NULL};
-    rj_options_parse(&argp, "ramjet driver", 0, argc, argv, &options);
-    rj_driver_config_t config;
-    rj_config_read(&config, rj_config_environment, NULL, stderr);
-    catch_signals();
-    rj_err_t err = {0};
-    int result = start(&the_daemon, &config, &err);
-    if (result == 0) {
-        if (config.print_configuration)
-            rj_config_print(&config, NULL, stdout);
-        fflush(stdout);
-        result = fill(&the_daemon, &config, &err);
-        if (result == 0)
-            result = run_agents(&the_daemon, &err);
+    const daemon_t *daemon = state;
+    const bool is_asked_for =
+        daemon->config.interface_count > 0 || strcmp(daemon->config.transport, "xdp") == 0;
+    if (told == RJ_RING_REFUSED && (is_asked_for || !daemon->is_aeronmd))
+        fprintf(stderr, "WARNING: %s\n", text);
+    else if (!daemon->is_aeronmd)
+        printf("%s\n", text);
+}
+
+static int load_files(const input_t *input, rj_err_t *err)
+{
+    for (int i = 0; i < input->file_count; i++) {
+        const int result = rj_property_file_load(input->files[i], err);
+        if (result < 0)
+            return result;
     }
+    return 0;
+}
+
+static int open_driver(daemon_t *daemon, rj_err_t *err)
+{
+    rj_property_warn_unknown(environ, stderr);
+    rj_config_read(&daemon->config, rj_config_environment, NULL, stderr);
+    int result = rj_driver_settle(&daemon->config, stderr, err);
+    if (result == 0)
+        result = rj_driver_threads_open(&daemon->threads, &daemon->config, err);
+    if (result < 0)
+        return result;
+    const bool is_woken = rj_driver_threads_helper_is_woken(&daemon->threads);
+    const rj_driver_start_t start = {
+        .is_interrupted = is_interrupted,
+        .wake_helper = is_woken ? rj_driver_threads_wake_helper : NULL,
+        .wake_helper_state = &daemon->threads,
+        .attach = daemon->is_aeronmd ? RJ_RING_ATTACH_NEVER : RJ_RING_ATTACH_NAMED,
+        .privilege = RJ_RING_REDUCE_PRIVILEGE,
+        .warnings = stderr,
+        .tell = tell,
+        .tell_state = daemon,
+    };
+    return rj_driver_start(&daemon->driver, &daemon->config, &start, daemon->choice, err);
+}
+
+static int run_driver(daemon_t *daemon, rj_err_t *err)
+{
+    if (daemon->config.print_configuration)
+        rj_config_print(&daemon->config, daemon->choice, stdout);
+    fflush(stdout);
+    int result = rj_driver_threads_fill(&daemon->threads, daemon->driver, &daemon->config, err);
+    if (result < 0)
+        return result;
+    rj_driver_threads_add(&daemon->threads, work_end, daemon);
+    result = rj_driver_threads_start(&daemon->threads, RJ_FIRST_THREAD_CALLER, err);
+    if (result == 0)
+        rj_driver_threads_run(&daemon->threads);
+    rj_driver_threads_stop(&daemon->threads);
+    return result;
+}
+
+static int run(daemon_t *daemon, const input_t *input)
+{
+    rj_err_t err = {0};
+    int result = load_files(input, &err);
+    if (result < 0) {
+        fprintf(stderr, "ERROR: %s\n", err.text);
+        return RJ_EXIT_FAILED;
+    }
+    catch_signals();
+    result = open_driver(daemon, &err);
+    if (result == 0)
+        result = run_driver(daemon, &err);
     if (result == 0 || stop_signal != 0) {
         printf("Shutting down driver...\n");
         fflush(stdout);
     }
-    rj_driver_close(the_daemon.driver);
+    rj_driver_close(daemon->driver);
     if (result < 0 && stop_signal == 0) {
-        fprintf(stderr, "ramjet driver: %s\n", err.text);
+        fprintf(stderr, "%s: %s\n", daemon->name, err.text);
         return RJ_EXIT_FAILED;
     }
     /* As the reference: the signal's number, 0 after a terminate command. */
     return stop_signal;
+}
+
+int rj_cmd_driver(int argc, char **argv)
+{
+    input_t input = {.file_count = 0};
+    the_daemon.name = "ramjet driver";
+    rj_options_parse(&argp, the_daemon.name, 0, argc, argv, &input);
+    return run(&the_daemon, &input);
+}
+
+int rj_cmd_aeronmd(int argc, char **argv)
+{
+    input_t input = {.file_count = 0};
+    the_daemon.name = "aeronmd";
+    the_daemon.is_aeronmd = true;
+    parse_as_aeronmd(argc, argv, &input);
+    return run(&the_daemon, &input);
 }

@@ -199,7 +199,7 @@ static bool has_rings(const rj_driver_files_t *files)
     int32_t cursor = 0;
     while (rj_counters_next(&files->counters, &cursor, &view))
         if (view.type_id >= RJ_COUNTER_TYPE_RAMJET_MIN &&
-            view.type_id <= RJ_COUNTER_TYPE_RAMJET_MAX)
+            view.type_id < RJ_COUNTER_TYPE_RAMJET_TRANSPORT)
             return true;
     return false;
 }

@@ -55,4 +55,7 @@ int rj_cmd_loss(int argc, char **argv);
 int rj_cmd_echo(int argc, char **argv);
 int rj_cmd_lab(int argc, char **argv);
 
+/* The whole program under the name aeronmd; argv[0] is as it was called. */
+int rj_cmd_aeronmd(int argc, char **argv);
+
 #endif

@@ -44,21 +44,12 @@ static int flushed(int exit_code)
     return exit_code == RJ_EXIT_DONE ? RJ_EXIT_FAILED : exit_code;
 }
 
-static int run_driver(int argc, char **argv)
-{
-    for (size_t i = 0; i < ramjet.count; i++)
-        if (strcmp(commands[i].name, "driver") == 0)
-            return commands[i].run(argc, argv);
-    fprintf(stderr, "aeronmd: this build has no driver\n");
-    return RJ_EXIT_FAILED;
-}
-
 int main(int argc, char **argv)
 {
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
     const char *name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "ramjet";
     if (strcmp(name, "aeronmd") == 0)
-        return flushed(run_driver(argc, argv));
+        return flushed(rj_cmd_aeronmd(argc, argv));
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("ramjet " RJ_VERSION_TEXT);
         return flushed(RJ_EXIT_DONE);

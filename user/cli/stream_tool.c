@@ -2,6 +2,7 @@
 #include "cli/stream_tool.h"
 
 #include "base/clock.h"
+#include "base/err.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -147,7 +148,8 @@ static int connect_client(rj_stream_tool_t *tool, rj_err_t *err)
 {
     rj_context_t context;
     rj_context_init(&context);
-    context.directory = tool->is_embedded ? tool->embedded.config.dir : tool->directory;
+    context.directory =
+        tool->is_embedded ? rj_media_driver_directory(tool->driver) : tool->directory;
     context.client_name = tool->command;
     context.conductor_mode = RJ_CONDUCTOR_INVOKED;
     context.on_error = on_error;
@@ -166,6 +168,12 @@ static int pin(const rj_stream_tool_t *tool, rj_err_t *err)
     return 0;
 }
 
+static bool end_wait(void *user)
+{
+    (void)user;
+    return rj_stream_tool_is_interrupted();
+}
+
 int rj_stream_tool_open(rj_stream_tool_t *tool)
 {
     rj_err_t err;
@@ -175,8 +183,7 @@ int rj_stream_tool_open(rj_stream_tool_t *tool)
         tool->idle_sleep_ns = tool->is_embedded ? 0 : IDLE_SLEEP_NS;
     int code = tool->cpu >= 0 ? pin(tool, &err) : 0;
     if (code == 0 && tool->is_embedded)
-        code =
-            rj_embedded_open(&tool->embedded, tool->directory, rj_stream_tool_is_interrupted, &err);
+        code = rj_embedded_open(&tool->driver, tool->directory, end_wait, &err);
     if (code < 0) {
         rj_stream_tool_complain(tool, "%s", err.text);
         return code;
@@ -191,7 +198,8 @@ void rj_stream_tool_close(rj_stream_tool_t *tool)
 {
     rj_client_close(tool->client);
     tool->client = NULL;
-    rj_embedded_close(&tool->embedded);
+    rj_media_driver_close(tool->driver);
+    tool->driver = NULL;
 }
 
 bool rj_stream_tool_is_interrupted(void)
@@ -203,7 +211,7 @@ bool rj_stream_tool_turn(rj_stream_tool_t *tool, int64_t now_ns)
 {
     tool->turn_ns = now_ns;
     if (tool->is_embedded)
-        rj_embedded_work(&tool->embedded, now_ns);
+        rj_media_driver_do_work(tool->driver, now_ns, rj_clock_epoch_ms());
     if (now_ns >= tool->turn_deadline_ns) {
         tool->turn_deadline_ns = now_ns + TURN_INTERVAL_NS;
         rj_client_conductor_do_work(tool->client, now_ns, rj_clock_epoch_ms());

@@ -79,7 +79,7 @@ typedef struct rj_stream_tool {
     bool is_embedded;
     int cpu; /* -1: any */
     rj_driver_options_t driver_options;
-    rj_embedded_t embedded; /* with a driver when is_embedded */
+    rj_media_driver_t *driver; /* when is_embedded */
 } rj_stream_tool_t;
 
 /* Sets the defaults. Who is called, sub and pong, waits for the caller for ever. */

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -47,8 +46,7 @@ int rj_property_variable(char variable[static RJ_PROPERTY_NAME_MAX], const char 
     return 0;
 }
 
-/* Ours are few and new: one that is misspelt must not pass for one that is followed. */
-static bool is_ours_and_unknown(const char *variable)
+bool rj_property_is_misspelt(const char *variable)
 {
     return strncmp(variable, ours, OURS_LENGTH) == 0 && rj_option_find(variable) == NULL;
 }
@@ -72,7 +70,7 @@ static int put(const property_t *property, rj_err_t *err)
     if (rj_property_variable(variable, property->name, property->name_length) < 0)
         return rj_fail(err, -EINVAL, "%.40s...: a name of more than %d characters", property->name,
                        RJ_PROPERTY_NAME_MAX - 1);
-    if (is_ours_and_unknown(variable))
+    if (rj_property_is_misspelt(variable))
         return rj_fail(err, -EINVAL, "%.*s: no such setting: see `ramjet driver --settings`",
                        (int)property->name_length, property->name);
     const int result =
@@ -175,7 +173,7 @@ void rj_property_warn_unknown(char *const environment[], FILE *warnings)
             continue;
         memcpy(variable, *environment, length);
         variable[length] = '\0';
-        if (is_ours_and_unknown(variable))
+        if (rj_property_is_misspelt(variable))
             fprintf(warnings,
                     "WARNING: %s: no such setting, ignoring it: see `ramjet driver --settings`\n",
                     variable);

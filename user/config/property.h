@@ -18,6 +18,7 @@
 #ifndef RJ_CONFIG_PROPERTY_H
 #define RJ_CONFIG_PROPERTY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -39,6 +40,10 @@ int rj_property_define(const char *definition, rj_err_t *err);
 
 /* The same for each line of a text, until the first that is refused. */
 int rj_property_define_all(const char *text, size_t length, rj_err_t *err);
+
+/* Whether a variable begins as ours do and is none of ours: they are few and new, and one that is
+ * misspelt must not pass for one that is followed. */
+bool rj_property_is_misspelt(const char *variable);
 
 /* Tells once of each variable in `environment` that begins as ours do and is none. */
 void rj_property_warn_unknown(char *const environment[], FILE *warnings);

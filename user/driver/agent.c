@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -164,43 +165,69 @@ void rj_runner_run(rj_runner_t *runner)
     }
 }
 
-static int pin(pthread_t thread, int cpu)
+static int pin(int cpu)
 {
     if (cpu < 0)
         return 0;
     cpu_set_t cpus;
     CPU_ZERO(&cpus);
     CPU_SET((size_t)cpu, &cpus);
-    return -pthread_setaffinity_np(thread, sizeof(cpus), &cpus);
+    return -pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+}
+
+static void name_thread(const rj_runner_t *runner)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "%s", runner->name);
+    pthread_setname_np(pthread_self(), name);
 }
 
 /* Only what may block for long lets itself be cut short (name/resolve_system.c). */
 static void *thread_main(void *state)
 {
+    rj_runner_t *runner = state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    rj_runner_run(state);
+    name_thread(runner);
+    runner->pin_result = pin(runner->cpu);
+    sem_post(&runner->begun);
+    rj_runner_run(runner);
     return NULL;
+}
+
+/* Signals are for the program's own threads; faults are the exception, they are ours. */
+static int create_thread(rj_runner_t *runner)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    const int result = pthread_create(&runner->thread, NULL, thread_main, runner);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
 }
 
 int rj_runner_start(rj_runner_t *runner, rj_err_t *err)
 {
     rj_store_release_i32(&runner->is_running, 1);
     sem_init(&runner->wake, 0, 0);
-    int result = pthread_create(&runner->thread, NULL, thread_main, runner);
+    sem_init(&runner->begun, 0, 0);
+    int result = create_thread(runner);
     if (result != 0)
         return rj_fail(err, -result, "thread %s: %s", runner->name, strerror(result));
     runner->has_thread = true;
-    char name[16];
-    snprintf(name, sizeof(name), "%s", runner->name);
-    pthread_setname_np(runner->thread, name);
-    runner->pin_result = pin(runner->thread, runner->cpu);
+    while (sem_wait(&runner->begun) != 0)
+        continue; /* a signal */
     return 0;
 }
 
-void rj_runner_take_thread(rj_runner_t *runner)
+void rj_runner_take_thread(rj_runner_t *runner, bool is_renamed)
 {
     rj_store_release_i32(&runner->is_running, 1);
-    runner->pin_result = pin(pthread_self(), runner->cpu);
+    if (is_renamed)
+        name_thread(runner);
+    runner->pin_result = pin(runner->cpu);
 }
 
 void rj_runner_wake(rj_runner_t *runner)
@@ -223,5 +250,6 @@ void rj_runner_stop(rj_runner_t *runner)
     pthread_cancel(runner->thread);
     pthread_join(runner->thread, NULL);
     sem_destroy(&runner->wake);
+    sem_destroy(&runner->begun);
     runner->has_thread = false;
 }

@@ -71,6 +71,7 @@ typedef struct rj_runner {
     rj_idle_t idle;
     bool is_woken; /* with nothing to do it waits for rj_runner_wake, whatever `idle` says */
     sem_t wake;
+    sem_t begun;    /* the thread has its name and its CPU, or knows that it cannot have that */
     int cpu;        /* -1: any */
     int pin_result; /* 0, or the negative errno with which the CPU was not to be had */
     int32_t is_running;
@@ -78,11 +79,12 @@ typedef struct rj_runner {
     pthread_t thread;
 } rj_runner_t;
 
-/* Runs the agents in a thread of their own. */
+/* Runs the agents in a thread of their own, which takes no signals; `pin_result` is known then. */
 int rj_runner_start(rj_runner_t *runner, rj_err_t *err);
 
-/* `start` for who has a thread already: the calling one is the runner's. */
-void rj_runner_take_thread(rj_runner_t *runner);
+/* `start` for who has a thread already: the calling one is the runner's, and keeps its own name
+ * unless told otherwise. */
+void rj_runner_take_thread(rj_runner_t *runner, bool is_renamed);
 
 /* Runs the agents in the calling thread until stop. */
 void rj_runner_run(rj_runner_t *runner);

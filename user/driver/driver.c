@@ -248,6 +248,23 @@ static int open_agents(rj_driver_t *driver, rj_err_t *err)
     return result == 0 ? open_conductor(driver, err) : result;
 }
 
+/* The label is what is told, to every tool that lists counters; the value, how many engines have
+ * rings. */
+static int tell_choice(rj_driver_t *driver, const char *choice, int64_t epoch_ms, rj_err_t *err)
+{
+    char label[RJ_COUNTER_LABEL_BYTES_MAX + 1];
+    const int32_t key = 0;
+    snprintf(label, sizeof(label), "ramjet transport: %s", choice);
+    const rj_counter_spec_t spec = {.type_id = RJ_COUNTER_TYPE_RAMJET_TRANSPORT,
+                                    .key = &key,
+                                    .key_length = sizeof(key),
+                                    .label = label,
+                                    .label_length = strlen(label),
+                                    .initial_value = driver->world.ring_engine_count};
+    int32_t id;
+    return rj_counters_allocate(&driver->counters, &spec, epoch_ms, &id, err);
+}
+
 int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
                    const rj_driver_world_t *world, int64_t epoch_ms, rj_err_t *err)
 {
@@ -271,10 +288,13 @@ int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
     if (result == 0 && world->rings != NULL)
         result = rj_ring_counters_open(&driver->ring_counters, &driver->counters, world->rings,
                                        epoch_ms, err);
+    if (result == 0 && world->choice != NULL)
+        result = tell_choice(driver, world->choice, epoch_ms, err);
     if (result < 0) {
         rj_driver_close(driver);
         return result;
     }
+    driver->world.choice = NULL; /* the caller's, and told */
     rj_cnc_publish(&driver->cnc, epoch_ms);
     driver->is_published = true;
     *ret_driver = driver;
@@ -299,6 +319,15 @@ const rj_steering_stats_t *rj_driver_steering_stats(const rj_driver_t *driver)
 rj_path_counts_t rj_driver_count_paths(const rj_driver_t *driver)
 {
     return rj_conductor_count_paths(driver->conductor);
+}
+
+void rj_driver_counters(const rj_driver_t *driver, rj_counters_reader_t *ret_reader)
+{
+    const rj_cnc_t *cnc = &driver->cnc;
+    /* The sections were laid out by this driver, so they fit each other. */
+    rj_counters_reader_init(ret_reader, cnc->counters_metadata.bytes,
+                            cnc->counters_metadata.length_bytes, cnc->counters_values.bytes,
+                            cnc->counters_values.length_bytes);
 }
 
 int rj_driver_engine_count(const rj_driver_t *driver)

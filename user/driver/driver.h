@@ -31,6 +31,7 @@
 #include "name/resolver.h"
 #include "netlink/feed.h"
 #include "proto/interface.h"
+#include "shm/counters.h"
 #include "shm/dir.h"
 #include "transport/port.h"
 #include "transport/udp_socket.h"
@@ -53,6 +54,7 @@ typedef struct rj_driver_world {
     const rj_steering_params_t *steering; /* of the rings' interfaces; NULL: none is steered */
     rj_net_feed_t *feed;                  /* NULL: paths get no headers */
     struct rj_ring_world *rings;          /* whose figures become counters; NULL: none */
+    const char *choice;                   /* how data travel, and why; NULL: nobody is told */
     void (*wake_helper)(void *state); /* there is work for the helper; NULL: it looks by itself */
     void *wake_helper_state;
     int64_t pid;
@@ -92,6 +94,9 @@ bool rj_driver_is_terminated(const rj_driver_t *driver);
  * send. The conductor's thread. */
 const rj_steering_stats_t *rj_driver_steering_stats(const rj_driver_t *driver);
 rj_path_counts_t rj_driver_count_paths(const rj_driver_t *driver);
+
+/* Every counter in its directory. Any thread, while the driver is open. */
+void rj_driver_counters(const rj_driver_t *driver, rj_counters_reader_t *ret_reader);
 
 int rj_driver_engine_count(const rj_driver_t *driver);
 

@@ -41,7 +41,7 @@ static int open_rings(kernel_world_t *self, const rj_kernel_world_params_t *para
                                                 .port = rj_driver_port_params(params->config),
                                                 .attach = params->attach,
                                                 .privilege = params->privilege,
-                                                .now_ns = rj_clock_mono_ns(),
+                                                .now_ns = params->now_ns,
                                                 .tell = params->tell,
                                                 .tell_state = params->tell_state};
     const int result = rj_ring_world_open(&self->rings, &ring_params, err);

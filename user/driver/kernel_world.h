@@ -17,6 +17,7 @@ typedef struct rj_kernel_world_params {
     const rj_driver_config_t *config; /* outlives the world */
     rj_ring_attach_t attach;
     rj_ring_privilege_t privilege;
+    int64_t now_ns;
     void (*tell)(void *state, rj_ring_told_t told, const char *text);
     void *tell_state;
 } rj_kernel_world_params_t;

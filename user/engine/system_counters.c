@@ -10,7 +10,7 @@
 
 enum { SUFFIX_MAX = 160 };
 
-static const char version_text[] = "1.53.0 commit=ramjet";
+static const char version_text[] = RJ_AERON_VERSION_TEXT " commit=ramjet";
 
 /* What follows the fixed part of a label (commands.md 14.4). */
 static void print_suffix(char suffix[static SUFFIX_MAX], int id,
