@@ -97,7 +97,7 @@ static int open_socket(rj_sockets_t *sockets, const rj_socket_params_t *params,
         if (net.sockets[i].is_open)
             continue;
         net.sockets[i] = (fake_socket_t){true, local};
-        *ret_info = (rj_socket_info_t){i, local, 212992, 212992};
+        *ret_info = (rj_socket_info_t){i, local, 212992, 212992, params->wants_media_time};
         return 0;
     }
     return rj_fail(err, -EMFILE, "socket: Too many open files");

@@ -62,17 +62,6 @@ done <<'ROWS'
 9 no.such.host.invalid sub aeron:udp?endpoint=no.such.host.invalid:4000
 ROWS
 
-# --- what this driver does not do yet is named ---
-
-while read -r text tool channel; do
-    check "$tool $channel is refused by name" is_refused 11 "$text" "$tool" "$channel"
-done <<'ROWS'
-control-mode=manual sub aeron:udp?control-mode=manual
-spy sub aeron-spy:aeron:udp?endpoint=127.0.0.1:4000
-channel-snd-ts-offset pub aeron:udp?endpoint=127.0.0.1:4000|channel-snd-ts-offset=0
-channel-rcv-ts-offset sub aeron:udp?endpoint=127.0.0.1:4000|channel-rcv-ts-offset=0
-ROWS
-
 # --- what shows only when a stream comes ---
 
 unknown_congestion_control() {

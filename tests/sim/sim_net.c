@@ -293,8 +293,11 @@ static int socket_open(rj_sockets_t *sockets, const rj_socket_params_t *params,
                                           .peer = params->connect,
                                           .group = params->group.address,
                                           .rcvbuf_bytes = rcvbuf};
-    *ret_info = (rj_socket_info_t){
-        .socket = chosen, .local = local, .sndbuf_bytes = sndbuf, .rcvbuf_bytes = rcvbuf};
+    *ret_info = (rj_socket_info_t){.socket = chosen,
+                                   .local = local,
+                                   .sndbuf_bytes = sndbuf,
+                                   .rcvbuf_bytes = rcvbuf,
+                                   .has_media_time = params->wants_media_time};
     return 0;
 }
 

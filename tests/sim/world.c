@@ -89,6 +89,11 @@ static int64_t virtual_mono_ns(void)
     return sim_net_now_ns(current->net);
 }
 
+static int64_t virtual_epoch_ns(void)
+{
+    return epoch_base_ms * 1000000 + sim_net_now_ns(current->net);
+}
+
 /* Asked for by the helper of the driver that is being stepped. */
 static int read_interfaces(rj_interface_t *interfaces, size_t count_max, rj_err_t *err)
 {
@@ -163,6 +168,7 @@ static void open_host(world_t *world, int index)
                                  .resolver = &host->resolver,
                                  .read_interfaces = read_interfaces,
                                  .mono_ns = virtual_mono_ns,
+                                 .epoch_ns = virtual_epoch_ns,
                                  .open_port = sim_host_open_port,
                                  .open_port_state = host->net,
                                  .ring_engine_count = world->params.rings.engine_count,

@@ -115,6 +115,7 @@ Test(conductor_tag, must_not_contradict_the_transport_that_it_names)
                        "mismatched endpoint or control");
     refuse_publication("aeron:udp?tags=6", "URI must have explicit control, endpoint, or be manual "
                                            "control-mode when original");
+    refuse_publication("aeron:udp?tags=5|channel-snd-ts-offset=0", "option conflicts");
     refuse_publication("aeron:udp?tags=5|so-sndbuf=128k", "so-sndbuf=131072 does not match");
     static const char *const unreadable[] = {
         "aeron:udp?tags=-1",

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "transport/path.h"
 #include "transport/registry.h"
 #include "transport/udp_socket.h"
@@ -508,6 +509,46 @@ Test(udp_mmsg, gives_no_more_packets_than_its_batch)
     small->ops->close(small);
     close_endpoint(&from);
     close_endpoint(&to);
+}
+
+Test(udp_mmsg, tells_when_the_kernel_had_a_datagram_where_that_is_wanted)
+{
+    const rj_address_t any_port = rj_address_ipv4(loopback, 0);
+    const rj_socket_params_t params = {.bind = any_port, .wants_media_time = true};
+    rj_socket_info_t info;
+    rj_err_t err;
+    rj_endpoint_t from;
+    rj_endpoint_t plain;
+    cr_assert_eq(rj_sockets_kernel()->ops->open(rj_sockets_kernel(), &params, &info, &err), 0);
+    cr_assert(info.has_media_time);
+    rj_endpoint_t stamped = {
+        .socket = info.socket, .local = info.local, .slot = -1, .wants_media_time = true};
+    open_endpoint(&from);
+    open_endpoint(&plain);
+    cr_assert_eq(receiver->ops->attach(receiver, &stamped, RJ_ATTACH_HOME), 0);
+    cr_assert_eq(receiver->ops->attach(receiver, &plain, RJ_ATTACH_HOME), 0);
+    for (int round = 0; round < 2; round++) {
+        rj_path_t path;
+        uint8_t bytes[96] = {1};
+        int64_t before_ns = rj_clock_epoch_ns();
+        rj_path_init(&path, &from, &stamped.local, false);
+        rj_run_t run = run_of(&path, bytes, 96, 32);
+        cr_assert_eq(sender->ops->send(sender, &run, 1), 1);
+        cr_assert_eq(poll_for(&stamped, BATCH), 3);
+        int64_t after_ns = rj_clock_epoch_ns();
+        for (int i = 0; i < 3; i++) {
+            cr_assert_geq(packets[i].media_epoch_ns, before_ns);
+            cr_assert_leq(packets[i].media_epoch_ns, after_ns);
+        }
+        rj_path_init(&path, &from, &plain.local, false);
+        run = run_of(&path, bytes, 32, 32);
+        cr_assert_eq(sender->ops->send(sender, &run, 1), 1);
+        cr_assert_eq(poll_for(&plain, BATCH), 1);
+        cr_assert_eq(packets[0].media_epoch_ns, 0);
+    }
+    close_endpoint(&from);
+    close_endpoint(&plain);
+    close_endpoint(&stamped);
 }
 
 Test(registry, names_what_it_refuses_and_what_there_is)

@@ -133,6 +133,12 @@ int rj_conductor_open_socket(rj_conductor_t *conductor, const rj_channel_t *chan
     base->socket = info.socket;
     base->local = info.local;
     base->peer = params->connect;
+    base->wants_media_time = params->wants_media_time;
+    if (params->wants_media_time && !info.has_media_time)
+        rj_conductor_report(conductor, RJ_ERROR_GENERIC,
+                            "WARNING: the kernel does not tell when it has datagrams: "
+                            "media-rcv-ts-offset shows when they were read: %s",
+                            channel->uri.text);
     base->group_link = 0;
     if (params->group.address.family != AF_UNSPEC) {
         base->group_link = params->group.interface_index;

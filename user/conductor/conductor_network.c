@@ -31,18 +31,6 @@ bool rj_conductor_network_session_is_used(const rj_conductor_t *conductor,
 
 /* --- what a URI may ask for --- */
 
-/* What this driver does not do yet is refused by name. */
-static int check_supported(const rj_channel_t *channel, rj_err_t *err)
-{
-    const char *what = NULL;
-    if (channel->channel_send_timestamp_offset != RJ_TIMESTAMP_NONE)
-        what = "channel-snd-ts-offset";
-    if (what == NULL)
-        return 0;
-    return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
-                         "%s is not supported by this driver yet: %s", what, channel->uri.text);
-}
-
 /* An active publication that a shared add joins. */
 static rj_network_entry_t *find_shared(rj_conductor_t *conductor, const rj_send_entry_t *send)
 {
@@ -100,6 +88,7 @@ static void configure(rj_conductor_t *conductor, rj_network_entry_t *network,
         .flow_control = command->flow_control,
         .retransmit = rj_conductor_retransmit_config(conductor, is_group),
         .has_reference_timing = driver->reference_timing,
+        .send_timestamp = rj_timestamp_place(channel->channel_send_timestamp_offset),
         .is_exclusive = rj_conductor_is_exclusive(command),
         .is_group = is_group,
         .wants_response = params->response_correlation_id != RJ_RESPONSE_NONE &&
@@ -195,8 +184,7 @@ static int create(rj_conductor_t *conductor, rj_send_entry_t *send, rj_err_t *er
 
 int rj_conductor_add_network_publication(rj_conductor_t *conductor, rj_err_t *err)
 {
-    int result = check_supported(&conductor->command.channel, err);
-    return result < 0 ? result : rj_conductor_await_resolve(conductor, err);
+    return rj_conductor_await_resolve(conductor, err);
 }
 
 /* What the engine has room for. */

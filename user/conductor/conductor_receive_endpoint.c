@@ -113,7 +113,8 @@ static int open_socket(rj_conductor_t *conductor, const rj_receive_entry_t *rece
     /* Buffers are the subscription's business, addresses the destination's (driver.md 13.3). */
     rj_socket_params_t params = {.bind = channel->remote_data,
                                  .sndbuf_bytes = receive->sndbuf_bytes,
-                                 .rcvbuf_bytes = receive->rcvbuf_bytes};
+                                 .rcvbuf_bytes = receive->rcvbuf_bytes,
+                                 .wants_media_time = receive->endpoint.media_timestamp.is_wanted};
     if (channel->is_multicast)
         rj_conductor_bind_group(conductor, channel, &channel->remote_data, &params);
     int result =
@@ -377,6 +378,10 @@ static rj_receive_entry_t *open_receive(rj_conductor_t *conductor, rj_err_t *err
     receive->endpoint.receiver_id = conductor->next_receiver_id++;
     receive->endpoint.has_group_tag = command->subscription_params.has_group_tag;
     receive->endpoint.group_tag = command->subscription_params.group_tag;
+    receive->endpoint.media_timestamp =
+        rj_timestamp_place(command->channel.media_receive_timestamp_offset);
+    receive->endpoint.channel_timestamp =
+        rj_timestamp_place(command->channel.channel_receive_timestamp_offset);
     receive->sndbuf_bytes = rj_conductor_sndbuf(conductor, &command->channel);
     receive->rcvbuf_bytes = rj_conductor_rcvbuf(conductor, &command->channel);
     receive->params = command->subscription_params;

@@ -205,21 +205,6 @@ static int check_siblings(const rj_conductor_t *conductor, const rj_receive_entr
     return 0;
 }
 
-static int check_supported(const rj_channel_t *channel, rj_err_t *err)
-{
-    const char *what = NULL;
-    if (channel->uri.is_spy)
-        return 0;
-    if (channel->media_receive_timestamp_offset != RJ_TIMESTAMP_NONE)
-        what = "media-rcv-ts-offset";
-    else if (channel->channel_receive_timestamp_offset != RJ_TIMESTAMP_NONE)
-        what = "channel-rcv-ts-offset";
-    if (what == NULL)
-        return 0;
-    return rj_fail_aeron(err, -ENOTSUP, RJ_ERROR_GENERIC,
-                         "%s is not supported by this driver yet: %s", what, channel->uri.text);
-}
-
 static rj_subscription_kind_t kind_of(const rj_channel_t *channel)
 {
     if (channel->uri.is_spy)
@@ -381,8 +366,6 @@ void rj_conductor_on_add_subscription(rj_conductor_t *conductor,
     rj_err_t err = {0};
     int result = rj_channel_parse(&command->channel, channel, (size_t)add->channel_length,
                                   RJ_CHANNEL_SUBSCRIPTION, &err);
-    if (result == 0)
-        result = check_supported(&command->channel, &err);
     if (result == 0)
         result = command->channel.uri.media == RJ_MEDIA_IPC
                      ? add_ipc(conductor, &err)

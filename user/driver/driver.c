@@ -170,7 +170,8 @@ static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves
                                  .index = index,
                                  .sender_threshold_ns = config->sender_threshold_ns,
                                  .receiver_threshold_ns = config->receiver_threshold_ns,
-                                 .mono_ns = driver->world.mono_ns};
+                                 .mono_ns = driver->world.mono_ns,
+                                 .epoch_ns = driver->world.epoch_ns};
     result = rj_engine_open(&driver->engines[index], &params, err);
     if (result < 0)
         port->ops->close(port);

@@ -46,6 +46,7 @@ typedef struct rj_driver_world {
     void *open_gossip_state;
     int (*read_interfaces)(rj_interface_t *interfaces, size_t count_max, rj_err_t *err);
     int64_t (*mono_ns)(void);
+    int64_t (*epoch_ns)(void); /* NULL: times in messages are 0 */
     /* Opens the port of engine `index`. */
     int (*open_port)(void *state, int index, const rj_port_params_t *params, rj_port_t **ret_port,
                      rj_err_t *err);

@@ -73,6 +73,7 @@ int rj_driver_kernel_world(rj_driver_world_t *ret_world, const rj_kernel_world_p
                                .open_gossip_wire = rj_gossip_socket_open,
                                .read_interfaces = rj_interfaces_read,
                                .mono_ns = rj_clock_mono_ns,
+                               .epoch_ns = rj_clock_epoch_ns,
                                .open_port = open_port,
                                .open_port_state = self,
                                .pid = getpid(),

@@ -79,6 +79,8 @@ typedef struct rj_receive_endpoint {
     int64_t receiver_id;
     int64_t group_tag;
     bool has_group_tag;
+    rj_timestamp_place_t media_timestamp;   /* in messages: when the kernel had them */
+    rj_timestamp_place_t channel_timestamp; /* and when we had */
 
     /* home engine */
     rj_receive_destination_t *destinations[RJ_RECEIVE_DESTINATIONS_MAX];

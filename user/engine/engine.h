@@ -60,6 +60,8 @@ typedef struct rj_engine_params {
     int64_t receiver_threshold_ns;
     /* A fresh reading of the clock for round trips. NULL: the time of the turn will do. */
     int64_t (*mono_ns)(void);
+    /* The wall clock, for channels that want times in their messages. NULL: those are 0. */
+    int64_t (*epoch_ns)(void);
 } rj_engine_params_t;
 
 /* What Aeron has no counter for: mostly, how often a limit was hit. */

@@ -19,10 +19,19 @@ static void count(int64_t *value)
 
 /* --- to other engines --- */
 
+/* Where the time of arrival is wanted, the way to another engine must not count. */
+static int64_t media_epoch_ns(const rj_engine_t *engine, const rj_packet_t *packet)
+{
+    if (packet->media_epoch_ns != 0 || !packet->endpoint->wants_media_time)
+        return packet->media_epoch_ns;
+    return rj_engine_epoch_ns(engine);
+}
+
 void rj_engine_forward(rj_engine_t *engine, int to, const rj_packet_t *packet, int type)
 {
     const rj_forwarded_t frame = {.endpoint_id = packet->endpoint->id,
                                   .receive_time_ns = packet->receive_time_ns,
+                                  .media_epoch_ns = media_epoch_ns(engine, packet),
                                   .source = packet->source,
                                   .arrival_engine = engine->arrival,
                                   .type = type,
@@ -79,6 +88,7 @@ static void on_forwarded(rj_engine_t *engine, const rj_forwarded_t *frame, uint8
                                 .length_bytes = frame->length_bytes,
                                 .endpoint = endpoint,
                                 .receive_time_ns = frame->receive_time_ns,
+                                .media_epoch_ns = frame->media_epoch_ns,
                                 .source = frame->source};
     engine->arrival = frame->arrival_engine;
     if (endpoint->home == engine->params.index && endpoint->kind == RJ_ENDPOINT_SEND)

@@ -177,6 +177,12 @@ static inline int64_t rj_engine_fresh_ns(const rj_engine_t *engine, int64_t now_
     return engine->params.mono_ns != NULL ? engine->params.mono_ns() : now_ns;
 }
 
+/* Wall-clock time, for stamps in messages; 0 where there is no such clock. */
+static inline int64_t rj_engine_epoch_ns(const rj_engine_t *engine)
+{
+    return engine->params.epoch_ns != NULL ? engine->params.epoch_ns() : 0;
+}
+
 /* --- engine_command.c --- */
 
 /* Executes what the conductor asked for; returns how many commands. */

@@ -32,6 +32,7 @@ enum {
 typedef struct rj_forwarded {
     int64_t endpoint_id;
     int64_t receive_time_ns;
+    int64_t media_epoch_ns;
     rj_address_t source;
     int32_t arrival_engine; /* whose port it came by */
     int32_t type;           /* as rj_frame_check found it */

@@ -200,9 +200,23 @@ static void count_insert(rj_engine_t *engine, rj_network_image_insert_t result)
     }
 }
 
+/* Readers find the times in the messages, so they go in before these are to be seen. */
+static void stamp(const rj_engine_t *engine, const rj_packet_t *packet)
+{
+    const rj_receive_endpoint_t *endpoint = rj_receiver_destination_of(packet)->endpoint;
+    if (!endpoint->media_timestamp.is_wanted && !endpoint->channel_timestamp.is_wanted)
+        return;
+    const int64_t epoch_ns = rj_engine_epoch_ns(engine);
+    rj_timestamp_received(packet->data, packet->length_bytes, endpoint->media_timestamp,
+                          packet->media_epoch_ns != 0 ? packet->media_epoch_ns : epoch_ns);
+    rj_timestamp_received(packet->data, packet->length_bytes, endpoint->channel_timestamp,
+                          epoch_ns);
+}
+
 static void insert(rj_engine_t *engine, const rj_packet_t *packet, rj_network_image_t *image,
                    int64_t now_ns)
 {
+    stamp(engine, packet);
     rj_received_image_t *received = received_of(image);
     const int connection = rj_receiver_connect(engine, received, packet, now_ns);
     const int32_t was_revoked = image->is_revoked;

@@ -129,6 +129,8 @@ static void collect(rj_engine_t *engine, int32_t index, int64_t now_ns)
     rj_publication_slot_t *slot = &engine->publications[index];
     rj_network_publication_t *publication = slot->publication;
     rj_sender_part_t part = {.slot = index, .first = engine->batch.count};
+    if (publication->config.send_timestamp.is_wanted)
+        publication->send_epoch_ns = rj_engine_epoch_ns(engine);
     collect_setup(engine, publication, now_ns);
     part.counted_first = engine->batch.count;
     part.data_count = collect_data(engine, publication);

@@ -9,10 +9,6 @@
 
 #include <ramjet/command.h>
 
-enum {
-    TIMESTAMP_BYTES = 8,
-};
-
 static int fail_channel(rj_err_t *err, const rj_channel_t *channel, const char *what)
 {
     return rj_fail_aeron(err, -EINVAL, RJ_ERROR_INVALID_CHANNEL, "%s: %s", what, channel->uri.text);
@@ -201,7 +197,7 @@ static int parse_timestamps(rj_channel_t *channel, rj_err_t *err)
     const int64_t media = channel->media_receive_timestamp_offset;
     const int64_t software = channel->channel_receive_timestamp_offset;
     if (media != RJ_TIMESTAMP_NONE && software != RJ_TIMESTAMP_NONE &&
-        llabs(media - software) < TIMESTAMP_BYTES)
+        llabs(media - software) < RJ_TIMESTAMP_BYTES)
         return rj_fail_aeron(err, -EINVAL, RJ_ERROR_GENERIC,
                              "media-rcv-ts-offset and channel-rcv-ts-offset overlap: %s",
                              channel->uri.text);

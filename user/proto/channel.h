@@ -26,6 +26,7 @@
 
 #include "base/err.h"
 #include "proto/address.h"
+#include "proto/timestamp.h"
 #include "proto/uri.h"
 
 enum {
@@ -48,12 +49,6 @@ typedef enum rj_control_mode {
     RJ_CONTROL_MODE_DYNAMIC,
     RJ_CONTROL_MODE_RESPONSE,
 } rj_control_mode_t;
-
-/* Where a timestamp goes in a message: a byte offset in its payload, or one of these. */
-enum {
-    RJ_TIMESTAMP_NONE = -1,
-    RJ_TIMESTAMP_RESERVED_VALUE = -8, /* the frame's reserved value field */
-};
 
 typedef struct rj_channel {
     /* Known from the text. */

@@ -24,6 +24,7 @@ typedef struct rj_packet {
     uint32_t length_bytes;        /* of the UDP payload, exactly; a super-frame is split before */
     struct rj_endpoint *endpoint; /* whose address and port the datagram was sent to */
     int64_t receive_time_ns;      /* when it came, or the port's poll that found it */
+    int64_t media_epoch_ns;       /* when the kernel had it, since 1970; 0: it has not told */
     rj_address_t source;
 } rj_packet_t;
 

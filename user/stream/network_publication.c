@@ -84,7 +84,7 @@ int rj_network_publication_collect(rj_network_publication_t *publication, rj_run
 
     int64_t position = publication->snd_pos;
     int64_t window = publication->snd_lmt - position;
-    const uint8_t *term = rj_log_term(log, position);
+    uint8_t *term = rj_log_term(log, position);
     int32_t offset = rj_position_term_offset(position, log->term_mask);
     if (window <= 0)
         on_back_pressure(publication);
@@ -98,6 +98,8 @@ int rj_network_publication_collect(rj_network_publication_t *publication, rj_run
                 on_back_pressure(publication);
             break;
         }
+        rj_timestamp_sent(term + offset, (uint32_t)scan.available,
+                          publication->config.send_timestamp, publication->send_epoch_ns);
         if (!rj_run_builder_add(&builder, term + offset, scan.available, scan.padding, position, 0))
             break;
         int32_t bytes = scan.available + scan.padding;

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "proto/run.h"
+#include "proto/timestamp.h"
 #include "ramjet/wire.h"
 #include "shm/log_buffer.h"
 #include "stream/flow_control.h"
@@ -73,7 +74,8 @@ typedef struct rj_network_publication_config {
     int64_t connection_timeout_ns;
     int64_t unblock_timeout_ns;
     rj_flow_control_config_t flow_control;
-    rj_retransmit_config_t retransmit; /* term_length and is_group are filled in by init */
+    rj_retransmit_config_t retransmit;   /* term_length and is_group are filled in by init */
+    rj_timestamp_place_t send_timestamp; /* in messages: when they were sent */
     bool is_exclusive;
     bool is_group;             /* multicast or MDC: group flag in SETUP */
     bool has_reference_timing; /* heartbeats at their pace alone */
@@ -139,6 +141,7 @@ typedef struct rj_network_publication {
     int32_t slot;          /* the engine's own book-keeping */
     int32_t datagrams_max; /* of new data in the next turn; config.datagrams_max is the most */
     int64_t snd_lmt;       /* as in the counter, which clients could spoil */
+    int64_t send_epoch_ns; /* of this turn, set by who collects, where messages are stamped */
     int64_t last_setup_ns;
     int64_t last_data_ns; /* data or heartbeat */
     int64_t heartbeat_ns; /* from then to the next heartbeat */

@@ -219,7 +219,7 @@ static int64_t collect_slot(rj_network_publication_t *publication, int slot,
     int64_t end_pos = publication->retransmit.slots[slot].end_pos;
     int64_t position = begin_pos;
     int64_t bytes = 0;
-    const uint8_t *term = rj_log_term(log, position);
+    uint8_t *term = rj_log_term(log, position);
     while (position < end_pos && bytes < allowed_bytes) {
         int32_t offset = rj_position_term_offset(position, log->term_mask);
         int32_t length_max = (int32_t)rj_min_i64(end_pos - position, log->mtu_length);
@@ -232,6 +232,8 @@ static int64_t collect_slot(rj_network_publication_t *publication, int slot,
                 rj_retransmit_give_up(&publication->retransmit, slot, now_ns);
             break;
         }
+        rj_timestamp_sent(term + offset, (uint32_t)scan.available,
+                          publication->config.send_timestamp, publication->send_epoch_ns);
         if (!rj_run_builder_add(builder, term + offset, scan.available, scan.padding, position,
                                 slot))
             break;

@@ -30,7 +30,7 @@ int rj_network_publication_collect_span(const rj_network_publication_t *publicat
     const rj_log_t *log = publication->log;
     rj_run_builder_t builder = {
         .path = publication->path, .runs = runs, .positions = positions, .run_max = run_max};
-    const uint8_t *term = rj_log_term(log, begin_pos);
+    uint8_t *term = rj_log_term(log, begin_pos);
     int32_t offset = rj_position_term_offset(begin_pos, log->term_mask);
     int64_t position = begin_pos;
     if (!is_kept(publication, begin_pos))
@@ -38,8 +38,11 @@ int rj_network_publication_collect_span(const rj_network_publication_t *publicat
     for (int32_t i = 0; i < datagrams_max && position < end_pos; i++) {
         const int32_t length_max = (int32_t)rj_min_i64(end_pos - position, log->mtu_length);
         const rj_term_scan_t scan = rj_term_scan(term, offset, log->term_length, length_max);
-        if (scan.available <= 0 || !is_frame_at(log, term + offset, position) ||
-            !rj_run_builder_add(&builder, term + offset, scan.available, scan.padding, position, 0))
+        if (scan.available <= 0 || !is_frame_at(log, term + offset, position))
+            break;
+        rj_timestamp_sent(term + offset, (uint32_t)scan.available,
+                          publication->config.send_timestamp, publication->send_epoch_ns);
+        if (!rj_run_builder_add(&builder, term + offset, scan.available, scan.padding, position, 0))
             break;
         position += scan.available + scan.padding;
         offset += scan.available + scan.padding;

@@ -15,6 +15,7 @@
 #ifndef RJ_TRANSPORT_PORT_H
 #define RJ_TRANSPORT_PORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,7 @@ typedef struct rj_endpoint {
     rj_address_t peer;   /* what its socket is connected to, and alone hears; AF_UNSPEC: nothing */
     int slot;            /* book-keeping of the home engine's port; -1 while detached */
     uint16_t managed_port; /* given back with the socket (conductor/port_manager.h); 0: none */
+    bool wants_media_time; /* that the kernel stamps what its socket receives */
 } rj_endpoint_t;
 
 typedef struct rj_port rj_port_t;
@@ -73,7 +75,8 @@ typedef struct rj_port_ops {
     int (*send)(rj_port_t *port, rj_run_t *runs, size_t count);
 
     /* Fills up to `count` received packets, never more than the port's batch, valid until the next
-     * poll of this port. `now_ns` becomes their receive time where the port has none of its own.
+     * poll of this port. `now_ns` becomes their receive time where the port has none of its own;
+     * when the kernel had them is told where the endpoint wants it and a socket brings them.
      * Serves attached endpoints fairly. A socket's error is kept for `take_error` and stops no
      * other. */
     int (*poll)(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns);

@@ -9,7 +9,10 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/bits.h"
 
 enum {
     SEND_BATCH = 128, /* datagrams of one sendmmsg */
@@ -21,6 +24,12 @@ enum {
      * lines between them, as many as a datagram of the default MTU has, spreads them. */
     BUFFER_STRIDE = PAYLOAD_MAX + 23 * 64,
 };
+
+/* What the kernel tells of a datagram besides: when it had it. */
+typedef union receive_control {
+    struct cmsghdr header; /* for the alignment */
+    uint8_t bytes[CMSG_SPACE(sizeof(struct timespec))];
+} receive_control_t;
 
 typedef struct udp_mmsg {
     rj_port_t base;
@@ -39,6 +48,7 @@ typedef struct udp_mmsg {
     struct mmsghdr *receive_headers;
     struct iovec *receive_iovecs;
     struct sockaddr_in6 *receive_names; /* has room for an IPv4 address too */
+    receive_control_t *receive_controls;
     uint8_t *buffers;
 
     struct mmsghdr send_headers[SEND_BATCH];
@@ -209,23 +219,47 @@ static void fill_packet(const udp_mmsg_t *mmsg, uint32_t index, rj_packet_t *pac
     message->msg_hdr.msg_namelen = sizeof(mmsg->receive_names[0]); /* the kernel shortened it */
 }
 
+/* Has the kernel tell what it knows besides of the next `count` datagrams, or not. */
+static void want_control(udp_mmsg_t *mmsg, uint32_t first, uint32_t count, bool is_wanted)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        struct msghdr *header = &mmsg->receive_headers[i].msg_hdr;
+        header->msg_control = is_wanted ? &mmsg->receive_controls[i] : NULL;
+        header->msg_controllen = is_wanted ? sizeof(mmsg->receive_controls[i]) : 0;
+    }
+}
+
+static int64_t media_epoch_ns(struct msghdr *header)
+{
+    struct cmsghdr *control = CMSG_FIRSTHDR(header);
+    struct timespec time;
+    if (control == NULL || control->cmsg_level != SOL_SOCKET ||
+        control->cmsg_type != SO_TIMESTAMPNS || control->cmsg_len < CMSG_LEN(sizeof(time)))
+        return 0;
+    memcpy(&time, CMSG_DATA(control), sizeof(time));
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 /* Reads at most `quota` datagrams of one endpoint into the buffers from number `filled` on. */
 static uint32_t receive_from(udp_mmsg_t *mmsg, rj_endpoint_t *endpoint, rj_packet_t *packets,
                              uint32_t filled, uint32_t quota, int64_t now_ns)
 {
+    if (endpoint->wants_media_time)
+        want_control(mmsg, filled, quota, true);
     const int got =
         recvmmsg(endpoint->socket, &mmsg->receive_headers[filled], quota, MSG_DONTWAIT, NULL);
-    if (got < 0) {
-        if (errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
-            keep_error(mmsg, endpoint->slot, errno);
-        return 0;
-    }
-    for (uint32_t i = filled; i < filled + (uint32_t)got; i++) {
+    if (got < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
+        keep_error(mmsg, endpoint->slot, errno);
+    for (uint32_t i = filled; i < filled + (uint32_t)rj_max_i64(got, 0); i++) {
         fill_packet(mmsg, i, &packets[i]);
         packets[i].endpoint = endpoint;
         packets[i].receive_time_ns = now_ns;
+        packets[i].media_epoch_ns =
+            endpoint->wants_media_time ? media_epoch_ns(&mmsg->receive_headers[i].msg_hdr) : 0;
     }
-    return (uint32_t)got;
+    if (endpoint->wants_media_time)
+        want_control(mmsg, filled, quota, false);
+    return (uint32_t)rj_max_i64(got, 0);
 }
 
 /* An equal share of what is left, rounded up. */
@@ -380,6 +414,7 @@ static void udp_mmsg_close(rj_port_t *port)
     free(mmsg->receive_headers);
     free(mmsg->receive_iovecs);
     free(mmsg->receive_names);
+    free(mmsg->receive_controls);
     free(mmsg->endpoints);
     free(mmsg->errors);
     free(mmsg);
@@ -414,9 +449,11 @@ static bool take_memory(udp_mmsg_t *mmsg, const rj_port_params_t *params)
     mmsg->receive_headers = calloc(batch, sizeof(mmsg->receive_headers[0]));
     mmsg->receive_iovecs = calloc(batch, sizeof(mmsg->receive_iovecs[0]));
     mmsg->receive_names = calloc(batch, sizeof(mmsg->receive_names[0]));
+    mmsg->receive_controls = calloc(batch, sizeof(mmsg->receive_controls[0]));
     mmsg->buffers = map_buffers(params->receive_batch);
     return mmsg->endpoints != NULL && mmsg->errors != NULL && mmsg->receive_headers != NULL &&
-           mmsg->receive_iovecs != NULL && mmsg->receive_names != NULL && mmsg->buffers != NULL;
+           mmsg->receive_iovecs != NULL && mmsg->receive_names != NULL &&
+           mmsg->receive_controls != NULL && mmsg->buffers != NULL;
 }
 
 /* What stays the same for every datagram. */

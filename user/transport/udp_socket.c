@@ -123,6 +123,9 @@ static int set_up(int fd, const rj_socket_params_t *params, rj_socket_info_t *in
         get_buffer(fd, SO_SNDBUF, &info->sndbuf_bytes) < 0 ||
         get_buffer(fd, SO_RCVBUF, &info->rcvbuf_bytes) < 0)
         return fail_call(err, "buffers of", &params->bind);
+    static const int on = 1;
+    info->has_media_time = params->wants_media_time &&
+                           setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == 0;
     const bool has_group = params->group.address.family != AF_UNSPEC;
     if (has_group && share_port(fd, params->bind.family) < 0)
         return fail_call(err, "sharing the port of", &params->bind);

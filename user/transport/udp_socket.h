@@ -14,6 +14,7 @@
 #define RJ_TRANSPORT_UDP_SOCKET_H
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -33,6 +34,7 @@ typedef struct rj_socket_params {
     rj_socket_group_t group;
     int32_t sndbuf_bytes; /* 0: leave the system's value. More than it grants is no error */
     int32_t rcvbuf_bytes;
+    bool wants_media_time; /* the kernel is to tell when it had each datagram */
 } rj_socket_params_t;
 
 typedef struct rj_socket_info {
@@ -40,6 +42,7 @@ typedef struct rj_socket_info {
     rj_address_t local;   /* with a port above 0; unconnected, the address may be the wildcard */
     int32_t sndbuf_bytes; /* granted */
     int32_t rcvbuf_bytes;
+    bool has_media_time; /* it will, where it was asked to */
 } rj_socket_info_t;
 
 typedef struct rj_sockets rj_sockets_t;
