@@ -19,10 +19,11 @@ start_archive() {
         io.aeron.archive.Archive
 }
 two_archives() {
-    start_media_driver driver1 && start_media_driver driver2 && start_archive 1 &&
-        start_archive 2 && await has_counter_of_archive driver1 && await has_counter_of_archive driver2
+    for each in 1 2; do
+        start_media_driver driver$each && start_archive $each && await is_archive $each || return 1
+    done
 }
-has_counter_of_archive() { has_counter "$1" 'Archive Control Sessions'; }
+is_archive() { has_counter "driver$1" 'Archive Control Sessions'; }
 
 check "two archives on drivers of $kind" two_archives
 java_program proof ArchiveProof /dev/shm/driver1 127.0.0.1:8011 /dev/shm/driver2 127.0.0.1:8012 \
@@ -37,10 +38,7 @@ done
 
 # What is left when its clients are gone: nothing.
 ends_well() {
-    for each in 1 2; do
-        kill "$(cat "$work/archive$each.pid")" && await has_ended "$(cat "$work/archive$each.pid")" ||
-            return 1
-    done
+    end_program archive1 && end_program archive2 || return 1
     [ "$kind" = ramjet ] || return 0
     for each in 1 2; do
         await is_empty "driver$each" && driver=$(cat "$work/driver$each.pid") && stop &&

@@ -13,7 +13,7 @@ start_node() {
 }
 start_cluster() {
     for each in 0 1 2; do
-        start_media_driver "driver$each" && start_node $each || return 1
+        start_media_driver "driver$each" && start_node "$each" || return 1
     done
     [ "${1:-}" = again ] || start_media_driver clients
 }
@@ -21,10 +21,9 @@ start_cluster() {
 # count CLIENT FROM UNTIL COUNT: a client has its messages counted, and the count is then COUNT.
 count() {
     java_program client ClusterClient /dev/shm/clients "$1" "$2" "$3" 0
-    wait "$program" && [ "$(last_said client count)" = "$4" ] || {
-        cat "$work/client.out" "$work/client.err"
-        return 1
-    }
+    wait "$program" && [ "$(last_said client count)" = "$4" ] && return 0
+    cat "$work/client.out" "$work/client.err"
+    return 1
 }
 last_said() { sed -n "s/^$2 //p" "$work/$1.out" | tail -n 1; }
 
@@ -46,12 +45,12 @@ survives_its_leader() {
     [ "$(last_said client count)" = 2500 ] && [ "$(last_said client leader)" != "$dead" ]
 }
 elected=17 # what the counter of an election says when it is over
-# A member refuses to start while a counter of its predecessor is there: that is the driver's to end.
+# A member refuses to start while a counter of its predecessor is there, which its driver ends.
 is_forgotten() { ! has_counter "driver$1" 'Consensus Module state'; }
 dead_comes_back() {
     : "${dead:?}"
     await is_forgotten "$dead" && start_node "$dead" && await has_said "node$dead" 'snapshot 500' &&
-        await reaches "driver$dead" 'Cluster election state' $elected || return 1
+        await reaches "driver$dead" 'Cluster election state' "$elected" || return 1
     count 4 1 501 3000
 }
 # The marks say for 10 s that somebody lives there.
@@ -65,8 +64,7 @@ comes_back_from_its_log() {
 }
 all_end() {
     for each in 0 1 2; do
-        kill "$(cat "$work/node$each.pid")" && await has_ended "$(cat "$work/node$each.pid")" ||
-            return 1
+        end_program "node$each" || return 1
     done
     [ "$kind" = ramjet ] || return 0
     for each in driver0 driver1 driver2 clients; do

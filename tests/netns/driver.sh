@@ -43,7 +43,9 @@ tell_drivers() {
     done
     for cnc in /dev/shm/*/cnc.dat; do
         told=$(dirname "$cnc")
-        [ ! -f "$cnc" ] || { echo "$told:" && timeout 5 "$ramjet" stat --dir "$told" | awk '$2 != 0'; }
+        [ -f "$cnc" ] || continue
+        echo "$told:"
+        timeout 5 "$ramjet" stat --dir "$told" | awk '$2 != 0'
     done
 }
 

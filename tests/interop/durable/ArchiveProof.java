@@ -326,11 +326,11 @@ public final class ArchiveProof
                 "aeron:udp?endpoint=" + controls[0], isLive ? params.liveDestination(destination) : params);
             await("a new recording", () -> lastRecording(1) > before);
             copy = lastRecording(1);
-            await("all is copied", () -> positionOf(1, copy) >= end);
+            await("all is copied", () -> recordedUpTo(1, copy) >= end);
             if (isLive)
             {
                 final long later = publish(publication, MESSAGES, 2 * MESSAGES);
-                await("what is live is copied too", () -> positionOf(1, copy) >= later);
+                await("what is live is copied too", () -> recordedUpTo(1, copy) >= later);
                 archives[0].stopRecording(subscription);
             }
         }
@@ -347,7 +347,7 @@ public final class ArchiveProof
         return last[0];
     }
 
-    private long positionOf(final int archive, final long recording)
+    private long recordedUpTo(final int archive, final long recording)
     {
         final long live = archives[archive].getRecordingPosition(recording);
         return live >= 0 ? live : archives[archive].getStopPosition(recording);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# What the tests of the official Archive and Cluster share; they source this file from the top of the
-# tree and have a network, a /dev/shm and processes of their own (tests/netns/driver.sh), and the
+# What the tests of the official Archive and Cluster share; they source this file from the top of
+# the tree and have a network, a /dev/shm and processes of their own (tests/netns/driver.sh), and the
 # official jar with our programs in `classpath`. RJ_DRIVER (ramjet, java or c) is what they run on.
 peers=tests/interop/fetch.sh
 kind=${RJ_DRIVER:-ramjet}
@@ -65,6 +65,12 @@ start_media_driver() {
             AERON_TERM_BUFFER_SPARSE_FILE=1 AERON_TIMER_INTERVAL=100ms
         ;;
     esac
+}
+
+# end_program NAME: as SIGTERM has it.
+end_program() {
+    ending=$(cat "$work/$1.pid")
+    kill "$ending" && await has_ended "$ending"
 }
 
 # kill_program NAME: without a chance to tidy up.
