@@ -83,6 +83,16 @@ static const char *check_pairs(const char *const pairs[])
     return rj_config_check(&config, &err) == 0 ? "" : err.text;
 }
 
+Test(config, refuses_filters_that_cannot_work)
+{
+    const char *const outgoing[] = {"AERON_UDP_CHANNEL_OUTGOING_INTERCEPTORS", "loss", NULL};
+    const char *const unreadable[] = {"AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS", "loss",
+                                      "AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_LOSS_ARGS",
+                                      "rate=often", NULL};
+    cr_expect_not_null(strstr(check_pairs(outgoing), "AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS"));
+    cr_expect_not_null(strstr(check_pairs(unreadable), "rate=often cannot be read"));
+}
+
 Test(config, refuses_foreign_code_in_one_line_that_names_what_is_built_in)
 {
     static const struct {

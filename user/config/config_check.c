@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "config/filter_config.h"
 #include "config/ring_config.h"
 
 enum { TERM_MIN = 65536, TERM_MAX = 1 << 30 };
@@ -146,6 +147,17 @@ static int check_nak_delay(const rj_driver_config_t *config, rj_err_t *err)
                    "fit 64 bits: lower one of them");
 }
 
+/* What is sent can be lost where it is received. */
+static int check_interceptors(const rj_driver_config_t *config, rj_err_t *err)
+{
+    if (config->outgoing_interceptors.count > 0)
+        return rj_fail(err, -EINVAL,
+                       "AERON_UDP_CHANNEL_OUTGOING_INTERCEPTORS: the loss filters take what comes "
+                       "in: name them in AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS of the receiver");
+    rj_filter_config_t configs;
+    return rj_filter_config_read(&configs, config, err);
+}
+
 int rj_config_check(const rj_driver_config_t *config, rj_err_t *err)
 {
     int result = check_dir(config, err);
@@ -161,6 +173,8 @@ int rj_config_check(const rj_driver_config_t *config, rj_err_t *err)
         result = check_nak_delay(config, err);
     if (result == 0)
         result = check_names(config, err);
+    if (result == 0)
+        result = check_interceptors(config, err);
     rj_driver_config_t scratch = *config;
     return result == 0 ? rj_ring_config_read(&scratch, err) : result;
 }

@@ -11,6 +11,7 @@
 #include "base/mapfile.h"
 #include "conductor/conductor.h"
 #include "conductor/helper.h"
+#include "driver/driver_loss.h"
 #include "driver/driver_resolver.h"
 #include "driver/ring_counters.h"
 #include "engine/engine.h"
@@ -25,6 +26,7 @@ struct rj_driver {
     rj_counters_t counters;
     rj_system_counters_t system;
     rj_driver_resolver_t names;
+    rj_driver_loss_t loss;
     rj_helper_t helper;
     rj_engine_t *engines[RJ_ENGINES_MAX];
     int engine_count;
@@ -172,11 +174,16 @@ static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves
                                  .receiver_threshold_ns = config->receiver_threshold_ns,
                                  .mono_ns = driver->world.mono_ns,
                                  .epoch_ns = driver->world.epoch_ns};
-    result = rj_engine_open(&driver->engines[index], &params, err);
-    if (result < 0)
-        port->ops->close(port);
-    else
+    result =
+        rj_driver_loss_filter(&driver->loss, driver->world.seed, index, &params.interceptor, err);
+    if (result == 0)
+        result = rj_engine_open(&driver->engines[index], &params, err);
+    if (result == 0) {
         driver->engine_count = index + 1;
+        return 0;
+    }
+    rj_interceptor_close(params.interceptor);
+    port->ops->close(port);
     return result;
 }
 
@@ -284,6 +291,9 @@ int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
         result = rj_driver_resolver_open(&driver->names, &driver->config, &driver->world,
                                          &driver->counters, &driver->system, &driver->helper,
                                          epoch_ms, err);
+    if (result == 0)
+        result =
+            rj_driver_loss_open(&driver->loss, &driver->config, &driver->counters, epoch_ms, err);
     if (result == 0)
         result = open_agents(driver, err);
     if (result == 0 && world->rings != NULL)

@@ -126,12 +126,16 @@ static int poll_ports(rj_engine_t *engine, int64_t now_ns)
     int work = 0;
     for (int i = 0; i < engine->params.port_count; i++) {
         rj_port_t *port = engine->params.ports[i];
-        const int count =
+        const int polled =
             port->ops->poll(port, engine->packets, (size_t)engine->params.receive_batch, now_ns);
+        const int count =
+            engine->params.interceptor == NULL
+                ? polled
+                : rj_interceptor_filter(engine->params.interceptor, engine->packets, polled);
         for (int n = 0; n < count; n++)
             on_packet(engine, &engine->packets[n], now_ns);
         note_poll_errors(engine, port, now_ns);
-        work += count;
+        work += polled;
     }
     return work;
 }
@@ -279,5 +283,6 @@ void rj_engine_close(rj_engine_t *engine)
         return;
     for (int i = 0; i < engine->params.port_count; i++)
         engine->params.ports[i]->ops->close(engine->params.ports[i]);
+    rj_interceptor_close(engine->params.interceptor);
     give_memory(engine);
 }

@@ -24,6 +24,7 @@
 
 #include "base/err.h"
 #include "engine/commands.h"
+#include "engine/interceptor.h"
 #include "engine/system_counters.h"
 #include "shm/ring_spsc.h"
 #include "transport/port.h"
@@ -52,8 +53,9 @@ typedef struct rj_engine_params {
     rj_port_t *ports[RJ_ENGINE_PORTS_MAX]; /* opened; the engine closes them. [0] has the sockets */
     int port_count;
     rj_system_counters_t *system_counters;
-    rj_sockets_t *sockets; /* to connect one anew; NULL: none is ever moved */
-    int32_t receive_batch; /* packets per poll */
+    rj_interceptor_t *interceptor; /* the engine's, once it is open; NULL: nothing is lost */
+    rj_sockets_t *sockets;         /* to connect one anew; NULL: none is ever moved */
+    int32_t receive_batch;         /* packets per poll */
     rj_engine_halves_t halves;
     int index;                   /* endpoints whose `home` it is live here */
     int64_t sender_threshold_ns; /* a longer cycle is counted */
