@@ -389,10 +389,8 @@ static void on_response_sm(rj_engine_t *engine, const rj_packet_t *packet,
     if ((sm->flags & RJ_SM_FLAG_SEND_SETUP) != 0 &&
         rj_load_acquire_i32(&publication->is_end_of_stream) == 0)
         follow_receiver(packet, publication);
-    if (publication->has_receivers == 0 || publication->response_is_told) {
-        publication->response_is_told = publication->has_receivers != 0;
+    if (publication->has_receivers == 0 || publication->response_is_told)
         return;
-    }
     rj_engine_event_t *event = rj_engine_claim_event(engine, RJ_ENGINE_RESPONSE_CONNECTED);
     if (event == NULL)
         return; /* the next status message tells it */
