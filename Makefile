@@ -43,7 +43,7 @@ SIM_SRC := $(wildcard tests/sim/*.c)
 PROGS   := $(wildcard tests/unit/test_*.c tests/bpf/*.c tests/netns/*.c)
 STRESS  := $(patsubst %.c,$(O)/%,$(wildcard tests/stress/*.c))
 RJ_STREAM := $(O)/tests/interop/rj_stream
-UDP_PING := $(O)/bench/udp_ping
+BENCH_PROGS := $(O)/bench/udp_ping $(O)/bench/flow
 FUZZ    := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 LIBS    := $(if $(wildcard user/xdp/*.c),libxdp libbpf) $(if $(wildcard netlink/*.c),libmnl) libcap-ng
 LDLIBS  += $(if $(strip $(LIBS)),$(shell pkg-config --libs $(LIBS) 2>/dev/null)) -pthread -lm
@@ -60,7 +60,7 @@ ALL_OBJ := $(call obj,$(LIB_SRC) $(CLI_SRC) $(FIX_SRC) $(SIM_SRC) $(PROGS) \
              $(wildcard tests/stress/*.c tests/fuzz/fuzz_*.c tests/interop/*.c bench/*.c))
 
 all: $(LIB) $(SKEL) $(if $(CLI_SRC),$(O)/ramjet $(O)/aeronmd) ## build the library and the programs
-tests: all $(TESTS) $(RJ_STREAM) $(UDP_PING) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
+tests: all $(TESTS) $(RJ_STREAM) $(BENCH_PROGS) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
 stress: $(STRESS)
 fuzzers: $(FUZZ)
 programs: $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.o)
@@ -108,8 +108,8 @@ $(O)/tests/sim: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(O)/tests/sim: $(call obj,$(SIM_SRC)) $(FIX) $(LIB)
 $(STRESS): $(O)/%: $(O)/obj/%.o $(FIX) $(LIB)
 $(RJ_STREAM): $(call obj,tests/interop/rj_stream.c tests/fixtures/message_stream.c) $(LIB)
-$(UDP_PING): $(call obj,bench/udp_ping.c) $(LIB)
-$(O)/tests/sim $(STRESS) $(RJ_STREAM) $(UDP_PING):
+$(BENCH_PROGS): $(O)/bench/%: $(O)/obj/bench/%.o $(LIB)
+$(O)/tests/sim $(STRESS) $(RJ_STREAM) $(BENCH_PROGS):
 	$(call say,LD,$@)
 	$(link) $(LDLIBS)
 
@@ -139,7 +139,7 @@ soak: ## 20000 seeds, long fuzzing, the whole interop: for a night
 run: ## install what is missing, build, and show a file crossing a lossy wire
 	+$(Q)scripts/install-deps.sh product && $(MAKE) all && scripts/run.sh
 bench: ## measure against the official C driver (QUICK=1 for a short table)
-	+$(Q)scripts/install-deps.sh product interop && $(MAKE) all $(UDP_PING) && QUICK=$(QUICK) bench/run.sh
+	+$(Q)scripts/install-deps.sh product interop && $(MAKE) all $(BENCH_PROGS) && QUICK=$(QUICK) bench/run.sh
 bare: ## `make run` and `make test` in a fresh minimal Debian 12 holding only git and make
 	$(Q)scripts/bare.sh
 tidy: ## house rules: layers, sizes, forbidden calls, format

@@ -25,9 +25,11 @@ HERE = Path(__file__).parent
 TCP_RATE = str(HERE / "tcp_rate.py")
 NOISE = 0.10
 STREAM_PORT, PING_PORT, PONG_PORT, ECHO_PORT, TCP_PORT = 24100, 24101, 24102, 24103, 24104
+CONTROL_PORT, FLOW_PORT = 24105, 24200
 CLIENT_SLEEP = "50us"
 CPUS = {"h1": "0", "h2": "1"}  # of what spins
 TRIPS = ("ping", "spin", "echo")  # kinds that measure round trips
+DELAYS = ("loss",)  # kinds that measure how long a message was under way
 CONTENDERS = "ramjet:xdp-generic,ramjet:xdp-native,ramjet:socket,official"
 
 
@@ -36,6 +38,7 @@ class Scenario:
     name: str
     kind: str
     length: int
+    facts: dict  # of this kind of scenario
     settings: dict
     only: tuple
     instead: tuple
@@ -69,10 +72,14 @@ def read_scenarios(only):
         raise Failure(f"no such scenario: {', '.join(sorted(unknown))}")
     return [
         Scenario(name, parser[name]["kind"], parser[name].getint("length"),
+                 {key: parser[name][key] for key in FACTS if key in parser[name]},
                  {key: value for key, value in parser[name].items() if key.isupper()},
                  tuple(parser[name].get("only", "").split()),
                  tuple(parser[name].get("instead", "").split()))
         for name in parser.sections() if not only or name in only]
+
+
+FACTS = ("subscribers", "channel", "rate", "loss")
 
 
 class Bench:
@@ -99,6 +106,7 @@ class Bench:
         return [self.options.ramjet, "driver", *self.driver_options(contender)]
 
     def measure(self, scenario, contender):
+        self.rig.use(scenario.facts.get("loss"))
         try:
             if scenario.kind == "spin":
                 return self.spin(scenario, contender)
@@ -116,7 +124,8 @@ class Bench:
         drivers = [self.rig.start_driver(host, command, scenario.settings) for host in hosts]
         directories = [directory for _, directory in drivers]
         before = [driver.cpu_ns() for driver, _ in drivers]
-        run = self.ping if scenario.kind == "ping" else self.stream
+        run = {"ping": self.ping, "mdc": self.flow, "loss": self.flow}.get(
+            scenario.kind, self.stream)
         row = run(scenario, directories[0], directories[-1], hosts[-1])
         after = [driver.cpu_ns() for driver, _ in drivers]
         cpu = [b - a for a, b in zip(before, after)]
@@ -143,6 +152,24 @@ class Bench:
             raise Failure(f"{scenario.name}: {sent['messages']} sent, {got['messages']} received")
         return {key: got[key] for key in ("messages", "seconds", "messages_per_s",
                                           "megabytes_per_s", "naks_count", "lost_bytes")}
+
+    def flow(self, scenario, sender, receiver, receiving_host):
+        """One publisher, one process with all the subscribers; every message carries its time."""
+        facts = scenario.facts
+        program = str(Path(self.options.ramjet).parent / "bench" / "flow")
+        subscribers = facts.get("subscribers", "1")
+        pub_channel, sub_channel = FLOW_CHANNELS[facts["channel"]]
+        sub = self.rig.start("flow sub", receiving_host,
+                             [program, "sub", str(receiver), sub_channel,
+                              subscribers, str(FLOW_PORT)])
+        pub = self.rig.start("flow pub", "h1",
+                             [program, "pub", str(sender), pub_channel.replace("%n", subscribers),
+                              str(scenario.length),
+                              facts.get("rate", "0"), str(self.effort.seconds)])
+        sent, got = pub.finish(), sub.finish()
+        if sent["messages"] * int(subscribers) != got["messages"]:
+            raise Failure(f"{scenario.name}: {sent['messages']} sent, {got['messages']} received")
+        return got
 
     PING_CHANNELS = ("--channel", f"aeron:udp?endpoint=10.0.0.2:{PING_PORT}",
                      "--reply-channel", f"aeron:udp?endpoint=10.0.0.1:{PONG_PORT}")
@@ -214,6 +241,15 @@ class Bench:
                                                      *arguments, "--json"]).finish()
 
 
+# What the publisher sends by and what each subscriber has; %p is its port, %n how many there are.
+FLOW_CHANNELS = {
+    "unicast": (f"aeron:udp?endpoint=10.0.0.2:{FLOW_PORT}",) * 2,
+    "mdc": (f"aeron:udp?control=10.0.0.1:{CONTROL_PORT}|control-mode=dynamic|fc=min,g:/%n",
+            f"aeron:udp?endpoint=10.0.0.2:%p|control=10.0.0.1:{CONTROL_PORT}|control-mode=dynamic"),
+    "multicast": (f"aeron:udp?endpoint=239.20.30.41:{FLOW_PORT}|interface=10.0.0.0/24",) * 2,
+}
+
+
 def trips(got):
     return {"messages": got["count"],
             **{key: got[key] for key in ("p50_us", "p90_us", "p99_us", "max_us")}}
@@ -230,6 +266,9 @@ def compare(rows, base, key):
 
 
 FIGURES = {
+    "delay": (("p50_us", "p50 us", "{:,.1f}"),
+              ("p99_us", "p99 us", "{:,.1f}"),
+              ("max_us", "max us", "{:,.1f}")),
     "stream": (("messages_per_s", "messages/s", "{:,.0f}"),
                ("cpu_ns_per_message", "CPU ns/message", "{:,.0f}")),
     "trip": (("p50_us", "p50 us", "{:,.1f}"),
@@ -241,7 +280,8 @@ FIGURES = {
 
 def figures_of(scenario):
     kind = scenario.kind
-    return FIGURES["trip" if kind in TRIPS else "tcp" if kind == "tcp" else "stream"]
+    return FIGURES["trip" if kind in TRIPS else "delay" if kind in DELAYS else
+                   "tcp" if kind == "tcp" else "stream"]
 
 
 def table_lines(scenarios, asked, results):

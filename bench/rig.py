@@ -75,11 +75,15 @@ def run_ns(task):
 
 
 class Rig:
-    """Two hosts on one veth pair, with nothing between them."""
+    """Two hosts on one veth pair, with nothing between them; and, once somebody asks for it, two more
+    on a wire that loses datagrams."""
 
     def __init__(self, ramjet):
         self.ramjet = ramjet
-        self.lab = f"rj-bench-{os.getpid()}"
+        self.direct = f"rj-bench-{os.getpid()}"
+        self.wired = f"{self.direct}-w"
+        self.lab = self.direct
+        self.has_wire = False
         self.shm = Path(tempfile.mkdtemp(prefix="rj-bench-", dir="/dev/shm"))
         self.running = []
 
@@ -101,10 +105,21 @@ class Rig:
         if done.returncode != 0:
             raise Failure(done.stderr.strip())
 
+    def use(self, loss_percent):
+        """What is started from now on runs where so many of 100 datagrams are lost; None: none are."""
+        self.lab = self.direct if loss_percent is None else self.wired
+        if loss_percent is None:
+            return
+        if not self.has_wire:
+            self.has_wire = True
+            self.lab_command("up")
+        self.lab_command("impair", "--loss", loss_percent)
+
     def close(self):
         self.stop_all()
-        subprocess.run([self.ramjet, "lab", "down", "--name", self.lab], check=False,
-                       stdout=subprocess.DEVNULL)
+        for lab in [self.direct, *([self.wired] if self.has_wire else [])]:
+            subprocess.run([self.ramjet, "lab", "down", "--name", lab], check=False,
+                           stdout=subprocess.DEVNULL)
         shutil.rmtree(self.shm, ignore_errors=True)
 
     def start(self, name, host, command, **variables):
