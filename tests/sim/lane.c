@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-    OFFERS_PER_TURN = 8,
     FRAGMENTS_PER_POLL = 10,
     NUMBER_BYTES = 8,
 };
@@ -79,16 +78,22 @@ static void on_unavailable(void *user, rj_subscription_t *subscription, rj_image
         rj_assembler_forget(subscriber->assembler, rj_image_info(image)->session_id);
 }
 
+static const char *channel_of(const lane_subscriber_t *subscriber)
+{
+    return subscriber->channel[0] != '\0' ? subscriber->channel
+                                          : subscriber->lane->config.subscription_channel;
+}
+
 static void request_subscription(lane_subscriber_t *subscriber)
 {
     const lane_config_t *config = &subscriber->lane->config;
     rj_image_handlers_t handlers = {
         .on_available = on_available, .on_unavailable = on_unavailable, .user = subscriber};
     rj_err_t err = {0};
-    if (rj_client_request_subscription(subscriber->client, config->subscription_channel,
+    if (rj_client_request_subscription(subscriber->client, channel_of(subscriber),
                                        config->stream_id, &handlers, &subscriber->request,
                                        &err) < 0)
-        sim_fail("subscription on %s: %s", config->subscription_channel, err.text);
+        sim_fail("subscription on %s: %s", channel_of(subscriber), err.text);
 }
 
 static int work_subscriber(void *state, int64_t now_ns)
@@ -105,12 +110,13 @@ static int work_subscriber(void *state, int64_t now_ns)
         int result =
             rj_request_poll_subscription(subscriber->request, &subscriber->subscription, &err);
         if (result < 0 && err.aeron_code != 10)
-            sim_fail("subscription on %s: %s", subscriber->lane->config.subscription_channel,
-                     err.text);
+            sim_fail("subscription on %s: %s", channel_of(subscriber), err.text);
         if (result != 0)
             subscriber->request = NULL;
         return result != 0;
     }
+    if (now_ns < subscriber->stalls_until_ns)
+        return 0;
     int work = rj_subscription_poll(subscriber->subscription, rj_assembler_on_fragment,
                                     subscriber->assembler, FRAGMENTS_PER_POLL);
     return work > 0 ? work : 0;
@@ -186,7 +192,8 @@ static int offer_some(lane_t *lane)
     int work = 0;
     if (is_awaiting(lane))
         return 0;
-    for (int i = 0; i < OFFERS_PER_TURN && lane->next_number < lane->config.message_count; i++) {
+    for (int i = 0; i < LANE_OFFERS_PER_TURN && lane->next_number < lane->config.message_count;
+         i++) {
         size_t length = message_of(&lane->config, lane->next_number, bytes);
         int64_t position = rj_publication_offer(lane->publication, bytes, length);
         if (position == RJ_OFFER_ADMIN_ACTION)
@@ -205,8 +212,7 @@ static int offer_some(lane_t *lane)
 static int work_publisher(void *state, int64_t now_ns)
 {
     lane_t *lane = state;
-    (void)now_ns;
-    if (lane->is_finished || lane->publisher_is_dead)
+    if (lane->is_finished || lane->publisher_is_dead || now_ns < lane->offers_at_ns)
         return 0;
     if (lane->publication == NULL && lane->request == NULL) {
         request_publication(lane);
@@ -215,6 +221,7 @@ static int work_publisher(void *state, int64_t now_ns)
     if (lane->publication == NULL)
         return poll_publication(lane);
     int work = offer_some(lane);
+    lane->offers_at_ns = now_ns + (work > 0 ? lane->config.pause_ns : 0);
     if (lane->next_number == lane->config.message_count) {
         rj_publication_close(lane->publication);
         lane->publication = NULL;

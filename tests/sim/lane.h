@@ -16,6 +16,7 @@
 #include "world.h"
 
 enum {
+    LANE_OFFERS_PER_TURN = 8,
     LANE_SUBSCRIBERS_MAX = 4,
     LANE_MESSAGE_MAX = 16384,
 };
@@ -30,6 +31,7 @@ typedef struct lane_config {
     rj_publication_kind_t kind;
     int32_t message_count;
     int32_t length_min, length_max;
+    int64_t pause_ns;     /* between two turns of offering */
     bool awaits_all;      /* nothing is offered before everybody who is not late has an image */
     bool may_lose_images; /* a fault longer than the liveness time-outs is part of the scenario */
 } lane_config_t;
@@ -44,6 +46,8 @@ typedef struct lane_subscriber {
     int64_t received;    /* messages, over all its images */
     int64_t image_count;
     int64_t starts_at_ns;
+    int64_t stalls_until_ns; /* reads nothing before then */
+    char channel[512];       /* of its own; empty: the lane's */
     bool is_fresh_image;
     bool is_late; /* joins or returns while the stream runs: it may come too late */
     bool is_open; /* wanted; false: leaves or is gone */
@@ -57,6 +61,7 @@ struct lane {
     rj_request_t *request;
     rj_publication_t *publication;
     int64_t next_number;
+    int64_t offers_at_ns; /* not before */
     bool publisher_is_dead;
     bool is_finished; /* everything was offered and the publication closed */
     lane_subscriber_t subscribers[LANE_SUBSCRIBERS_MAX];

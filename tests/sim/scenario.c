@@ -408,6 +408,7 @@ const scenario_t scenarios[] = {
     {"many", run_many},       {"groups", run_groups},
     {"engines", run_engines}, {"restarts", run_restarts},
     {"steered", run_steered}, {"swept", run_swept},
+    {"spies", run_spies},     {"untethered", run_untethered},
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
