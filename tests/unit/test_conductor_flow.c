@@ -7,6 +7,8 @@
 
 #include "conductor/conductor.h"
 #include "shm/log_buffer.h"
+#include "shm/term_append.h"
+#include "shm/why.h"
 #include "tests/fixtures/driver_rig.h"
 
 #define UNICAST    "aeron:udp?endpoint=127.0.0.1:24470"
@@ -201,4 +203,59 @@ Test(conductor_flow, a_supplier_of_windows_does_not_ask_the_uri)
     (void)publish(UNICAST);
     (void)driver_rig_expect(&rig, RJ_EVENT_AVAILABLE_IMAGE);
     cr_expect_eq(count_of_type(RJ_COUNTER_TYPE_PER_IMAGE), 0);
+}
+
+static rj_why_t why_of(int64_t publication_id, char *ret_label)
+{
+    rj_counter_view_t view = driver_rig_counter(&rig, RJ_COUNTER_TYPE_RAMJET_WHY, publication_id);
+    snprintf(ret_label, sizeof(view.label), "%s", view.label);
+    return rj_why_unpack(view.value, view.reference_id);
+}
+
+/* As much as the driver lets a publisher write. */
+static void fill(int64_t publication_id)
+{
+    char path[256];
+    rj_log_t log;
+    rj_err_t err;
+    static uint8_t bytes[1024];
+    struct iovec part = {bytes, sizeof(bytes)};
+    snprintf(path, sizeof(path), "%s/publications/%" PRId64 ".logbuffer", rig.dir, publication_id);
+    cr_assert_eq(rj_log_map(&log, path, &err), 0, "%s", err.text);
+    const rj_counter_view_t limit =
+        driver_rig_counter(&rig, RJ_COUNTER_TYPE_PUBLISHER_LIMIT, publication_id);
+    while (rj_append_shared(&log, limit.value, &part, 1, 0) > 0)
+        continue;
+    rj_log_close(&log);
+}
+
+Test(conductor_flow, tells_why_a_publication_waits_and_for_whom)
+{
+    char label[RJ_COUNTER_LABEL_BYTES_MAX + 1];
+    char words[64];
+    driver_rig_add_publication(&rig, CLIENT, false, UNICAST "|term-length=64k", STREAM);
+    int64_t publication =
+        driver_rig_expect(&rig, RJ_EVENT_PUBLICATION_READY).publication.correlation_id;
+    (void)driver_rig_turn(&rig);
+    cr_expect_eq(why_of(publication, label).reason, RJ_WHY_NO_SUBSCRIBER);
+    snprintf(words, sizeof(words), "why: %" PRId64 " ", publication);
+    cr_expect_eq(strncmp(label, words, strlen(words)), 0, "%s", label);
+    cr_expect_not_null(strstr(label, " 1001 - " UNICAST), "%s", label);
+
+    int64_t subscription = subscribe(UNICAST);
+    expect_image();
+    cr_expect_eq(why_of(publication, label).reason, RJ_WHY_FLOWS);
+    for (int i = 0; i < 4; i++) {
+        fill(publication);
+        driver_rig_live(&rig, CLIENT, SECONDS(1));
+    }
+    /* Nobody reads. */
+    const rj_why_t why = why_of(publication, label);
+    cr_expect_eq(why.reason, RJ_WHY_WINDOW_CLOSED, "%s", rj_why_word(why.reason));
+    cr_expect(why.is_held);
+    cr_expect_not_null(strstr(label, " 1001 127.0.0.1:"), "%s", label);
+
+    drop(RJ_COMMAND_REMOVE_SUBSCRIPTION, subscription);
+    driver_rig_live(&rig, CLIENT, SECONDS(3));
+    cr_expect_eq(why_of(publication, label).reason, RJ_WHY_SUBSCRIBERS_GONE);
 }

@@ -88,7 +88,7 @@ static void take_all(int count)
         bench.runs[i].result = (int32_t)bench.runs[i].total_bytes;
 }
 
-static int64_t send(void)
+static int64_t send_all(void)
 {
     int count = collect();
     take_all(count);
@@ -122,7 +122,7 @@ Test(network_publication, sends_nothing_before_the_first_status_message)
     cr_assert_eq(bench.publication.stats.flow_control_limits, 0, "not tracked before a send");
     cr_assert(on_sm(0, TERM / 2, 0));
     cr_assert_eq(bench.words.snd_lmt, TERM / 2);
-    cr_assert_eq(send(), 160);
+    cr_assert_eq(send_all(), 160);
     cr_assert_eq(bench.words.snd_pos, 160);
 }
 
@@ -162,7 +162,7 @@ Test(network_publication, packs_small_frames_into_datagrams)
     cr_assert_eq(collect(), 1);
     cr_assert_eq(bench.runs[0].segment_bytes, 22 * 64);
     cr_assert_eq(bench.runs[0].total_bytes, 50 * 64);
-    cr_assert_eq(send(), 50 * 64);
+    cr_assert_eq(send_all(), 50 * 64);
 }
 
 Test(network_publication, sends_at_most_so_many_datagrams_a_turn)
@@ -174,9 +174,9 @@ Test(network_publication, sends_at_most_so_many_datagrams_a_turn)
     for (int i = 0; i < 6; i++)
         position = append(position, PAYLOAD);
     on_sm(0, TERM / 2, 0);
-    cr_assert_eq(send(), 4 * MTU);
-    cr_assert_eq(send(), 2 * MTU);
-    cr_assert_eq(send(), 0);
+    cr_assert_eq(send_all(), 4 * MTU);
+    cr_assert_eq(send_all(), 2 * MTU);
+    cr_assert_eq(send_all(), 0);
 }
 
 Test(network_publication, fills_the_window_exactly_and_counts_back_pressure_once)
@@ -186,16 +186,16 @@ Test(network_publication, fills_the_window_exactly_and_counts_back_pressure_once
     for (int i = 0; i < 4; i++)
         position = append(position, PAYLOAD);
     on_sm(0, 2 * MTU, 0);
-    cr_assert_eq(send(), 2 * MTU);
+    cr_assert_eq(send_all(), 2 * MTU);
     cr_assert_eq(bench.words.snd_pos, bench.words.snd_lmt);
-    cr_assert_eq(send(), 0);
-    cr_assert_eq(send(), 0);
+    cr_assert_eq(send_all(), 0);
+    cr_assert_eq(send_all(), 0);
     cr_assert_eq(bench.publication.stats.flow_control_limits, 1);
     cr_assert_eq(bench.words.snd_bpe, 1);
     on_sm(0, 3 * MTU - 32, 0);
-    cr_assert_eq(send(), 0, "a frame that does not fit the window waits");
+    cr_assert_eq(send_all(), 0, "a frame that does not fit the window waits");
     on_sm(0, 3 * MTU, 0);
-    cr_assert_eq(send(), MTU);
+    cr_assert_eq(send_all(), MTU);
 }
 
 Test(network_publication, sends_of_padding_the_header_alone_and_goes_on_in_the_next_term)
@@ -211,7 +211,7 @@ Test(network_publication, sends_of_padding_the_header_alone_and_goes_on_in_the_n
     take_all(1);
     cr_assert_eq(commit(1), 160);
     cr_assert_eq(bench.words.snd_pos, TERM);
-    cr_assert_eq(send(), 96, "from the next partition");
+    cr_assert_eq(send_all(), 96, "from the next partition");
     cr_assert_eq(bench.words.snd_pos, TERM + 96);
 }
 
@@ -249,7 +249,7 @@ Test(network_publication, commits_padding_only_with_the_datagram_that_ends_in_it
     bench.runs[0].result = 2 * MTU;
     commit(1);
     cr_assert_eq(bench.words.snd_pos, TERM - 64);
-    cr_assert_eq(send(), 32);
+    cr_assert_eq(send_all(), 32);
     cr_assert_eq(bench.words.snd_pos, TERM);
 }
 
@@ -344,7 +344,7 @@ Test(network_publication, beats_every_100_ms_when_idle_and_connected_once)
     cr_assert_not(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns));
     append(0, PAYLOAD);
     on_sm(0, TERM / 2, 0);
-    send();
+    send_all();
     cr_assert_not(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns + 100 * ms));
     bench.now_ns += 100 * ms + 1;
     cr_assert_eq(rj_network_publication_deadline_ns(&bench.publication), bench.now_ns);
@@ -365,7 +365,7 @@ Test(network_publication, tells_soon_where_a_burst_ended_and_then_at_growing_int
     int64_t end = append(0, PAYLOAD);
     on_sm(0, TERM / 2, 0);
     for (int burst = 0; burst < 2; burst++) {
-        send();
+        send_all();
         for (size_t i = 0; i < sizeof(after_ns) / sizeof(after_ns[0]); i++) {
             bench.now_ns += after_ns[i];
             cr_assert_not(rj_network_publication_idle(&bench.publication, &frame, bench.now_ns));
@@ -453,7 +453,7 @@ Test(network_publication, resends_the_bytes_of_a_nak_once)
     memcpy(bench.log.terms[0] + 192, wire_vectors[V9].bytes, 128);
     memcpy(bench.log.terms[0] + 320, wire_vectors[V10].bytes, 64);
     on_sm(0, TERM / 2, 0);
-    cr_assert_eq(send(), 384);
+    cr_assert_eq(send_all(), 384);
     rj_wire_nak_t nak;
     memcpy(&nak, wire_vectors[V14].bytes, sizeof(nak));
     int64_t resent = 0;
@@ -479,7 +479,7 @@ Test(network_publication, drops_naks_for_what_it_did_not_send_or_no_longer_has)
     open_at(2 * TERM);
     append(2 * TERM, PAYLOAD);
     on_sm(2 * TERM, TERM / 2, 0);
-    send();
+    send_all();
     on_nak(2 * TERM + MTU, MTU);
     on_nak(-TERM, MTU);
     on_nak(0, MTU);
@@ -503,7 +503,7 @@ Test(network_publication, resends_only_from_where_a_frame_of_that_place_begins)
     rj_wire_data_t fake = {.frame_length = 64, .type = RJ_FRAME_TYPE_DATA, .term_offset = 96};
     memcpy(bench.log.terms[0] + 64, &fake, sizeof(fake));
     on_sm(0, TERM / 2, 0);
-    send();
+    send_all();
     on_nak(64, 64);
     cr_assert_eq(resend(), 0);
     cr_assert_eq(bench.publication.stats.retransmits_sent, 0);
@@ -516,7 +516,7 @@ Test(network_publication, resends_several_ranges_in_runs_and_what_was_not_taken_
     for (int i = 0; i < 10; i++)
         position = append(position, PAYLOAD);
     on_sm(0, TERM / 2, 0);
-    send();
+    send_all();
     on_nak(MTU, 3 * MTU);
     on_nak(6 * MTU, 2 * MTU);
     cr_assert_eq(collect_resends(), 2);
@@ -543,7 +543,7 @@ Test(network_publication, holds_resends_to_their_budget)
     for (int i = 0; i < TERM / 2 / MTU; i++)
         position = append(position, PAYLOAD);
     on_sm(0, TERM / 2, 0);
-    send();
+    send_all();
     /* Everything is asked for again and again, each time after its linger. */
     int64_t resent = 0;
     for (int i = 0; i < 100; i++) {
@@ -567,7 +567,7 @@ Test(network_publication, measures_the_round_trip_while_naks_come)
     open_at(0);
     append(0, PAYLOAD);
     on_sm(0, TERM / 2, 0);
-    send();
+    send_all();
     cr_assert_not(rj_network_publication_rttm(&bench.publication, &frame, bench.now_ns));
     on_nak(0, MTU);
     cr_assert(rj_network_publication_rttm(&bench.publication, &frame, bench.now_ns));
@@ -621,7 +621,7 @@ Test(network_publication, resends_to_a_group_what_it_has_slots_for)
         end = append(end, PAYLOAD);
     on_sm(0, 8 * MTU, 0);
     for (int64_t sent = 0; sent < end;)
-        sent += send();
+        sent += send_all();
     on_nak(0, MTU);
     on_nak(2 * MTU, MTU);
     on_nak(2 * MTU, MTU);
@@ -636,7 +636,7 @@ Test(network_publication, lets_resends_to_a_group_linger_for_the_longest_round_t
     open_group();
     append(0, PAYLOAD);
     on_sm(0, TERM / 2, 0);
-    send();
+    send_all();
     on_nak(0, MTU);
     cr_assert(rj_network_publication_rttm(&bench.publication, &frame, bench.now_ns));
     rj_wire_rttm_t answer = {.echo_timestamp = bench.now_ns};
@@ -674,7 +674,7 @@ Test(network_publication, stamps_the_first_frame_of_each_datagram_and_of_each_re
         stream_log_append(&bench.log, i * SMALL, RJ_FRAME_TYPE_DATA, SMALL - RJ_DATA_HEADER_BYTES);
     int64_t unsent = reserved_at(0);
     bench.publication.send_epoch_ns = 1000;
-    cr_assert_gt(send(), 0);
+    cr_assert_gt(send_all(), 0);
     for (int i = 0; i < 2 * PER_DATAGRAM; i++)
         cr_assert_eq(reserved_at(i * SMALL), i % PER_DATAGRAM == 0 ? 1000 : unsent, "%d", i);
     bench.publication.send_epoch_ns = 2000;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What network and IPC publications have in common: session ids, logs, clients' handles
  * (commands.md 5.1, 5.2, 6). */
-#include "conductor/conductor_state.h"
+#include "conductor/conductor_why.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -195,6 +195,12 @@ static int make_counters(rj_conductor_t *conductor, int count, int32_t *ret_ids,
     return rj_conductor_stream_counters(conductor, &stream, rows, count, ret_ids, err);
 }
 
+static void free_counters(rj_conductor_t *conductor, const rj_published_t *published)
+{
+    for (int i = 0; i < published->counter_count; i++)
+        rj_conductor_free_counter(conductor, published->counter_ids[i]);
+}
+
 int rj_conductor_publish(rj_conductor_t *conductor, int counter_count,
                          rj_published_t *ret_published, rj_err_t *err)
 {
@@ -213,6 +219,11 @@ int rj_conductor_publish(rj_conductor_t *conductor, int counter_count,
     if (published.log_file == NULL)
         return rj_fail(err, -ENOMEM, "out of memory for a publication");
     int result = make_counters(conductor, counter_count, published.counter_ids, err);
+    if (result == 0) {
+        result = rj_conductor_make_why(conductor, &published.why, err);
+        if (result < 0)
+            free_counters(conductor, &published);
+    }
     if (result < 0)
         free(published.log_file);
     else
@@ -222,8 +233,8 @@ int rj_conductor_publish(rj_conductor_t *conductor, int counter_count,
 
 void rj_conductor_unpublish(rj_conductor_t *conductor, rj_published_t *published)
 {
-    for (int i = 0; i < published->counter_count; i++)
-        rj_conductor_free_counter(conductor, published->counter_ids[i]);
+    rj_conductor_free_counter(conductor, published->why.counter_id);
+    free_counters(conductor, published);
     rj_conductor_free_log(conductor, published->log, published->log_file);
     free(published->log_file);
 }

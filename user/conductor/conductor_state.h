@@ -164,6 +164,14 @@ typedef enum rj_stream_counter {
     RJ_STREAM_COUNTER_COUNT
 } rj_stream_counter_t;
 
+/* Why a publication waits, as last told by its counter (conductor_why.h). */
+typedef struct rj_told_why {
+    int32_t counter_id;
+    int64_t value;
+    int64_t who;
+    rj_address_t address; /* in its label */
+} rj_told_why_t;
+
 /* What network and IPC publications have in common. */
 typedef struct rj_published {
     rj_log_t *log;
@@ -177,6 +185,7 @@ typedef struct rj_published {
     rj_untethered_timeouts_t untethered; /* of its readers */
     int counter_count;                   /* of the ids, the first ones */
     int32_t counter_ids[RJ_STREAM_COUNTER_COUNT];
+    rj_told_why_t why;
 } rj_published_t;
 
 struct rj_network_entry {

@@ -443,6 +443,7 @@ static void on_sm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns
     }
     if (rj_network_publication_on_sm(publication, sm, now_ns)) {
         rj_store_relaxed_i64(&((rj_send_endpoint_t *)packet->endpoint)->last_sm_ns, now_ns);
+        rj_network_publication_on_source(publication, sm->receiver_id, &packet->source);
         if (publication->config.response_path != NULL)
             on_response_sm(engine, packet, publication, sm);
         if (publication->fan_out != NULL)

@@ -102,6 +102,7 @@ bool rj_ipc_publication_add_subscriber(rj_ipc_publication_t *publication,
     assert(join_position >= publication->clean_position);
     rj_subscriber_position_link(&publication->subscribers, position, join_position);
     publication->subscriber_count++;
+    publication->had_subscribers = true;
     set_connected(publication, publication->state == RJ_IPC_PUBLICATION_ACTIVE);
     return true;
 }

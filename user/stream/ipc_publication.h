@@ -55,6 +55,7 @@ typedef struct rj_ipc_publication {
     rj_log_t *log;
     rj_ipc_publication_state_t state;
     bool is_connected;                     /* as in the log's metadata */
+    bool had_subscribers;                  /* ever */
     bool is_broken;                        /* the log can no longer be believed */
     rj_subscriber_position_t *subscribers; /* all of them are working ones */
     int32_t subscriber_count;

@@ -28,15 +28,16 @@
 #include "ramjet/wire.h"
 #include "shm/log_buffer.h"
 #include "stream/flow_control.h"
+#include "stream/governor.h"
 #include "stream/retransmit.h"
 #include "stream/run_builder.h"
 #include "stream/stall.h"
 #include "stream/subscriber_position.h"
 
 enum {
-    RJ_NETWORK_PUBLICATION_RECEIVERS_MAX = 64, /* receivers whose liveness is watched */
-    RJ_NETWORK_PUBLICATION_RUNS_MAX = 64,      /* runs that one turn of one publication may emit */
-    RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX = 64, /* datagrams of new data that one turn may emit */
+    RJ_NETWORK_PUBLICATION_RECEIVERS_MAX = 256, /* receivers whose liveness is watched */
+    RJ_NETWORK_PUBLICATION_RUNS_MAX = 64,       /* runs that one turn of one publication may emit */
+    RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX = 64,  /* datagrams of new data that one turn may emit */
     RJ_NETWORK_PUBLICATION_SETUP_NS = 100 * 1000 * 1000,
     RJ_NETWORK_PUBLICATION_HEARTBEAT_NS = 100 * 1000 * 1000,
     /* The first heartbeat after data comes so soon, each further one so many times as late, until
@@ -97,6 +98,7 @@ typedef enum rj_network_publication_state {
 typedef struct rj_receiver_liveness {
     int64_t receiver_id;
     int64_t last_sm_ns;
+    rj_address_t address; /* where its status messages come from, once the engine has said so */
 } rj_receiver_liveness_t;
 
 /* What happened since the engine last took it; the engine adds it to the system counters. */
@@ -134,6 +136,11 @@ typedef struct rj_network_publication {
     int32_t is_end_of_stream;       /* conductor -> engine */
     int32_t has_spies;              /* conductor -> engine */
     int64_t max_spy_pos;            /* conductor -> engine: how far the fastest spy has come */
+    int32_t had_receivers;          /* engine -> conductor: ever */
+    int32_t counted_receivers;      /* engine -> conductor: those that flow control waits for */
+    int32_t has_governor;           /* engine -> conductor: `governor` sets the pace now */
+    int32_t resends_are_throttled;  /* engine -> conductor: the last turn's budget was used up */
+    rj_governor_t governor;         /* engine -> conductor */
     int32_t is_broken;              /* either: the log can no longer be believed */
     int64_t snd_pos;                /* engine -> conductor, as in the counter */
 
@@ -245,6 +252,10 @@ bool rj_network_publication_rttm(rj_network_publication_t *publication, rj_wire_
  * Returns true when the publication accepted it. wire.md 4.3, 10.5 */
 bool rj_network_publication_on_sm(rj_network_publication_t *publication, const rj_wire_sm_t *sm,
                                   int64_t now_ns);
+
+/* Where the receiver of the status message just accepted is. */
+void rj_network_publication_on_source(rj_network_publication_t *publication, int64_t receiver_id,
+                                      const rj_address_t *source);
 
 /* A structurally valid NAK: starts a resend, joins one, or is dropped by the rules of wire.md 15.1.
  * `destination` is the index of the one that leads to the asker: 0 where there is but one (unicast,

@@ -32,16 +32,10 @@ static void count_receivers(rj_network_publication_t *publication)
     rj_flow_control_t *flow_control = &publication->flow_control;
     if (counter != NULL && rj_load_relaxed_i64(counter) != flow_control->receiver_count)
         rj_store_release_i64(counter, flow_control->receiver_count);
+    if (publication->counted_receivers != flow_control->receiver_count)
+        rj_store_relaxed_i32(&publication->counted_receivers, flow_control->receiver_count);
     publication->stats.receiver_overflows += flow_control->overflow_count;
     flow_control->overflow_count = 0;
-}
-
-static void tell_conductor(rj_network_publication_t *publication)
-{
-    const rj_flow_control_t *flow_control = &publication->flow_control;
-    count_receivers(publication);
-    set_flag(&publication->has_receivers, publication->receiver_count > 0);
-    set_flag(&publication->has_required_receivers, flow_control->ops->is_ready(flow_control));
 }
 
 static int find_receiver(const rj_network_publication_t *publication, int64_t receiver_id)
@@ -51,6 +45,28 @@ static int find_receiver(const rj_network_publication_t *publication, int64_t re
             return i;
     }
     return -1;
+}
+
+static void tell_governor(rj_network_publication_t *publication)
+{
+    static const rj_address_t nowhere;
+    const rj_flow_control_t *flow_control = &publication->flow_control;
+    int at = find_receiver(publication, flow_control->governor_id);
+    rj_governor_set(&publication->governor, flow_control->governor_id,
+                    at >= 0 ? &publication->receivers[at].address : &nowhere);
+}
+
+static void tell_conductor(rj_network_publication_t *publication)
+{
+    const rj_flow_control_t *flow_control = &publication->flow_control;
+    count_receivers(publication);
+    if (flow_control->has_governor &&
+        (publication->governor.version == 0 ||
+         publication->governor.receiver_id != flow_control->governor_id))
+        tell_governor(publication);
+    set_flag(&publication->has_governor, flow_control->has_governor);
+    set_flag(&publication->has_receivers, publication->receiver_count > 0);
+    set_flag(&publication->has_required_receivers, flow_control->ops->is_ready(flow_control));
 }
 
 static void remove_receiver(rj_network_publication_t *publication, int at)
@@ -76,9 +92,12 @@ static void touch_receiver(rj_network_publication_t *publication, int64_t receiv
                            int64_t now_ns)
 {
     int at = find_receiver(publication, receiver_id);
-    if (at < 0)
+    if (at < 0) {
         at = add_receiver(publication);
-    publication->receivers[at] = (rj_receiver_liveness_t){receiver_id, now_ns};
+        publication->receivers[at] = (rj_receiver_liveness_t){.receiver_id = receiver_id};
+        set_flag(&publication->had_receivers, true);
+    }
+    publication->receivers[at].last_sm_ns = now_ns;
     publication->receivers_due_ns = rj_min_i64(publication->receivers_due_ns,
                                                now_ns + publication->config.connection_timeout_ns);
 }
@@ -153,6 +172,18 @@ bool rj_network_publication_on_sm(rj_network_publication_t *publication, const r
     }
     on_live_sm(publication, sm, sm_pos, now_ns);
     return true;
+}
+
+void rj_network_publication_on_source(rj_network_publication_t *publication, int64_t receiver_id,
+                                      const rj_address_t *source)
+{
+    int at = find_receiver(publication, receiver_id);
+    if (at < 0 || rj_address_equal(&publication->receivers[at].address, source))
+        return;
+    publication->receivers[at].address = *source;
+    if (publication->flow_control.has_governor &&
+        publication->flow_control.governor_id == receiver_id)
+        tell_governor(publication);
 }
 
 bool rj_network_publication_on_error(rj_network_publication_t *publication, int64_t receiver_id,
@@ -248,8 +279,10 @@ int rj_network_publication_collect_resends(rj_network_publication_t *publication
 {
     rj_retransmit_t *retransmit = &publication->retransmit;
     publication->collected_resend_count = 0;
-    if (rj_retransmit_poll(retransmit, now_ns) == 0)
+    if (rj_retransmit_poll(retransmit, now_ns) == 0) {
+        set_flag(&publication->resends_are_throttled, false);
         return 0;
+    }
 
     rj_run_builder_t builder = {.path = publication->path,
                                 .runs = runs,
@@ -268,6 +301,7 @@ int rj_network_publication_collect_resends(rj_network_publication_t *publication
         is_throttled = is_throttled || bytes >= allowed_bytes;
     }
     publication->stats.retransmit_throttles += is_throttled ? 1 : 0;
+    set_flag(&publication->resends_are_throttled, is_throttled);
     publication->collected_resend_count = builder.count;
     return builder.count;
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conductor_why.h - tells the world why a publication waits (shm/why.h).
+ *
+ * Units      none.
+ * Ownership  a counter for each publication, which frees it.
+ * Thread     the conductor's.
+ * Errors     -ENOSPC without a free counter.
+ */
+#ifndef RJ_CONDUCTOR_CONDUCTOR_WHY_H
+#define RJ_CONDUCTOR_CONDUCTOR_WHY_H
+
+#include "conductor/conductor_state.h"
+
+/* For the publication that the command in flight makes. */
+int rj_conductor_make_why(rj_conductor_t *conductor, rj_told_why_t *ret, rj_err_t *err);
+
+/* Once a turn: writes what has changed. */
+void rj_conductor_tell_network_why(rj_conductor_t *conductor, rj_network_entry_t *network);
+void rj_conductor_tell_ipc_why(rj_conductor_t *conductor, rj_ipc_entry_t *ipc);
+
+#endif
