@@ -409,6 +409,7 @@ const scenario_t scenarios[] = {
     {"engines", run_engines}, {"restarts", run_restarts},
     {"steered", run_steered}, {"swept", run_swept},
     {"spies", run_spies},     {"untethered", run_untethered},
+    {"mdc", run_mdc},         {"aware", run_aware},
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -21,6 +21,8 @@ extern const size_t scenario_count;
 /* In files of their own. */
 void run_spies(uint64_t seed, const char *directory);
 void run_untethered(uint64_t seed, const char *directory);
+void run_mdc(uint64_t seed, const char *directory);
+void run_aware(uint64_t seed, const char *directory);
 
 /* What the last run did, as one number. */
 uint64_t scenario_trace(void);

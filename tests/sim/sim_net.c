@@ -158,6 +158,8 @@ void sim_net_submit(sim_net_t *net, const sim_socket_t *socket, const rj_address
                     const uint8_t *bytes, uint32_t length)
 {
     bool has_members = false;
+    if (net->tap != NULL)
+        net->tap(net->tap_state, address, bytes, length);
     for (int host = 0; rj_address_is_multicast(address) && host < SIM_HOSTS_MAX; host++) {
         int i = 0;
         while (i < SIM_SOCKETS_MAX && !is_member(net, &net->sockets[i], host, address))
@@ -169,6 +171,12 @@ void sim_net_submit(sim_net_t *net, const sim_socket_t *socket, const rj_address
     }
     if (!has_members)
         submit_to(net, socket, (target_t){address, NO_HOST}, bytes, length);
+}
+
+void sim_net_tap(sim_net_t *net, sim_tap_t tap, void *state)
+{
+    net->tap = tap;
+    net->tap_state = state;
 }
 
 /* --- delivery --- */

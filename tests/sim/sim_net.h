@@ -98,6 +98,11 @@ int64_t sim_net_now_ns(const sim_net_t *net);
 /* Moves time on and delivers what is due. */
 void sim_net_advance(sim_net_t *net, int64_t now_ns);
 
+/* Sees every datagram that is sent, before anything happens to it. */
+typedef void (*sim_tap_t)(void *state, const rj_address_t *address, const uint8_t *bytes,
+                          uint32_t length);
+void sim_net_tap(sim_net_t *net, sim_tap_t tap, void *state);
+
 /* When the next datagram lands; INT64_MAX when none is under way. */
 int64_t sim_net_deadline_ns(const sim_net_t *net);
 int64_t sim_net_under_way(const sim_net_t *net);

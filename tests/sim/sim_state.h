@@ -58,6 +58,8 @@ struct sim_net {
     int64_t now_ns;
     uint64_t order;
     uint64_t trace;
+    sim_tap_t tap;
+    void *tap_state;
     sim_host_t hosts[SIM_HOSTS_MAX];
     sim_socket_t sockets[SIM_SOCKETS_MAX];
     sim_datagram_t **heap;

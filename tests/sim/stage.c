@@ -11,6 +11,7 @@
 stage_t stage;
 sim_rings_t stage_rings;
 const sim_steer_params_t *stage_steer;
+bool stage_sends_all;
 
 uint64_t scenario_trace(void)
 {
@@ -43,11 +44,13 @@ void stage_open_world(uint64_t seed, const char *directory, int host_count)
                              .directory = directory,
                              .nak_delay_is_explicit = rj_prng_chance(&draw, 0.3),
                              .rings = stage_rings,
-                             .is_steered = stage_steer != NULL};
+                             .is_steered = stage_steer != NULL,
+                             .sends_all = stage_sends_all};
     if (stage_steer != NULL)
         params.steer = *stage_steer;
     stage_rings = (sim_rings_t){.engine_count = 0};
     stage_steer = NULL;
+    stage_sends_all = false;
     stage.world = world_open(&params);
 }
 
@@ -161,14 +164,27 @@ void stage_finish(int host_count)
     }
 }
 
+/* Lanes may have a client in common. */
+static void disconnect_once(rj_client_t *client, rj_client_t **done, int *done_count)
+{
+    for (int i = 0; i < *done_count; i++) {
+        if (done[i] == client)
+            return;
+    }
+    done[(*done_count)++] = client;
+    world_disconnect(stage.world, client);
+}
+
 static void stage_disconnect_all(lane_t *lanes, int count)
 {
+    rj_client_t *done[WORLD_CLIENTS_MAX];
+    int done_count = 0;
     for (int i = 0; i < count; i++) {
         if (!lanes[i].publisher_is_dead)
-            world_disconnect(stage.world, lanes[i].client);
+            disconnect_once(lanes[i].client, done, &done_count);
         for (int k = 0; k < lanes[i].subscriber_count; k++) {
             if (!lanes[i].subscribers[k].is_dead)
-                world_disconnect(stage.world, lanes[i].subscribers[k].client);
+                disconnect_once(lanes[i].subscribers[k].client, done, &done_count);
         }
     }
 }

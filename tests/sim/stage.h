@@ -34,6 +34,7 @@ extern stage_t stage;
 /* What hosts of the next world have; sockets only unless a scenario says otherwise. */
 extern sim_rings_t stage_rings;
 extern const sim_steer_params_t *stage_steer; /* NULL: no steering program */
+extern bool stage_sends_all; /* multi-destination channels are not aware of streams */
 
 /* A ring for each of some engines, with frames that come to any of them. */
 void stage_draw_rings(uint64_t seed);

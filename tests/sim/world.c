@@ -131,6 +131,8 @@ static const char *setting(const char *name, const void *state)
     const world_params_t *params = state;
     if (params->nak_delay_is_explicit && strcmp(name, "AERON_NAK_UNICAST_DELAY") == 0)
         return "1us";
+    if (params->sends_all && strcmp(name, "RAMJET_MDC_STREAM_AWARE") == 0)
+        return "false";
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (strcmp(rows[i][0], name) == 0)
             return rows[i][1];

@@ -42,6 +42,7 @@ typedef struct world_params {
     sim_rings_t rings; /* of every host */
     bool is_steered;   /* by maps, with a feed; else everything comes by the rings */
     sim_steer_params_t steer;
+    bool sends_all; /* multi-destination channels are not aware of streams */
 } world_params_t;
 
 world_t *world_open(const world_params_t *params);

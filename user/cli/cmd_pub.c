@@ -27,6 +27,8 @@ enum {
     KEY_SEED,
     KEY_DIGEST,
     KEY_LINGER,
+    KEY_DESTINATION,
+    DESTINATIONS_MAX = 64,
     BATCH_COUNT = 256, /* offers between two looks at the clock */
     GENERATED_LENGTH = 32,
     PAUSE_NS_MAX = 1000000,
@@ -49,6 +51,8 @@ typedef struct pub {
     int64_t rate;          /* messages a second; 0: flat out */
     int64_t linger_ns;
     uint64_t seed;
+    const char *destinations[DESTINATIONS_MAX];
+    int destination_count;
     /* what came of it */
     rj_publication_t *publication;
     int64_t window; /* of the receivers, when they connected */
@@ -95,6 +99,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_DIGEST:
         pub->has_digest = true;
+        return 0;
+    case KEY_DESTINATION:
+        if (pub->destination_count == DESTINATIONS_MAX)
+            rj_options_fail(state, "--destination: at most %d times", DESTINATIONS_MAX);
+        pub->destinations[pub->destination_count++] = arg;
         return 0;
     case KEY_LINGER:
         pub->linger_ns = rj_option_duration_ns(state, "--linger", arg, 0, LINGER_NS_MAX);
@@ -322,11 +331,36 @@ static void linger(pub_t *pub)
     }
 }
 
+static bool add_destination(pub_t *pub, const char *channel)
+{
+    rj_request_t *request;
+    rj_err_t err;
+    int result = rj_publication_request_add_destination(pub->publication, channel, &request, &err);
+    if (result == 0) {
+        while ((result = rj_request_poll_operation(request, NULL, &err)) == 0) {
+            if (!rj_stream_tool_idle(&pub->tool))
+                return false;
+        }
+    }
+    if (result < 0)
+        rj_stream_tool_complain(&pub->tool, "%s", err.text);
+    return result > 0;
+}
+
+static bool add_destinations(pub_t *pub)
+{
+    for (int i = 0; i < pub->destination_count; i++) {
+        if (!add_destination(pub, pub->destinations[i]))
+            return false;
+    }
+    return true;
+}
+
 static bool run(pub_t *pub)
 {
     pub->publication = rj_stream_tool_add_publication(&pub->tool, pub->tool.channel,
                                                       pub->tool.stream_id, pub->kind);
-    if (pub->publication == NULL)
+    if (pub->publication == NULL || !add_destinations(pub))
         return false;
     const rj_publication_info_t *info = rj_publication_info(pub->publication);
     if (pub->has_lengths && (size_t)rj_lengths_max(&pub->lengths) > info->message_length_max) {
@@ -370,6 +404,8 @@ static bool prepare(pub_t *pub)
 static const struct argp_option rows[] = {
     {"channel", RJ_KEY_CHANNEL, "URI", 0, "Where to publish (aeron:ipc)", 0},
     {"stream", RJ_KEY_STREAM, "ID", 0, "Which stream of the channel (1001)", 0},
+    {"destination", KEY_DESTINATION, "URI", 0,
+     "Send to this one too, of a channel with control-mode=manual; any number of times", 0},
     {"exclusive", KEY_EXCLUSIVE, NULL, 0, "A session of our own: cheaper offers", 0},
     {"file", KEY_FILE, "FILE", 0, "Send a file; without this or a generator's option, stdin", 1},
     {"messages", KEY_MESSAGES, "N", 0, "Make up N messages", 2},
