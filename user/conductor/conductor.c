@@ -331,6 +331,9 @@ static void on_engine_event(rj_conductor_t *conductor, const rj_engine_event_t *
     case RJ_ENGINE_RSP_SETUP:
         rj_conductor_on_rsp_setup(conductor, event);
         break;
+    case RJ_ENGINE_RESPONSE_MOVED:
+        rj_conductor_on_response_moved(conductor, event);
+        break;
     case RJ_ENGINE_RESPONSE_CONNECTED:
         rj_conductor_on_response_connected(conductor, event);
         break;

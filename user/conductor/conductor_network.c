@@ -154,6 +154,7 @@ static void add_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
                                 config.response_path != NULL ? NULL : &send->endpoint.data_path,
                                 conductor->now_ns);
     network->publication.fan_out = network->fan_out;
+    network->response_path.endpoint = &send->endpoint.base;
     DL_APPEND(conductor->network_publications, network);
     conductor->network_publication_count++;
     send->refcount++;
@@ -275,6 +276,7 @@ int rj_conductor_step_network_publication(rj_conductor_t *conductor, rj_err_t *e
 static void free_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
 {
     rj_conductor_free_spies(conductor, network);
+    rj_conductor_drop_header(conductor, &network->response_headed);
     rj_conductor_unpublish(conductor, &network->published);
     rj_conductor_free_counter(conductor, network->flow_counter_id);
     DL_DELETE(conductor->network_publications, network);
@@ -314,6 +316,7 @@ static void time_publication(rj_conductor_t *conductor, rj_network_entry_t *netw
                                       .send_endpoint = &network->send->endpoint,
                                       .publication = &network->publication};
         rj_conductor_tell(conductor, network->send->endpoint.base.home, &remove);
+        rj_conductor_unsteer_response(conductor, network);
     }
 }
 

@@ -96,6 +96,16 @@ void rj_conductor_on_response_connected(rj_conductor_t *conductor, const rj_engi
         rj_network_image_clear_response(&image->received.image);
 }
 
+/* A publication that is on its way back must not be named again. The header that it had, or that is
+ * on its way to it, comes back by itself. */
+void rj_conductor_on_response_moved(rj_conductor_t *conductor, const rj_engine_event_t *event)
+{
+    rj_network_entry_t *network = (rj_network_entry_t *)event->publication;
+    network->response_headed.owned = NULL;
+    if (network->publication.state != RJ_NETWORK_PUBLICATION_DONE)
+        rj_conductor_steer_response(conductor, network, &event->address);
+}
+
 /* --- the client's side: a subscription --- */
 
 static void elicit_setup(rj_conductor_t *conductor, const rj_subscription_entry_t *subscription)

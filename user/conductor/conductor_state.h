@@ -195,6 +195,7 @@ struct rj_network_entry {
     struct rj_fan_out *fan_out; /* of a multi-destination channel; else NULL */
     bool is_released;
     rj_path_t response_path; /* of a response publication */
+    rj_headed_path_t response_headed;
     int32_t flow_counter_id; /* or RJ_COUNTER_ID_NULL */
     rj_published_t published;
     struct rj_subscriber_link *spies;
@@ -682,6 +683,7 @@ void rj_conductor_link_ipc_response(rj_conductor_t *conductor, const rj_ipc_entr
 
 void rj_conductor_on_rsp_setup(rj_conductor_t *conductor, const rj_engine_event_t *event);
 void rj_conductor_on_response_connected(rj_conductor_t *conductor, const rj_engine_event_t *event);
+void rj_conductor_on_response_moved(rj_conductor_t *conductor, const rj_engine_event_t *event);
 
 /* --- conductor_reject.c: readers that want no more of a stream (driver.md 17) --- */
 
@@ -738,6 +740,12 @@ void rj_conductor_steer_interest(rj_conductor_t *conductor, rj_receive_entry_t *
 /* Has an unconnected path lead to another address, with the header that this one has. */
 void rj_conductor_redirect_path(rj_conductor_t *conductor, rj_headed_path_t *headed,
                                 rj_path_t *path, int engine, const rj_address_t *address);
+
+/* The engine has a response publication send to `address` from now on, and has given back what
+ * header it had; or it is asked to let the publication go. */
+void rj_conductor_steer_response(rj_conductor_t *conductor, rj_network_entry_t *network,
+                                 const rj_address_t *address);
+void rj_conductor_unsteer_response(rj_conductor_t *conductor, rj_network_entry_t *network);
 
 /* What the path belongs to is about to be freed: no engine has it any more. */
 void rj_conductor_drop_header(rj_conductor_t *conductor, rj_headed_path_t *headed);

@@ -113,7 +113,8 @@ static void refresh_path(rj_conductor_t *conductor, rj_headed_path_t *headed)
     headed->owned = owned;
     rj_engine_command_t set = {.type = RJ_ENGINE_SET_HEADER,
                                .path = headed->path,
-                               .header = owned == NULL ? NULL : &owned->header};
+                               .header = owned == NULL ? NULL : &owned->header,
+                               .address = headed->destination};
     rj_conductor_tell(conductor, headed->engine, &set);
 }
 
@@ -273,6 +274,20 @@ void rj_conductor_steer_send_destination(rj_conductor_t *conductor, rj_destinati
 void rj_conductor_unsteer_send_destination(rj_conductor_t *conductor, rj_destination_entry_t *entry)
 {
     let_path_go(conductor, &entry->headed);
+}
+
+void rj_conductor_steer_response(rj_conductor_t *conductor, rj_network_entry_t *network,
+                                 const rj_address_t *address)
+{
+    const rj_send_endpoint_t *endpoint = &network->send->endpoint;
+    let_path_go(conductor, &network->response_headed);
+    keep_path_to(conductor, &network->response_headed, &network->response_path, address,
+                 endpoint->base.home, &endpoint->channel);
+}
+
+void rj_conductor_unsteer_response(rj_conductor_t *conductor, rj_network_entry_t *network)
+{
+    let_path_go(conductor, &network->response_headed);
 }
 
 static void tell_stream(rj_conductor_t *conductor, rj_receive_destination_entry_t *destination,

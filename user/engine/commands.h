@@ -74,7 +74,8 @@ typedef enum rj_engine_command_type {
     /* path, header (NULL: its datagrams are the socket's again) -> HEADER_RELEASED with the old
      * header where there was one. Only while the engine holds what the path belongs to: a send
      * endpoint; an image and the destination through which it is connected, known since CONNECTED or
-     * since before ADD_IMAGE. A header that is set when that is released is the conductor's again. */
+     * since before ADD_IMAGE. A header that is set when that is released is the conductor's again.
+     * One for another address than the path's (`address`; AF_UNSPEC: for any) comes back unused. */
     RJ_ENGINE_SET_HEADER,
     /* path, address: where it leads from here on. A header that it had comes back by
      * HEADER_RELEASED. Only while the engine holds what the path belongs to, as SET_HEADER. */
@@ -128,6 +129,9 @@ typedef enum rj_engine_event_type {
     RJ_ENGINE_HEADER_RELEASED,    /* header: no path and no run names it any more */
     RJ_ENGINE_RSP_SETUP,          /* publication is answered by session `value`; comes repeatedly */
     RJ_ENGINE_RESPONSE_CONNECTED, /* publication, a response, has its receiver */
+    /* publication, a response, goes to `address` from now on; a header that its path had comes back
+     * by HEADER_RELEASED. */
+    RJ_ENGINE_RESPONSE_MOVED,
     RJ_ENGINE_SEND_ENDPOINT_DETACHED,
     RJ_ENGINE_SEND_ENDPOINT_MOVED,       /* value: 0, or the errno for which it stayed as it was */
     RJ_ENGINE_SEND_DESTINATION_RELEASED, /* send_endpoint, destination */

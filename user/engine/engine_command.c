@@ -190,22 +190,27 @@ static void remove_subscriber(rj_engine_t *engine, const rj_engine_command_t *co
 
 /* Whoever sends on the path from here on takes the new one; the old one may be in runs that the
  * port has not let go of. */
-static void set_header(rj_engine_t *engine, const rj_engine_command_t *command)
-{
-    const rj_engine_command_t old = {.header = command->path->header};
-    command->path->header = command->header;
-    if (old.header != NULL)
-        rj_engine_owe(engine, RJ_ENGINE_HEADER_RELEASED, &old);
-}
-
-/* --- addresses that change --- */
-
 static void owe_header(rj_engine_t *engine, rj_path_header_t *header)
 {
     const rj_engine_command_t old = {.header = header};
     if (header != NULL)
         rj_engine_owe(engine, RJ_ENGINE_HEADER_RELEASED, &old);
 }
+
+static void set_header(rj_engine_t *engine, const rj_engine_command_t *command)
+{
+    rj_path_t *path = command->path;
+    if (command->address.family != AF_UNSPEC &&
+        !rj_address_equal(&command->address, &path->address)) {
+        owe_header(engine, command->header);
+        return;
+    }
+    rj_path_header_t *old = path->header;
+    path->header = command->header;
+    owe_header(engine, old);
+}
+
+/* --- addresses that change --- */
 
 /* A header leads to the old one. */
 static void set_address(rj_engine_t *engine, rj_path_t *path, const rj_address_t *address)

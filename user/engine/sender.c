@@ -374,21 +374,45 @@ static void on_nak(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_n
     on_told(engine, publication);
 }
 
-/* Whoever asks for the setup of a response is its receiver (wire.md 20). */
-static void follow_receiver(const rj_packet_t *packet, rj_network_publication_t *publication)
+/* A setup that is due goes there now, not when the one that went nowhere would be repeated. */
+static void move_response(rj_engine_t *engine, const rj_packet_t *packet,
+                          rj_network_publication_t *publication, int64_t now_ns)
 {
     rj_path_t *path = publication->config.response_path;
-    if (publication->path == NULL || !rj_address_equal(&path->address, &packet->source))
-        rj_path_init(path, packet->endpoint, &packet->source, false);
+    const rj_engine_command_t old = {.header = path->header};
+    rj_path_redirect(path, &packet->source);
+    if (old.header != NULL)
+        rj_engine_owe(engine, RJ_ENGINE_HEADER_RELEASED, &old);
     publication->path = path;
+    publication->last_setup_ns = now_ns - RJ_NETWORK_PUBLICATION_SETUP_NS - 1;
+}
+
+/* Whoever asks for the setup of a response is its receiver (wire.md 20). Without room to tell the
+ * conductor, which may have a header on its way, it is not yet: it asks again. */
+static void follow_receiver(rj_engine_t *engine, const rj_packet_t *packet,
+                            rj_network_publication_t *publication, int64_t now_ns)
+{
+    if (publication->path != NULL &&
+        rj_address_equal(&publication->config.response_path->address, &packet->source))
+        return;
+    if (rj_ring_spsc_claim(&engine->owed) == NULL)
+        return;
+    rj_engine_event_t *event = rj_engine_claim_event(engine, RJ_ENGINE_RESPONSE_MOVED);
+    if (event == NULL)
+        return;
+    event->publication = publication;
+    event->address = packet->source;
+    rj_engine_publish_event(engine);
+    move_response(engine, packet, publication, now_ns);
 }
 
 static void on_response_sm(rj_engine_t *engine, const rj_packet_t *packet,
-                           rj_network_publication_t *publication, const rj_wire_sm_t *sm)
+                           rj_network_publication_t *publication, const rj_wire_sm_t *sm,
+                           int64_t now_ns)
 {
     if ((sm->flags & RJ_SM_FLAG_SEND_SETUP) != 0 &&
         rj_load_acquire_i32(&publication->is_end_of_stream) == 0)
-        follow_receiver(packet, publication);
+        follow_receiver(engine, packet, publication, now_ns);
     if (publication->has_receivers == 0 || publication->response_is_told)
         return;
     rj_engine_event_t *event = rj_engine_claim_event(engine, RJ_ENGINE_RESPONSE_CONNECTED);
@@ -445,7 +469,7 @@ static void on_sm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns
         rj_store_relaxed_i64(&((rj_send_endpoint_t *)packet->endpoint)->last_sm_ns, now_ns);
         rj_network_publication_on_source(publication, sm->receiver_id, &packet->source);
         if (publication->config.response_path != NULL)
-            on_response_sm(engine, packet, publication, sm);
+            on_response_sm(engine, packet, publication, sm, now_ns);
         if (publication->fan_out != NULL)
             rj_sender_fan_out_on_sm(publication, destination, sm, now_ns);
     }

@@ -39,4 +39,7 @@ typedef struct rj_path {
 void rj_path_init(rj_path_t *path, struct rj_endpoint *endpoint, const rj_address_t *address,
                   bool is_connected);
 
+/* Has an unconnected path lead to another address, without a header. The path's engine. */
+void rj_path_redirect(rj_path_t *path, const rj_address_t *address);
+
 #endif
