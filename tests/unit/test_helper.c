@@ -67,6 +67,7 @@ static void open_helper(void)
                                        .dir = dir,
                                        .perform_storage_checks = true,
                                        .resolver_threshold_ns = LOOK_UP_NS - 1,
+                                       .free_limit = 1,
                                        .read_interfaces = no_interfaces,
                                        .mono_ns = mono_ns,
                                        .wake = on_wake,
@@ -269,6 +270,27 @@ Test(helper, tries_again_what_cannot_be_unlinked_and_holds_up_nobody)
     cr_assert_eq(rmdir(stuck[0]), 0);
     rj_helper_do_work(&helper, 0);
     cr_expect_eq(values[RJ_SYSTEM_BYTES_CURRENTLY_MAPPED], 0);
+}
+
+Test(helper, tries_as_many_again_in_a_turn_as_it_is_told)
+{
+    rj_task_t *tasks[3];
+    const char *const names[] = {"1.logbuffer", "2.logbuffer", "3.logbuffer"};
+    for (int i = 0; i < 3; i++)
+        tasks[i] = made_log(names[i]);
+    for (int i = 0; i < 3; i++) {
+        put_in_the_way(tasks[i]);
+        give_back(tasks[i]);
+    }
+    while (helper.retry_count < 3)
+        rj_helper_do_work(&helper, 0);
+    helper.params.free_limit = 2;
+    const int64_t before = values[RJ_SYSTEM_FREE_FAILS];
+    rj_helper_do_work(&helper, 0);
+    cr_expect_eq(values[RJ_SYSTEM_FREE_FAILS] - before, 2);
+    helper.params.free_limit = 9;
+    rj_helper_do_work(&helper, 0);
+    cr_expect_eq(values[RJ_SYSTEM_FREE_FAILS] - before, 5);
 }
 
 Test(helper, ends_what_it_has_not_begun_and_frees_what_is_to_be_freed)

@@ -429,3 +429,59 @@ Test(sender, keeps_serving_the_others_when_one_goes)
     for (int i = 0; i < COUNT; i++)
         rj_log_close(&others[i].log);
 }
+
+/* --- an engine of the sender alone --- */
+
+/* One more message to send, and one status message that waits to be read. */
+static int64_t heard_in_busy_turn(void)
+{
+    const int64_t before = bench.counters[RJ_SYSTEM_SMS_RECEIVED];
+    bench_publication_append(&publication, 1, 64);
+    engine_bench_turn(&bench);
+    return bench.counters[RJ_SYSTEM_SMS_RECEIVED] - before;
+}
+
+static void open_alone(int32_t ratio)
+{
+    engine_bench_close(&bench);
+    rj_log_close(&publication.log);
+    engine_bench_open_sender(&bench, ratio, 100 * bench_ms);
+    engine_bench_tell(&bench, &(rj_engine_command_t){.type = RJ_ENGINE_ADD_SEND_ENDPOINT,
+                                                     .send_endpoint = &bench.send});
+    bench_publication_open(&publication, &bench, SESSION);
+    engine_bench_turn(&bench);
+    connect_receiver();
+    engine_bench_turn(&bench); /* with nothing to send, so that the count begins */
+}
+
+Test(sender, alone_reads_its_sockets_every_so_many_turns_while_it_has_data)
+{
+    open_alone(3);
+    bench_publication_on_sm(&publication, &bench, 0, WINDOW, 0);
+    cr_expect_eq(heard_in_busy_turn(), 0);
+    cr_expect_eq(heard_in_busy_turn(), 0);
+    cr_expect_eq(heard_in_busy_turn(), 1);
+    bench_publication_on_sm(&publication, &bench, 0, WINDOW, 0);
+    cr_expect_eq(heard_in_busy_turn(), 0);
+    engine_bench_turn(&bench);
+    cr_expect_eq(bench.counters[RJ_SYSTEM_SMS_RECEIVED], 3, "at once with nothing to send");
+}
+
+Test(sender, alone_never_listens_less_often_than_receivers_speak)
+{
+    open_alone(100);
+    bench_publication_on_sm(&publication, &bench, 0, WINDOW, 0);
+    cr_expect_eq(heard_in_busy_turn(), 0);
+    bench.now_ns += 100 * bench_ms;
+    cr_expect_eq(heard_in_busy_turn(), 1);
+}
+
+Test(sender, alone_listens_at_once_when_the_system_takes_less_than_it_was_given)
+{
+    open_alone(100);
+    bench_publication_on_sm(&publication, &bench, 0, WINDOW, 0);
+    bench_publication_append(&publication, 3, PAYLOAD);
+    bench.port.room = 1;
+    engine_bench_turn(&bench);
+    cr_expect_eq(bench.counters[RJ_SYSTEM_SMS_RECEIVED], 2);
+}

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "name/interfaces.h"
 
 int rj_helper_open(rj_helper_t *helper, const rj_helper_params_t *params, rj_err_t *err)
@@ -128,8 +129,6 @@ static void run(rj_helper_t *helper, rj_task_t *task)
 
 static int retry_one(rj_helper_t *helper)
 {
-    if (helper->retry_count == 0)
-        return 0;
     rj_task_t *task = helper->retries[0];
     helper->retry_count--;
     memmove(&helper->retries[0], &helper->retries[1],
@@ -172,7 +171,10 @@ int rj_helper_do_work(rj_helper_t *helper, int64_t now_ns)
         run(helper, task);
         work++;
     }
-    return work + retry_one(helper);
+    const int limit = rj_min_i32(helper->params.free_limit, helper->retry_count);
+    for (int i = 0; i < limit; i++)
+        work += retry_one(helper);
+    return work;
 }
 
 /* Unmaps the log, whether or not its file can be unlinked. */

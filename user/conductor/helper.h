@@ -68,6 +68,7 @@ typedef struct rj_helper_params {
     const char *dir;
     bool perform_storage_checks;
     int64_t resolver_threshold_ns;
+    int32_t free_limit; /* logs that could not be freed and are tried again, in a turn */
     /* Interfaces of this machine, read anew for each channel; the simulation has its own list.
      * Returns how many it wrote, or a negative errno. */
     int (*read_interfaces)(rj_interface_t *interfaces, size_t count_max, rj_err_t *err);

@@ -157,8 +157,10 @@ rj_port_params_t rj_driver_port_params(const rj_driver_config_t *config)
 static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves, rj_err_t *err)
 {
     const rj_driver_config_t *config = &driver->config;
-    const rj_port_params_t port_params = rj_driver_port_params(config);
+    rj_port_params_t port_params = rj_driver_port_params(config);
     rj_port_t *port;
+    if (halves == RJ_ENGINE_SENDER)
+        port_params.receive_batch = (uint32_t)config->control_batch;
     int result =
         driver->world.open_port(driver->world.open_port_state, index, &port_params, &port, err);
     if (result < 0)
@@ -172,6 +174,8 @@ static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves
                                  .index = index,
                                  .sender_threshold_ns = config->sender_threshold_ns,
                                  .receiver_threshold_ns = config->receiver_threshold_ns,
+                                 .status_poll_ratio = (int32_t)config->send_to_status_poll_ratio,
+                                 .status_poll_interval_ns = config->sm_timeout_ns / 2,
                                  .mono_ns = driver->world.mono_ns,
                                  .epoch_ns = driver->world.epoch_ns};
     result =
@@ -194,6 +198,7 @@ static int open_helper(rj_driver_t *driver, rj_err_t *err)
                                  .dir = driver->config.dir,
                                  .perform_storage_checks = driver->config.perform_storage_checks,
                                  .resolver_threshold_ns = driver->config.resolver_threshold_ns,
+                                 .free_limit = (int32_t)driver->config.resource_free_limit,
                                  .read_interfaces = driver->world.read_interfaces,
                                  .mono_ns = driver->world.mono_ns,
                                  .wake = driver->world.wake_helper,

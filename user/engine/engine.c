@@ -169,12 +169,28 @@ static void measure_cycle(rj_engine_t *engine, int64_t now_ns)
         engine->cycle_ns_max = cycle_ns;
 }
 
+/* As the reference (driver.md 2.2): whoever sends much hears less often how it goes, but never less
+ * often than receivers speak, and at once where the system took less than it was given. */
+static bool is_poll_due(rj_engine_t *engine, int sent, int64_t now_ns)
+{
+    if (engine->params.halves != RJ_ENGINE_SENDER)
+        return true;
+    if (sent > 0 && ++engine->unpolled_turns < engine->params.status_poll_ratio &&
+        now_ns < engine->poll_due_ns && engine->counts[RJ_SYSTEM_SHORT_SENDS] == 0)
+        return false;
+    engine->unpolled_turns = 0;
+    engine->poll_due_ns = now_ns + engine->params.status_poll_interval_ns;
+    return true;
+}
+
 int rj_engine_do_work(rj_engine_t *engine, int64_t now_ns)
 {
     measure_cycle(engine, now_ns);
     int work = rj_engine_run_commands(engine, now_ns);
-    work += rj_sender_do_work(engine, now_ns);
-    work += poll_ports(engine, now_ns);
+    const int sent = rj_sender_do_work(engine, now_ns);
+    work += sent;
+    if (is_poll_due(engine, sent, now_ns))
+        work += poll_ports(engine, now_ns);
     if (engine->is_joined)
         work += rj_engine_take_forwarded(engine, now_ns);
     rj_engine_flush_counts(engine);

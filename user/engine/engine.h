@@ -60,6 +60,10 @@ typedef struct rj_engine_params {
     int index;                   /* endpoints whose `home` it is live here */
     int64_t sender_threshold_ns; /* a longer cycle is counted */
     int64_t receiver_threshold_ns;
+    /* An engine of senders alone that has something to send reads its sockets every so many turns,
+     * and after this time; 0: in every turn. */
+    int32_t status_poll_ratio;
+    int64_t status_poll_interval_ns;
     /* A fresh reading of the clock for round trips. NULL: the time of the turn will do. */
     int64_t (*mono_ns)(void);
     /* The wall clock, for channels that want times in their messages. NULL: those are 0. */

@@ -117,6 +117,8 @@ struct rj_engine {
     rj_publication_slot_t *publications;
     int32_t publication_count;
     int32_t next_publication; /* where the next turn begins */
+    int32_t unpolled_turns;   /* since its sockets were read, when it is a half alone */
+    int64_t poll_due_ns;
     int32_t datagrams_left;   /* of this turn */
     rj_sender_part_t *parts;
     rj_fan_mark_t *marks; /* [i] says what run i of the batch is for, in a part of a fan-out */
