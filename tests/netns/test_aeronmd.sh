@@ -195,6 +195,31 @@ check "an ordinary user's driver, without any privilege" as_ordinary_user
 inside=''
 check "several at once, none in another's way" many_at_once
 
+# --- events ---
+
+records_events() {
+    rm -f "$work/events" && start a AERON_EVENT_LOG=admin AERON_EVENT_LOG_FILENAME="$work/events" &&
+        carries a && stop && is_silent a && cat "$work/events" &&
+        grep -q 'DRIVER: CMD_IN_ADD_SUBSCRIPTION .*channel=aeron:udp?endpoint=127.0.0.1:4000' \
+            "$work/events" &&
+        grep -q 'DRIVER: CMD_OUT_PUBLICATION_READY .*logFileName=' "$work/events"
+}
+records_on_stdout() {
+    start a AERON_EVENT_LOG=CMD_IN_CLIENT_CLOSE && carries a && stop && is_silent a &&
+        [ "$(grep -c 'DRIVER: ' "$work/a.out")" = 3 ] &&
+        grep -q 'DRIVER: CMD_IN_CLIENT_CLOSE .*clientId=' "$work/a.out"
+}
+tells_of_unknown_events() {
+    start a AERON_EVENT_LOG=admin,bogus,NAK_SENT AERON_EVENT_LOG_FILENAME=/dev/null && stop &&
+        [ "$(cat "$work/a.err")" = "unknown event code: 'bogus'
+WARNING: event NAK_SENT is not recorded by this driver" ]
+}
+check "clients' commands and answers are recorded in a file" records_events
+check "those that were named, on stdout" records_on_stdout
+check "events that nobody records are told" tells_of_unknown_events
+check "a file for events that cannot be written" says 1 "could not open log file" env \
+    AERON_DIR=/dev/shm/never AERON_EVENT_LOG=admin AERON_EVENT_LOG_FILENAME=/mnt/none/x "$daemon"
+
 # --- threads ---
 
 # threads: of the driver, their names, sorted, as the system shows them.

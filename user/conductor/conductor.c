@@ -213,6 +213,8 @@ static bool has_room_for_events(rj_conductor_t *conductor)
 static rj_ring_action_t on_command(void *context, int32_t type, const uint8_t *body, int32_t length)
 {
     rj_conductor_t *conductor = context;
+    if (conductor->params.on_message != NULL)
+        conductor->params.on_message(conductor->params.on_message_state, type, body, length);
     if (!rj_conductor_execute(conductor, type, body, length))
         rj_conductor_report(conductor, RJ_ERROR_MALFORMED_COMMAND,
                             "command=%" PRId32 " too short: length=%" PRId32, type, length);
@@ -516,6 +518,8 @@ static int attach_sections(rj_conductor_t *conductor, rj_err_t *err)
                                        conductor->params.loss_report_length);
     if (result < 0)
         return rj_fail(err, result, "conductor: a section of cnc.dat has an unusable length");
+    conductor->to_clients.on_transmit = conductor->params.on_message;
+    conductor->to_clients.on_transmit_state = conductor->params.on_message_state;
     return rj_error_log_open(&conductor->error_log, cnc->error_log.bytes,
                              cnc->error_log.length_bytes, err);
 }

@@ -54,6 +54,10 @@ typedef struct rj_conductor_params {
     /* A validated terminate command arrived (driver.md 19). */
     void (*on_terminate)(void *state);
     void *on_terminate_state;
+    /* Told of each command of a client, before it is looked at, and of each message to clients;
+     * NULL: nobody. */
+    void (*on_message)(void *state, int32_t type, const void *body, int32_t length);
+    void *on_message_state;
 } rj_conductor_params_t;
 
 int rj_conductor_open(rj_conductor_t **ret_conductor, const rj_conductor_params_t *params,

@@ -13,6 +13,7 @@
 #include "conductor/helper.h"
 #include "driver/driver_loss.h"
 #include "driver/driver_resolver.h"
+#include "driver/event_log.h"
 #include "driver/ring_counters.h"
 #include "engine/engine.h"
 #include "engine/system_counters.h"
@@ -31,6 +32,7 @@ struct rj_driver {
     rj_engine_t *engines[RJ_ENGINES_MAX];
     int engine_count;
     rj_conductor_t *conductor;
+    rj_event_log_t *event_log; /* NULL: no event is recorded */
     rj_ring_counters_t ring_counters;
     int32_t is_terminated;
     bool is_published;
@@ -231,6 +233,10 @@ static int open_conductor(rj_driver_t *driver, rj_err_t *err)
                                     .on_terminate = on_terminate,
                                     .on_terminate_state = driver};
     memcpy(params.engines, driver->engines, sizeof(params.engines));
+    if (driver->event_log != NULL) {
+        params.on_message = rj_event_log_note;
+        params.on_message_state = driver->event_log;
+    }
     return rj_conductor_open(&driver->conductor, &params, err);
 }
 
@@ -289,7 +295,9 @@ int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
     }
     driver->config = *config;
     driver->world = *world;
-    int result = open_files(driver, epoch_ms, err);
+    int result = rj_event_log_open(&driver->event_log, config, world->mono_ns(), epoch_ms, err);
+    if (result == 0)
+        result = open_files(driver, epoch_ms, err);
     if (result == 0)
         result = open_counters(driver, epoch_ms, err);
     if (result == 0)
@@ -363,6 +371,7 @@ const rj_engine_stats_t *rj_driver_engine_stats(const rj_driver_t *driver, int i
 
 int rj_driver_conductor_work(rj_driver_t *driver, int64_t now_ns, int64_t epoch_ms)
 {
+    rj_event_log_set_time(driver->event_log, now_ns, epoch_ms);
     const int work = rj_conductor_do_work(driver->conductor, now_ns, epoch_ms);
     if (driver->world.rings != NULL)
         rj_ring_counters_update(&driver->ring_counters, driver->world.rings, driver->engines,
@@ -377,7 +386,7 @@ int rj_driver_engine_work(rj_driver_t *driver, int index, int64_t now_ns)
 
 int rj_driver_helper_work(rj_driver_t *driver, int64_t now_ns)
 {
-    return rj_helper_do_work(&driver->helper, now_ns);
+    return rj_helper_do_work(&driver->helper, now_ns) + rj_event_log_do_work(driver->event_log);
 }
 
 int64_t rj_driver_deadline_ns(const rj_driver_t *driver)
@@ -416,6 +425,7 @@ void rj_driver_close(rj_driver_t *driver)
         rj_engine_close(driver->engines[i]);
     rj_conductor_close(driver->conductor);
     rj_helper_close(&driver->helper);
+    rj_event_log_close(driver->event_log);
     rj_driver_resolver_close(&driver->names);
     if (driver->is_published)
         rj_cnc_retire(&driver->cnc);

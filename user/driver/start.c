@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "driver/cpuset.h"
+#include "driver/event_log.h"
 #include "driver/kernel_world.h"
 
 enum { DIRECTORY_POLL_NS = 1000000 };
@@ -37,7 +38,7 @@ int rj_driver_settle(rj_driver_config_t *config, FILE *warnings, rj_err_t *err)
         result = rj_config_check(config, err);
     if (result == 0 && config->cpuset_affinity)
         result = rj_cpuset_map("", config, warnings, err);
-    return result;
+    return result == 0 ? rj_event_log_check(config, warnings, err) : result;
 }
 
 /* --- what was chosen --- */

@@ -31,7 +31,8 @@ typedef struct rj_driver_start {
 } rj_driver_start_t;
 
 /* Makes the directory absolute, maps CPUs into the cpuset where that was asked for, and checks the
- * settings. Touches nothing. `warnings`, NULL for nowhere, gets a line for each. */
+ * settings. Touches nothing but the event log's file. `warnings`, NULL for nowhere, gets a line for
+ * each. */
 int rj_driver_settle(rj_driver_config_t *config, FILE *warnings, rj_err_t *err);
 
 /* Opens the driver of settled settings on this machine. `choice` gets one line: how data travel,

@@ -87,6 +87,8 @@ int rj_broadcast_transmit(rj_broadcast_t *broadcast, int32_t type, const void *b
     broadcast->tail_position = tail + record_bytes;
     /* Release: pairs with the acquire in rj_broadcast_receive. */
     rj_store_release_i64(&trailer->tail, broadcast->tail_position);
+    if (broadcast->on_transmit != NULL)
+        broadcast->on_transmit(broadcast->on_transmit_state, type, body, length);
     return 0;
 }
 

@@ -26,6 +26,9 @@ typedef struct rj_broadcast {
     int64_t mask;
     int32_t body_length_max; /* an eighth of the capacity */
     int64_t tail_position;   /* the transmitter's own copy, for clients can write the shared one */
+    /* Told of each event that was sent, by the transmitter's thread; NULL: nobody. */
+    void (*on_transmit)(void *state, int32_t type, const void *body, int32_t length);
+    void *on_transmit_state;
 } rj_broadcast_t;
 
 typedef struct rj_broadcast_receiver {
