@@ -11,6 +11,8 @@
 #define ENDPOINT   "endpoint=127.0.0.1:24421"
 #define CHANNEL    "aeron:udp?" ENDPOINT
 #define SPY        "aeron-spy:" CHANNEL
+#define DYNAMIC    "aeron:udp?control=127.0.0.1:24423|control-mode=dynamic"
+#define MANUAL     "aeron:udp?control-mode=manual"
 #define SECONDS(n) ((n)*INT64_C(1000000000))
 
 enum { CLIENT = 7000, STREAM = 1001, TERM = 64 * 1024 };
@@ -132,6 +134,14 @@ Test(conductor_spy, is_matched_by_tag_or_by_canonical_form)
         {CHANNEL, SPY "|tags=6", true},
         {"aeron:udp?endpoint=239.255.48.39:24421|interface=127.0.0.1",
          "aeron-spy:aeron:udp?endpoint=239.255.48.39:24421|interface=localhost", true},
+        {DYNAMIC, "aeron-spy:" DYNAMIC, true},
+        {MANUAL "|tags=5", "aeron-spy:aeron:udp?tags=5", true},
+        {MANUAL "|tags=5", "aeron-spy:" MANUAL "|tags=5", true},
+        {MANUAL, "aeron-spy:" MANUAL, false},
+        {"aeron:udp?control=127.0.0.1:0|control-mode=dynamic|tags=5", "aeron-spy:aeron:udp?tags=5",
+         true},
+        {"aeron:udp?control=127.0.0.1:0|control-mode=dynamic",
+         "aeron-spy:aeron:udp?control=127.0.0.1:0|control-mode=dynamic", false},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         bool is_spy_first = i % 2 == 0;
@@ -248,6 +258,28 @@ Test(conductor_spy, simulates_a_connection_at_once_and_takes_the_sender_along)
     cr_expect_not(rj_log_is_connected(&writer.log), "as soon as the last one is gone");
     settle();
     cr_expect_eq(*writer.limit, end);
+}
+
+Test(conductor_spy, is_enough_for_a_publication_without_destinations)
+{
+    static const char *const channels[] = {DYNAMIC "|ssc=true|tags=5", MANUAL "|ssc=true|tags=6"};
+    static const char *const spies[] = {"aeron-spy:aeron:udp?tags=5", "aeron-spy:aeron:udp?tags=6"};
+    for (int i = 0; i < 2; i++) {
+        rig_event_t ready = publish(channels[i]);
+        rig_reader_t spy = expect_image(spy_upon(spies[i]));
+        rig_writer_t writer;
+        rig_writer_open(&writer, &rig, &ready);
+        settle();
+        int64_t end = 0;
+        for (int window = 0; window < 5; window++) {
+            end = rig_writer_fill(&writer);
+            cr_expect_eq(rig_reader_drain(&spy), end);
+            settle();
+        }
+        cr_expect_eq(snd_pos(&ready), end);
+        cr_expect_eq(end, 5 * TERM / 2);
+        cr_expect_eq(driver_rig_system_counter(&rig, RJ_SYSTEM_SHORT_SENDS), 0, "%s", channels[i]);
+    }
 }
 
 Test(conductor_spy, goes_on_when_receivers_come_and_go)

@@ -113,6 +113,7 @@ Test(conductor_tag, must_not_contradict_the_transport_that_it_names)
                        "mismatched endpoint or control");
     refuse_publication("aeron:udp?" ENDPOINT "|control=127.0.0.1:24443|tags=5",
                        "mismatched endpoint or control");
+    refuse_publication("aeron:udp?tags=5|control-mode=manual", "mismatched control-mode");
     refuse_publication("aeron:udp?tags=6", "URI must have explicit control, endpoint, or be manual "
                                            "control-mode when original");
     refuse_publication("aeron:udp?tags=5|channel-snd-ts-offset=0", "option conflicts");
@@ -185,6 +186,16 @@ Test(conductor_tag, shares_publications_too)
                  "its own entity tag is in nobody's way");
 }
 
+Test(conductor_tag, of_many_destinations_is_an_original_of_its_own)
+{
+    int32_t id = send_status("aeron:udp?control-mode=manual|tags=5");
+    cr_expect_eq(send_status("aeron:udp?tags=5"), id);
+    cr_expect_eq(send_status("aeron:udp?control-mode=manual|tags=5"), id);
+    cr_expect_neq(send_status("aeron:udp?control-mode=manual"), id);
+    refuse_publication("aeron:udp?control=127.0.0.1:24443|control-mode=dynamic|tags=5",
+                       "mismatched control-mode");
+}
+
 /* --- receive endpoints --- */
 
 Test(conductor_tag, names_a_receiving_transport_that_is_there)
@@ -216,6 +227,17 @@ Test(conductor_tag, that_matches_no_receiving_transport_makes_one)
     int32_t id = receive_status("aeron:udp?tags=9");
     cr_expect_eq(receive_status("aeron:udp?tags=9"), id);
     cr_expect_neq(receive_status("aeron:udp?tags=10"), id);
+}
+
+Test(conductor_tag, finds_a_transport_with_whatever_destinations_it_has)
+{
+    int32_t id = receive_status("aeron:udp?control-mode=manual|tags=5|session-id=7|rejoin=false");
+    cr_expect_eq(receive_status("aeron:udp?control-mode=manual|tags=5|session-id=7|rejoin=false"),
+                 id);
+    cr_expect_eq(receive_status("aeron:udp?tags=5|session-id=7|rejoin=false"), id);
+    cr_expect_neq(receive_status("aeron:udp?control-mode=manual"), id);
+    subscribe(CHANNEL "|tags=6");
+    refuse_subscription("aeron:udp?control-mode=manual|tags=6", "mismatched control-mode");
 }
 
 Test(conductor_tag, shares_a_wildcard_port)

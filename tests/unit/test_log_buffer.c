@@ -274,8 +274,8 @@ Test(log_buffer, recognises_tails_that_a_client_has_spoilt)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         rj_log_producer_t producer;
-        rj_log_producer_init(&producer, &fixture.log, 4 * 65536);
         *metadata = sound;
+        rj_log_producer_init(&producer, &fixture.log, 4 * 65536);
         cr_assert_eq(rj_log_producer_poll(&producer, &fixture.log), 0);
         metadata->active_term_count = rows[i].active_count;
         metadata->term_tail_counters[rows[i].partition] = rows[i].tail;
@@ -289,6 +289,21 @@ Test(log_buffer, recognises_tails_that_a_client_has_spoilt)
     cr_assert_eq(rj_log_producer_poll(&producer, &fixture.log), 0);
     metadata->term_tail_counters[1] = rj_tail_pack(9, 320);
     cr_assert_eq(rj_log_producer_poll(&producer, &fixture.log), -EBADMSG, "a tail that went back");
+}
+
+Test(log_buffer, knows_a_publisher_that_starts_at_the_end_of_a_term)
+{
+    rj_log_params_t params = rj_log_fixture_params(0);
+    params.start_term_id = params.initial_term_id + 2;
+    params.start_term_offset = params.term_length;
+    rj_log_fixture_open(&fixture, &params);
+    rj_log_producer_t producer;
+    rj_log_producer_init(&producer, &fixture.log, 3 * 65536);
+    cr_assert_eq(rj_log_producer_poll(&producer, &fixture.log), 0);
+    cr_assert_eq(producer.position, 3 * 65536);
+    rj_log_rotate(&fixture.log, 2, params.start_term_id);
+    cr_assert_eq(rj_log_producer_poll(&producer, &fixture.log), 0);
+    cr_assert_eq(producer.position, 3 * 65536);
 }
 
 Test(log_buffer, cleans_one_term_at_a_time)

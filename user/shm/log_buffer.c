@@ -251,7 +251,8 @@ bool rj_log_rotate(const rj_log_t *log, int32_t term_count, int32_t term_id)
 
 void rj_log_producer_init(rj_log_producer_t *producer, const rj_log_t *log, int64_t start_position)
 {
-    producer->term_count = rj_position_term_count(start_position, log->position_shift);
+    /* One that starts at the end of a term is not in the next one yet. */
+    producer->term_count = rj_log_active_term_count(log);
     producer->position = start_position;
 }
 
