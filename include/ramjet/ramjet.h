@@ -418,6 +418,10 @@ bool rj_image_is_end_of_stream(const rj_image_t *image);
 bool rj_image_is_revoked(const rj_image_t *image);
 bool rj_image_is_closed(const rj_image_t *image);
 
+/* By how many destinations of a multi-destination subscription the stream comes at present; 0 for a
+ * closed image (wire.md 7.5). */
+int32_t rj_image_active_transport_count(const rj_image_t *image);
+
 /* Has the driver drop the image for good, and tell its publisher `reason` (at most 1,023 bytes).
  * Errors and waiting as for rj_client_add_subscription (commands.md 5.10). */
 int rj_image_reject(rj_image_t *image, const char *reason, rj_err_t *err);

@@ -12,7 +12,8 @@ enum {
 
 /* --- messages that follow from seed and number --- */
 
-static size_t message_of(const lane_config_t *config, int64_t number, uint8_t *bytes)
+size_t lane_message(const lane_config_t *config, int64_t number,
+                    uint8_t bytes[static LANE_MESSAGE_MAX])
 {
     rj_prng_t prng;
     rj_prng_init(&prng, config->seed ^ (uint64_t)number * UINT64_C(0x9e3779b97f4a7c15));
@@ -43,7 +44,7 @@ static void on_message(void *user, const uint8_t *payload, size_t length, const 
     if (number < 0 || number >= config->message_count || number < subscriber->next_number)
         sim_fail("stream %" PRId32 ": message %" PRId64 " after %" PRId64 " with a new image",
                  config->stream_id, number, subscriber->next_number - 1);
-    size_t expected_length = message_of(config, number, expected);
+    size_t expected_length = lane_message(config, number, expected);
     if (expected_length != length || memcmp(expected, payload, length) != 0)
         sim_fail("stream %" PRId32 ": message %" PRId64 " has other bytes than were sent",
                  config->stream_id, number);
@@ -194,7 +195,7 @@ static int offer_some(lane_t *lane)
         return 0;
     for (int i = 0; i < LANE_OFFERS_PER_TURN && lane->next_number < lane->config.message_count;
          i++) {
-        size_t length = message_of(&lane->config, lane->next_number, bytes);
+        size_t length = lane_message(&lane->config, lane->next_number, bytes);
         int64_t position = rj_publication_offer(lane->publication, bytes, length);
         if (position == RJ_OFFER_ADMIN_ACTION)
             continue;
@@ -231,12 +232,17 @@ static int work_publisher(void *state, int64_t now_ns)
     return work;
 }
 
-void lane_open(lane_t *lane, world_t *world, const lane_config_t *config, rj_client_t *publisher)
+void lane_prepare(lane_t *lane, world_t *world, const lane_config_t *config, rj_client_t *publisher)
 {
     memset(lane, 0, sizeof(*lane));
     lane->config = *config;
     lane->world = world;
     lane->client = publisher;
+}
+
+void lane_open(lane_t *lane, world_t *world, const lane_config_t *config, rj_client_t *publisher)
+{
+    lane_prepare(lane, world, config, publisher);
     world_add_task(world, work_publisher, lane);
 }
 

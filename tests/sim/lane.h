@@ -68,6 +68,15 @@ struct lane {
     int subscriber_count;
 };
 
+/* The message with that number; returns its length. */
+size_t lane_message(const lane_config_t *config, int64_t number,
+                    uint8_t bytes[static LANE_MESSAGE_MAX]);
+
+/* A lane whose messages the scenario itself offers: it counts `next_number` on and sets
+ * `is_finished` after the last. */
+void lane_prepare(lane_t *lane, world_t *world, const lane_config_t *config,
+                  rj_client_t *publisher);
+
 /* Begins to publish as soon as somebody is connected. */
 void lane_open(lane_t *lane, world_t *world, const lane_config_t *config, rj_client_t *publisher);
 

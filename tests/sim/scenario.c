@@ -410,6 +410,7 @@ const scenario_t scenarios[] = {
     {"steered", run_steered}, {"swept", run_swept},
     {"spies", run_spies},     {"untethered", run_untethered},
     {"mdc", run_mdc},         {"aware", run_aware},
+    {"merges", run_merges},   {"controls", run_controls},
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

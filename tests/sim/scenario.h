@@ -23,6 +23,8 @@ void run_spies(uint64_t seed, const char *directory);
 void run_untethered(uint64_t seed, const char *directory);
 void run_mdc(uint64_t seed, const char *directory);
 void run_aware(uint64_t seed, const char *directory);
+void run_merges(uint64_t seed, const char *directory);
+void run_controls(uint64_t seed, const char *directory);
 
 /* What the last run did, as one number. */
 uint64_t scenario_trace(void);

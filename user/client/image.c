@@ -270,6 +270,11 @@ bool rj_image_is_closed(const rj_image_t *image)
     return is_closed(image);
 }
 
+int32_t rj_image_active_transport_count(const rj_image_t *image)
+{
+    return is_closed(image) ? 0 : rj_log_active_transports(image->log);
+}
+
 static inline const rj_wire_data_t *wire(const rj_header_t *header)
 {
     return (const rj_wire_data_t *)(const void *)header->frame;

@@ -60,8 +60,8 @@ void rj_conductor_redirect_receive_destination(rj_conductor_t *conductor,
                                                const rj_address_t *control);
 
 /* Whether what stands in the way of a socket bound to `address` is a socket of this driver that is
- * about to be closed, or, from now on, will be: one that no subscription needs any more. The bind is
- * worth trying again in a later turn. */
+ * about to be closed, or, from now on, will be: one that no subscription needs any more. The bind
+ * is worth trying again in a later turn. */
 bool rj_conductor_port_comes_free(rj_conductor_t *conductor, const rj_address_t *address);
 
 /* --- conductor_receive_destination.c --- */

@@ -182,8 +182,8 @@ void rj_conductor_on_setup(rj_conductor_t *conductor, const rj_engine_event_t *e
     fail_setup(conductor, receive, setup);
 }
 
-/* The log is there. Whoever wanted the stream may have left meanwhile, and so may the destination by
- * which it came: another's SETUP may make the image then. */
+/* The log is there. Whoever wanted the stream may have left meanwhile, and so may the destination
+ * by which it came: another's SETUP may make the image then. */
 static int create(rj_conductor_t *conductor, const rj_image_creation_t *creation, rj_err_t *err)
 {
     const rj_subscription_entry_t *first =

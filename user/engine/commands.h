@@ -52,9 +52,10 @@ typedef enum rj_engine_command_type {
     /* receive_destination, of an endpoint that is there; like that, every engine learns it. */
     RJ_ENGINE_ADD_RECEIVE_DESTINATION,    /* the endpoint's images may be heard through it */
     RJ_ENGINE_REMOVE_RECEIVE_DESTINATION, /* -> RECEIVE_DESTINATION_RELEASED */
-    RJ_ENGINE_SET_CONTROL, /* receive_destination, address: its control address from now on. Told to
-                              every engine that knows it; of the paths that lead there, the conductor
-                              has taken the headers back before, or will on CONNECTED */
+    /* receive_destination, address: its control address from now on. Told to every engine that
+     * knows it; of the paths that lead there the conductor has taken the headers back before, or
+     * does so on CONNECTED. */
+    RJ_ENGINE_SET_CONTROL,
     RJ_ENGINE_ADD_INTEREST, /* receive_endpoint, stream_id, session_id if has_session */
     RJ_ENGINE_REMOVE_INTEREST,
     RJ_ENGINE_ADD_IMAGE,     /* receive_endpoint, image, its subscribers are linked already */
@@ -73,9 +74,10 @@ typedef enum rj_engine_command_type {
     RJ_ENGINE_REMOVE_SUBSCRIBER, /* image, position -> SUBSCRIBER_REMOVED */
     /* path, header (NULL: its datagrams are the socket's again) -> HEADER_RELEASED with the old
      * header where there was one. Only while the engine holds what the path belongs to: a send
-     * endpoint; an image and the destination through which it is connected, known since CONNECTED or
-     * since before ADD_IMAGE. A header that is set when that is released is the conductor's again.
-     * One for another address than the path's (`address`; AF_UNSPEC: for any) comes back unused. */
+     * endpoint; an image and the destination through which it is connected, known since CONNECTED
+     * or since before ADD_IMAGE. A header that is set when that is released is the conductor's
+     * again. One for another address than the path's (`address`; AF_UNSPEC: for any) comes back
+     * unused. */
     RJ_ENGINE_SET_HEADER,
     /* path, address: where it leads from here on. A header that it had comes back by
      * HEADER_RELEASED. Only while the engine holds what the path belongs to, as SET_HEADER. */
