@@ -50,6 +50,7 @@ int rj_cmd_sub(int argc, char **argv);
 int rj_cmd_ping(int argc, char **argv);
 int rj_cmd_pong(int argc, char **argv);
 int rj_cmd_stat(int argc, char **argv);
+int rj_cmd_streams(int argc, char **argv);
 int rj_cmd_errors(int argc, char **argv);
 int rj_cmd_loss(int argc, char **argv);
 int rj_cmd_echo(int argc, char **argv);

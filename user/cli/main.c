@@ -20,6 +20,7 @@ static const rj_command_t commands[] = {
     {"ping", rj_cmd_ping, "measure round trips to a pong"},
     {"pong", rj_cmd_pong, "send back what a ping sends"},
     {"stat", rj_cmd_stat, "the counters of a driver"},
+    {"streams", rj_cmd_streams, "what flows through a driver, and what each stream waits for"},
     {"errors", rj_cmd_errors, "the errors a driver has met"},
     {"loss", rj_cmd_loss, "which streams lost how much"},
     {"echo", rj_cmd_echo, "answer UDP datagrams in the kernel, for latency floors"},
