@@ -71,7 +71,7 @@ typedef struct rj_media_driver_options {
     /* Only in INVOKER: the clocks of rj_media_driver_do_work, where they are not the system's. A
      * driver with clocks of its own uses sockets alone. Both or none. */
     int64_t (*mono_ns)(void);
-    int64_t (*epoch_ms)(void);
+    int64_t (*epoch_ns)(void);
 
     /* Only in INVOKER: clients' commands and timers are looked at this often, engines in every
      * turn; 0: both in every turn. */

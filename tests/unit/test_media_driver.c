@@ -148,7 +148,7 @@ Test(media_driver, refuses_clocks_that_nobody_would_turn)
     options.mono_ns = (int64_t(*)(void))name_all;
     cr_expect_eq(rj_media_driver_open(&driver, &options, &err), -EINVAL);
     cr_expect_str_eq(err.text, "give both clocks, or none");
-    options.epoch_ms = options.mono_ns;
+    options.epoch_ns = options.mono_ns;
     cr_expect_eq(rj_media_driver_open(&driver, &options, &err), -EINVAL);
     cr_expect_not_null(strstr(err.text, "INVOKER"), "%s", err.text);
 }
@@ -291,9 +291,14 @@ static int64_t virtual_mono_ns(void)
     return virtual_ns;
 }
 
+static int64_t virtual_epoch_ns(void)
+{
+    return 1000000000 + virtual_ns;
+}
+
 static int64_t virtual_epoch_ms(void)
 {
-    return 1000 + virtual_ns / 1000000;
+    return virtual_epoch_ns() / 1000000;
 }
 
 typedef struct world {
@@ -317,7 +322,7 @@ static void turn(world_t *world)
 static void open_world(world_t *world)
 {
     const rj_media_driver_options_t clocks = {.mono_ns = virtual_mono_ns,
-                                              .epoch_ms = virtual_epoch_ms};
+                                              .epoch_ns = virtual_epoch_ns};
     rj_err_t err;
     *world = (world_t){.publication = NULL};
     for (int i = 0; i < 2; i++) {

@@ -150,19 +150,19 @@ static int open_counters(rj_driver_t *driver, int64_t epoch_ms, rj_err_t *err)
 
 /* --- agents --- */
 
-rj_port_params_t rj_driver_port_params(const rj_driver_config_t *config)
+rj_port_params_t rj_driver_port_params(const rj_driver_config_t *config, rj_engine_halves_t halves)
 {
-    return (rj_port_params_t){.receive_batch = (uint32_t)config->receive_batch,
+    const int64_t batch =
+        halves == RJ_ENGINE_SENDER ? config->control_batch : config->receive_batch;
+    return (rj_port_params_t){.receive_batch = (uint32_t)batch,
                               .endpoint_max = RJ_PORT_ENDPOINTS_MAX};
 }
 
 static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves, rj_err_t *err)
 {
     const rj_driver_config_t *config = &driver->config;
-    rj_port_params_t port_params = rj_driver_port_params(config);
+    const rj_port_params_t port_params = rj_driver_port_params(config, halves);
     rj_port_t *port;
-    if (halves == RJ_ENGINE_SENDER)
-        port_params.receive_batch = (uint32_t)config->control_batch;
     int result =
         driver->world.open_port(driver->world.open_port_state, index, &port_params, &port, err);
     if (result < 0)

@@ -66,8 +66,8 @@ typedef struct rj_driver_world {
 
 typedef struct rj_driver rj_driver_t;
 
-/* What the ports of a driver with these settings are opened with. */
-rj_port_params_t rj_driver_port_params(const rj_driver_config_t *config);
+/* What the ports of a driver with these settings are opened with, by what their engine does. */
+rj_port_params_t rj_driver_port_params(const rj_driver_config_t *config, rj_engine_halves_t halves);
 
 /* Whether MTU and window fit into the socket buffers that the system grants. Asked first: a driver
  * that cannot start leaves every directory alone. `warnings` (NULL: nowhere) gets a line about what

@@ -37,13 +37,14 @@ static void close_world(void *state)
 static int open_rings(kernel_world_t *self, const rj_kernel_world_params_t *params,
                       rj_driver_world_t *world, rj_err_t *err)
 {
-    const rj_ring_world_params_t ring_params = {.config = params->config,
-                                                .port = rj_driver_port_params(params->config),
-                                                .attach = params->attach,
-                                                .privilege = params->privilege,
-                                                .now_ns = params->now_ns,
-                                                .tell = params->tell,
-                                                .tell_state = params->tell_state};
+    const rj_ring_world_params_t ring_params = {
+        .config = params->config,
+        .port = rj_driver_port_params(params->config, RJ_ENGINE_BOTH),
+        .attach = params->attach,
+        .privilege = params->privilege,
+        .now_ns = params->now_ns,
+        .tell = params->tell,
+        .tell_state = params->tell_state};
     const int result = rj_ring_world_open(&self->rings, &ring_params, err);
     if (result < 0)
         return result;

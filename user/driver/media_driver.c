@@ -89,7 +89,7 @@ static void tell(void *state, rj_ring_told_t told, const char *text)
 static int check_clocks(const rj_driver_config_t *config, const rj_media_driver_options_t *options,
                         rj_err_t *err)
 {
-    if ((options->mono_ns == NULL) != (options->epoch_ms == NULL))
+    if ((options->mono_ns == NULL) != (options->epoch_ns == NULL))
         return rj_fail(err, -EINVAL, "give both clocks, or none");
     if (options->mono_ns != NULL && config->threading_mode != RJ_THREADING_INVOKER)
         return rj_fail(err, -EINVAL, "clocks of the program's own need INVOKER threading mode");
@@ -115,7 +115,7 @@ static int open_driver(rj_media_driver_t *self, const rj_media_driver_options_t 
                                      .wake_helper = is_woken ? rj_driver_threads_wake_helper : NULL,
                                      .wake_helper_state = &self->threads,
                                      .mono_ns = options->mono_ns,
-                                     .epoch_ms = options->epoch_ms,
+                                     .epoch_ns = options->epoch_ns,
                                      .attach = RJ_RING_ATTACH_NAMED,
                                      .privilege = RJ_RING_KEEP_PRIVILEGE,
                                      .warnings = options->warnings,

@@ -82,7 +82,7 @@ static int64_t mono_ns(const rj_driver_start_t *start)
 
 static int64_t epoch_ms(const rj_driver_start_t *start)
 {
-    return start->epoch_ms != NULL ? start->epoch_ms() : rj_clock_epoch_ms();
+    return start->epoch_ns != NULL ? start->epoch_ns() / 1000000 : rj_clock_epoch_ms();
 }
 
 static bool is_interrupted(const rj_driver_start_t *start)
@@ -139,5 +139,7 @@ int rj_driver_start(rj_driver_t **ret_driver, const rj_driver_config_t *config,
     world.choice = choice;
     if (start->mono_ns != NULL)
         world.mono_ns = start->mono_ns;
+    if (start->epoch_ns != NULL)
+        world.epoch_ns = start->epoch_ns;
     return rj_driver_open(ret_driver, config, &world, epoch_ms(start), err);
 }

@@ -20,7 +20,7 @@ typedef struct rj_driver_start {
     void (*wake_helper)(void *state); /* NULL: the helper looks by itself */
     void *wake_helper_state;
     int64_t (*mono_ns)(void); /* NULL: the system's clocks; else there are no rings */
-    int64_t (*epoch_ms)(void);
+    int64_t (*epoch_ns)(void);
     rj_ring_attach_t attach;
     rj_ring_privilege_t privilege;
     FILE *warnings; /* what the system does not grant, in lines; NULL: nowhere */
