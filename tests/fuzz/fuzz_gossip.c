@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What anybody may do to a resolver by datagrams: it stays within its tables, and whatever it tells
- * others afterwards can be read. The input is frames, each behind two bytes of its length and a byte
- * of time to pass; the fuzzer's buffer is exactly as long, so sanitizers watch what is read. */
+ * others afterwards can be read. The input is frames, each behind two bytes of its length and a
+ * byte of time to pass; the fuzzer's buffer is exactly as long, so sanitizers watch the reads. */
 #include "name/resolve_gossip.h"
 
 #include <assert.h>

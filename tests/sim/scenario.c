@@ -411,6 +411,7 @@ const scenario_t scenarios[] = {
     {"spies", run_spies},     {"untethered", run_untethered},
     {"mdc", run_mdc},         {"aware", run_aware},
     {"merges", run_merges},   {"controls", run_controls},
+    {"names", run_names},
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

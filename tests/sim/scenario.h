@@ -22,6 +22,7 @@ extern const size_t scenario_count;
 void run_spies(uint64_t seed, const char *directory);
 void run_untethered(uint64_t seed, const char *directory);
 void run_mdc(uint64_t seed, const char *directory);
+void run_names(uint64_t seed, const char *directory);
 void run_aware(uint64_t seed, const char *directory);
 void run_merges(uint64_t seed, const char *directory);
 void run_controls(uint64_t seed, const char *directory);

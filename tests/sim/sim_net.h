@@ -115,6 +115,10 @@ sim_rings_t *sim_host_rings(sim_host_t *host);
 rj_sockets_t *sim_host_sockets(sim_host_t *host);
 int sim_host_open_port(void *host, int index, const rj_port_params_t *params, rj_port_t **ret_port,
                        rj_err_t *err);
+/* The socket of a resolver (rj_driver_world_t.open_gossip_wire with the host as state). */
+int sim_host_open_gossip(void *host, const rj_address_t *bind, rj_gossip_wire_t **ret_wire,
+                         rj_err_t *err);
+
 /* The host's one interface. */
 rj_interface_t sim_host_interface(const sim_host_t *host);
 void sim_host_print_address(const sim_host_t *host, int port, char *text, size_t size);

@@ -12,6 +12,7 @@ stage_t stage;
 sim_rings_t stage_rings;
 const sim_steer_params_t *stage_steer;
 bool stage_sends_all;
+bool stage_has_names;
 
 uint64_t scenario_trace(void)
 {
@@ -44,6 +45,7 @@ void stage_open_world(uint64_t seed, const char *directory, int host_count)
                              .directory = directory,
                              .nak_delay_is_explicit = rj_prng_chance(&draw, 0.3),
                              .rings = stage_rings,
+                             .has_names = stage_has_names,
                              .is_steered = stage_steer != NULL,
                              .sends_all = stage_sends_all};
     if (stage_steer != NULL)
@@ -51,6 +53,7 @@ void stage_open_world(uint64_t seed, const char *directory, int host_count)
     stage_rings = (sim_rings_t){.engine_count = 0};
     stage_steer = NULL;
     stage_sends_all = false;
+    stage_has_names = false;
     stage.world = world_open(&params);
 }
 

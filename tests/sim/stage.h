@@ -36,6 +36,8 @@ extern sim_rings_t stage_rings;
 extern const sim_steer_params_t *stage_steer; /* NULL: no steering program */
 extern bool stage_sends_all; /* multi-destination channels are not aware of streams */
 
+extern bool stage_has_names; /* drivers tell each other theirs */
+
 /* A ring for each of some engines, with frames that come to any of them. */
 void stage_draw_rings(uint64_t seed);
 

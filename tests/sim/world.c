@@ -22,6 +22,7 @@ enum {
     STEP_MAX_NS = 20000000,
     COUNTER_CHECK_NS = 50000000,
     TERM_MIN_BYTES = 65536,
+    GOSSIP_PORT = 8050,
 };
 
 static const int64_t epoch_base_ms = INT64_C(1700000000000);
@@ -37,6 +38,8 @@ typedef struct host {
     sim_steer_t *steer;
     rj_resolver_t resolver;
     char directory[256];
+    char name[16]; /* of its driver, where they tell each other */
+    char gossip_address[64];
     bool is_crashed;
     int64_t paused_until_ns;
 } host_t;
@@ -128,7 +131,16 @@ static const char *setting(const char *name, const void *state)
                                           {"AERON_IPC_TERM_BUFFER_LENGTH", "64k"},
                                           {"AERON_PERFORM_STORAGE_CHECKS", "false"},
                                           {"AERON_DIR_DELETE_ON_SHUTDOWN", "true"}};
-    const world_params_t *params = state;
+    const host_t *host = state;
+    const world_params_t *params = &current->params;
+    if (params->has_names && strcmp(name, "AERON_NAME_RESOLVER_SUPPLIER") == 0)
+        return "driver";
+    if (params->has_names && strcmp(name, "AERON_DRIVER_RESOLVER_NAME") == 0)
+        return host->name;
+    if (params->has_names && strcmp(name, "AERON_DRIVER_RESOLVER_INTERFACE") == 0)
+        return host->gossip_address;
+    if (params->has_names && strcmp(name, "AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR") == 0)
+        return current->hosts[0].gossip_address;
     if (params->nak_delay_is_explicit && strcmp(name, "AERON_NAK_UNICAST_DELAY") == 0)
         return "1us";
     if (params->sends_all && strcmp(name, "RAMJET_MDC_STREAM_AWARE") == 0)
@@ -162,12 +174,17 @@ static void open_host(world_t *world, int index)
     host->resolver.ops = &resolver_ops;
     snprintf(host->directory, sizeof(host->directory), "%s/h%d", world->params.directory, index);
     *sim_host_rings(host->net) = world->params.rings;
+    sim_host_print_address(host->net, GOSSIP_PORT, host->gossip_address,
+                           sizeof(host->gossip_address));
+    world->stepped = host;
     rj_driver_config_t config;
-    rj_config_read(&config, setting, &world->params, NULL);
+    rj_config_read(&config, setting, host, NULL);
     config.threading_mode = world->params.threading;
     snprintf(config.dir, sizeof(config.dir), "%s", host->directory);
     rj_driver_world_t outside = {.sockets = sim_host_sockets(host->net),
                                  .resolver = &host->resolver,
+                                 .open_gossip_wire = sim_host_open_gossip,
+                                 .open_gossip_state = host->net,
                                  .read_interfaces = read_interfaces,
                                  .mono_ns = virtual_mono_ns,
                                  .epoch_ns = virtual_epoch_ns,
@@ -193,8 +210,10 @@ world_t *world_open(const world_params_t *params)
     current = world;
     rj_prng_init(&world->prng, params->seed);
     world->net = sim_net_open(rj_prng_next(&world->prng), params->is_ipv6);
-    for (int i = 0; i < params->host_count; i++)
+    for (int i = 0; i < params->host_count; i++) {
+        snprintf(world->hosts[i].name, sizeof(world->hosts[i].name), "h%d", i);
         open_host(world, i);
+    }
     return world;
 }
 
@@ -213,6 +232,15 @@ void world_close(world_t *world)
         close_host(&world->hosts[i]);
     sim_net_close(world->net);
     free(world);
+}
+
+void world_rename_host(world_t *world, int host, const char *name)
+{
+    close_host(&world->hosts[host]);
+    world->hosts[host].driver = NULL;
+    memset(world->memory[host], 0, sizeof(world->memory[host]));
+    snprintf(world->hosts[host].name, sizeof(world->hosts[host].name), "%s", name);
+    open_host(world, host);
 }
 
 sim_net_t *world_net(world_t *world)
@@ -566,6 +594,31 @@ int64_t world_system_counter(world_t *world, int host, int id)
     return view.value;
 }
 
+int64_t world_counter(world_t *world, int host, int32_t type_id)
+{
+    rj_cnc_t cnc;
+    rj_counters_reader_t reader;
+    int64_t value = -1;
+    int32_t cursor = 0;
+    rj_counter_view_t view;
+    if (!open_reader(&world->hosts[host], &cnc, &reader))
+        return value;
+    while (value < 0 && rj_counters_next(&reader, &cursor, &view)) {
+        if (view.type_id == type_id)
+            value = view.value;
+    }
+    rj_cnc_close(&cnc);
+    return value;
+}
+
+/* Of streams nothing may be left; a resolver's counters live as long as its driver. */
+static bool lives_on(int32_t type_id)
+{
+    return type_id == RJ_COUNTER_TYPE_SYSTEM || type_id == RJ_COUNTER_TYPE_RESOLVER_NEIGHBORS ||
+           type_id == RJ_COUNTER_TYPE_RESOLVER_CACHE_ENTRIES ||
+           type_id == RJ_COUNTER_TYPE_BOOTSTRAP_NEIGHBOR;
+}
+
 static void check_no_logs(const host_t *host, const char *folder)
 {
     char path[RJ_DIR_PATH_BYTES_MAX];
@@ -604,7 +657,7 @@ void world_check_empty(world_t *world, int index)
     int32_t cursor = 0;
     rj_counter_view_t view;
     while (rj_counters_next(&reader, &cursor, &view)) {
-        if (view.type_id != RJ_COUNTER_TYPE_SYSTEM)
+        if (!lives_on(view.type_id))
             sim_fail("%s: a counter was left behind: %s", host->directory, view.label);
     }
     rj_cnc_close(&cnc);
@@ -612,7 +665,7 @@ void world_check_empty(world_t *world, int index)
     check_no_logs(host, RJ_IMAGES_DIR);
     if (host->steer != NULL)
         check_steering(host);
-    int sockets = sim_host_socket_count(host->net);
+    int sockets = sim_host_socket_count(host->net) - world->params.has_names;
     if (sockets != 0)
         sim_fail("%s: %d sockets were left behind", host->directory, sockets);
 }

@@ -40,6 +40,7 @@ typedef struct world_params {
     const char *directory; /* below which each host has its own */
     bool nak_delay_is_explicit;
     sim_rings_t rings; /* of every host */
+    bool has_names;    /* drivers are called h0, h1, ... and tell each other */
     bool is_steered;   /* by maps, with a feed; else everything comes by the rings */
     sim_steer_params_t steer;
     bool sends_all; /* multi-destination channels are not aware of streams */
@@ -98,6 +99,13 @@ void world_check_counters(world_t *world);
 /* What the engines of a host forwarded to each other; fails unless all of it was taken. The host is
  * idle. */
 int64_t world_forwarded(world_t *world, int host);
+
+/* The host's driver ends as it should, and another one starts, called otherwise. No client of it is
+ * connected. */
+void world_rename_host(world_t *world, int host, const char *name);
+
+/* The value of a driver's one counter of a type; -1 when it has none. */
+int64_t world_counter(world_t *world, int host, int32_t type_id);
 
 /* A system counter of a host's driver, by its id. */
 int64_t world_system_counter(world_t *world, int host, int id);
