@@ -9,6 +9,8 @@ driver_peer.py frames                          list bad datagrams, and whether t
 driver_peer.py frame PORT NAME                 send one of them to 127.0.0.1:PORT
 driver_peer.py lies PORT SESSION TERM          send what is invalid for a stream that flows
 driver_peer.py flood PORT SESSION TERM SEED    send bad and foreign datagrams until it is killed
+driver_peer.py add DIR SUBSCRIPTION CHANNEL    one more destination of somebody's subscription
+driver_peer.py remove DIR SUBSCRIPTION CHANNEL one less; both wait for the driver's word
 """
 import mmap
 import os
@@ -131,6 +133,18 @@ def flood(port, session, term, seed):
         out.sendto(datagram, ("127.0.0.1", port))
 
 
+def destination(directory, kind, subscription, channel):
+    sys.path.append(os.path.join(os.path.dirname(__file__), "../interop"))
+    import raw_client
+    driver = raw_client.Driver(directory)
+    kind = {"add": raw_client.ADD_RCV_DESTINATION, "remove": raw_client.REMOVE_RCV_DESTINATION}[kind]
+    asked = raw_client.Client(driver).ask(kind, "q", subscription, words=channel)
+    answers = driver.events(lambda event: event.fields.get("id") == asked)
+    kinds = [event.kind for event in answers if event.fields.get("id") == asked]
+    if kinds != ["success"]:
+        sys.exit(f"{kind} of {channel}: {kinds}")
+
+
 def main(arguments):
     match arguments:
         case ["hold", port]:
@@ -150,6 +164,8 @@ def main(arguments):
                 udp().sendto(datagram, ("127.0.0.1", int(port)))
         case ["flood", port, session, term, seed]:
             flood(int(port), int(session), int(term), int(seed))
+        case ["add" | "remove" as kind, directory, subscription, channel]:
+            destination(directory, kind, int(subscription), channel)
         case _:
             sys.exit(__doc__)
 

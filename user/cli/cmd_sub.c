@@ -18,6 +18,8 @@ enum {
     KEY_DISCARD,
     KEY_MESSAGES,
     KEY_UNTIL_EOS,
+    KEY_DESTINATION,
+    DESTINATIONS_MAX = 16,
     FRAGMENT_LIMIT = 256, /* between two looks at the clock */
 };
 
@@ -29,6 +31,8 @@ typedef struct sub {
     bool is_discarding;
     bool is_until_end;
     int64_t message_limit; /* INT64_MAX: until Ctrl-C or the end */
+    const char *destinations[DESTINATIONS_MAX];
+    int destination_count;
     /* what came of it */
     rj_subscription_t *subscription;
     rj_assembler_t *assembler;
@@ -62,6 +66,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_UNTIL_EOS:
         sub->is_until_end = true;
+        return 0;
+    case KEY_DESTINATION:
+        if (sub->destination_count == DESTINATIONS_MAX)
+            rj_options_fail(state, "--destination: at most %d times", DESTINATIONS_MAX);
+        sub->destinations[sub->destination_count++] = arg;
         return 0;
     case ARGP_KEY_END:
         if (sub->is_discarding && sub->out != NULL)
@@ -175,12 +184,39 @@ static bool is_whole(sub_t *sub)
     return true;
 }
 
+static bool add_destination(sub_t *sub, const char *channel)
+{
+    rj_request_t *request;
+    rj_err_t err;
+    int result =
+        rj_subscription_request_add_destination(sub->subscription, channel, &request, &err);
+    if (result == 0) {
+        while ((result = rj_request_poll_operation(request, NULL, &err)) == 0) {
+            if (!rj_stream_tool_idle(&sub->tool))
+                return false;
+        }
+    }
+    if (result < 0)
+        rj_stream_tool_complain(&sub->tool, "%s", err.text);
+    return result > 0;
+}
+
+static bool add_destinations(sub_t *sub)
+{
+    for (int i = 0; i < sub->destination_count; i++) {
+        if (!add_destination(sub, sub->destinations[i]))
+            return false;
+    }
+    return true;
+}
+
 static bool run(sub_t *sub)
 {
     const rj_image_handlers_t handlers = {.on_unavailable = on_unavailable, .user = sub};
     sub->subscription = rj_stream_tool_add_subscription(&sub->tool, sub->tool.channel,
                                                         sub->tool.stream_id, &handlers);
-    if (sub->subscription == NULL || !rj_stream_tool_await_publisher(&sub->tool, sub->subscription))
+    if (sub->subscription == NULL || !add_destinations(sub) ||
+        !rj_stream_tool_await_publisher(&sub->tool, sub->subscription))
         return false;
     bool is_stdout_taken = sub->out != NULL && strcmp(sub->out, "-") == 0;
     rj_traffic_open(&sub->traffic, &sub->tool, RJ_TRAFFIC_RECEIVED,
@@ -226,6 +262,8 @@ static bool prepare(sub_t *sub)
 static const struct argp_option rows[] = {
     {"channel", RJ_KEY_CHANNEL, "URI", 0, "Where to subscribe (aeron:ipc)", 0},
     {"stream", RJ_KEY_STREAM, "ID", 0, "Which stream of the channel (1001)", 0},
+    {"destination", KEY_DESTINATION, "URI", 0,
+     "Receive by this one too, of a channel with control-mode=manual; any number of times", 0},
     {"out", KEY_OUT, "FILE", 0, "Write what comes to FILE", 1},
     {"stdout", KEY_STDOUT, NULL, 0, "Write it to stdout, as without --json is the default", 1},
     {"digest", KEY_DIGEST, NULL, 0, "Report its SHA-256; alone, nothing is written", 1},
