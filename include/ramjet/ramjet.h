@@ -426,6 +426,10 @@ int32_t rj_image_active_transport_count(const rj_image_t *image);
  * Errors and waiting as for rj_client_add_subscription (commands.md 5.10). */
 int rj_image_reject(rj_image_t *image, const char *reason, rj_err_t *err);
 
+/* The same, only sent; rj_request_poll_operation has the answer. */
+int rj_image_request_reject(rj_image_t *image, const char *reason, rj_request_t **ret_request,
+                            rj_err_t *err);
+
 /* ---- assembler: whole messages from fragments, one buffer a session ---- */
 
 /* Messages go to `handler`, or `controlled`, with the header of their last fragment. One thread; a

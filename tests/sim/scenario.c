@@ -402,16 +402,17 @@ static void run_swept(uint64_t seed, const char *directory)
 }
 
 const scenario_t scenarios[] = {
-    {"streams", run_streams}, {"joiners", run_joiners},
-    {"kills", run_kills},     {"partitions", run_partitions},
-    {"crashes", run_crashes}, {"pauses", run_pauses},
-    {"many", run_many},       {"groups", run_groups},
-    {"engines", run_engines}, {"restarts", run_restarts},
-    {"steered", run_steered}, {"swept", run_swept},
-    {"spies", run_spies},     {"untethered", run_untethered},
-    {"mdc", run_mdc},         {"aware", run_aware},
-    {"merges", run_merges},   {"controls", run_controls},
-    {"names", run_names},
+    {"streams", run_streams},   {"joiners", run_joiners},
+    {"kills", run_kills},       {"partitions", run_partitions},
+    {"crashes", run_crashes},   {"pauses", run_pauses},
+    {"many", run_many},         {"groups", run_groups},
+    {"engines", run_engines},   {"restarts", run_restarts},
+    {"steered", run_steered},   {"swept", run_swept},
+    {"spies", run_spies},       {"untethered", run_untethered},
+    {"mdc", run_mdc},           {"aware", run_aware},
+    {"merges", run_merges},     {"controls", run_controls},
+    {"names", run_names},       {"responses", run_responses},
+    {"rejected", run_rejected}, {"revoked", run_revoked},
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -26,6 +26,7 @@ typedef struct stage {
     world_t *world;
     lane_t lanes[STAGE_LANES_MAX];
     int lane_count;
+    int64_t errors_expected[SIM_HOSTS_MAX]; /* that hosts count, beside steering's warnings */
     uint64_t trace;
 } stage_t;
 

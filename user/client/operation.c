@@ -106,13 +106,25 @@ int rj_subscription_request_remove_destination(rj_subscription_t *subscription, 
 
 /* --- images, sessions --- */
 
+static rj_operation_t of_image(rj_image_t *image, const char *reason)
+{
+    return (rj_operation_t){.type = RJ_COMMAND_REJECT_IMAGE,
+                            .registration_id = image->info.correlation_id,
+                            .position = rj_image_position(image),
+                            .text = reason};
+}
+
 int rj_image_reject(rj_image_t *image, const char *reason, rj_err_t *err)
 {
-    const rj_operation_t operation = {.type = RJ_COMMAND_REJECT_IMAGE,
-                                      .registration_id = image->info.correlation_id,
-                                      .position = rj_image_position(image),
-                                      .text = reason};
+    const rj_operation_t operation = of_image(image, reason);
     return rj_client_perform(image->subscription->client, &operation, NULL, err);
+}
+
+int rj_image_request_reject(rj_image_t *image, const char *reason, rj_request_t **ret_request,
+                            rj_err_t *err)
+{
+    const rj_operation_t operation = of_image(image, reason);
+    return request(image->subscription->client, &operation, ret_request, err);
 }
 
 /* A driver that does not say that it knows them would leave the question without an answer. */
