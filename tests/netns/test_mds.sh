@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Receivers with several destinations, over sockets and over AF_XDP: one session by two ways is read
-# once, whichever of them brings it; a way that is taken away in the middle comes back; and receivers
-# that tell a control address of themselves. In the end nothing is left, neither counters nor entries
-# of the maps.
+# once, whichever of them brings it; a way that is taken away in the middle comes back; receivers
+# tell a control address of themselves. In the end nothing is left, neither counters nor entries of
+# the maps.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -49,8 +49,8 @@ is_bare_of_streams() {
         ! find "/dev/shm/$1/publications" "/dev/shm/$1/images" -type f | grep .
 }
 
-# Both publishers make up the same messages, less than half a term of them: who is slower is judged by
-# positions that the other has reached. They wait for their reader, who is heard of by both before
+# Both publishers make up the same messages, less than half a term of them: who is slower is judged
+# by positions that the other has reached. They wait for their reader, who is heard of by both before
 # the first of them is through.
 read_once_by_two_ways() {
     for way in first second; do

@@ -36,15 +36,28 @@ static int open_socket(uint16_t port)
     return fd;
 }
 
-static void open_rig(void)
+static void open_rig_with(const char *const *settings)
 {
-    driver_rig_open(&rig, NULL);
+    driver_rig_open(&rig, settings);
     int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:ipc", 99);
     (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
     (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
     driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
     (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
     control = open_socket(CONTROL_PORT);
+}
+
+static void open_rig(void)
+{
+    open_rig_with(NULL);
+}
+
+static void open_rig_with_names(void)
+{
+    static const char *const settings[] = {"AERON_NAME_RESOLVER_SUPPLIER", "csv_table",
+                                           "AERON_NAME_RESOLVER_INIT_ARGS",
+                                           "the-sender,127.0.0.1:24472,127.0.0.1:24473|", NULL};
+    open_rig_with(settings);
 }
 
 static void close_rig(void)
@@ -54,6 +67,7 @@ static void close_rig(void)
 }
 
 TestSuite(conductor_control, .init = open_rig, .fini = close_rig);
+TestSuite(conductor_control_name, .init = open_rig_with_names, .fini = close_rig);
 
 static void settle(void)
 {
@@ -208,4 +222,45 @@ Test(conductor_control, needs_a_control_address_with_a_port)
     rig_event_t event = driver_rig_expect(&rig, RJ_EVENT_ERROR);
     cr_expect_eq(event.error.offending_correlation_id, id);
     cr_expect_eq(event.error.error_code, RJ_ERROR_INVALID_CHANNEL);
+}
+
+/* The sender's name leads elsewhere from now on; by its row in the table. */
+static void move_name(void)
+{
+    int32_t cursor = 0;
+    rj_counter_view_t view;
+    while (rj_counters_next(&rig.counters, &cursor, &view)) {
+        if (view.type_id == RJ_COUNTER_TYPE_NAME_ENTRY)
+            rj_counter_set(rig_counter_value(&rig, view.id), 1);
+    }
+}
+
+Test(conductor_control_name, follows_the_senders_name_while_nothing_comes)
+{
+    static const char *const channels[] = {"aeron:udp?" ENDPOINT "|control=the-sender",
+                                           "aeron:udp?control-mode=manual"};
+    for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
+        int64_t id = subscribe(channels[i]);
+        if (i == 1)
+            add_destination(id, channels[0]);
+        expect_request(0, 0, PORT);
+        int64_t changes = driver_rig_system_counter(&rig, RJ_SYSTEM_RESOLUTION_CHANGES);
+        driver_rig_live(&rig, CLIENT, SECONDS(7));
+        cr_expect_eq(driver_rig_system_counter(&rig, RJ_SYSTEM_RESOLUTION_CHANGES), changes);
+        while (receive_sm(control, &(rj_wire_sm_t){0}, &(uint16_t){0}))
+            continue;
+        close(control);
+        control = open_socket(CONTROL_PORT + 1);
+        move_name();
+        driver_rig_live(&rig, CLIENT, SECONDS(7));
+        cr_expect_eq(driver_rig_system_counter(&rig, RJ_SYSTEM_RESOLUTION_CHANGES), changes + 1);
+        expect_request(0, 0, PORT);
+
+        driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
+        (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+        driver_rig_live(&rig, CLIENT, SECONDS(3));
+        close(control);
+        control = open_socket(CONTROL_PORT);
+        rj_counter_set(rig_counter_value(&rig, RJ_SYSTEM_COUNTER_COUNT), 0); /* and back again */
+    }
 }

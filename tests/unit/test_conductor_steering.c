@@ -7,15 +7,18 @@
 
 #include "tests/fixtures/driver_rig.h"
 #include "tests/fixtures/steer_tables.h"
+#include "tests/fixtures/wire_vectors.h"
 #include "transport/path_header.h"
 
-#define SECONDS(n) ((n)*INT64_C(1000000000))
-#define CHANNEL    "aeron:udp?endpoint=127.0.0.1:24391"
-#define WILDCARD   "aeron:udp?endpoint=0.0.0.0:24392"
+#define SECONDS(n)  ((n)*INT64_C(1000000000))
+#define CHANNEL     "aeron:udp?endpoint=127.0.0.1:24391"
+#define WILDCARD    "aeron:udp?endpoint=0.0.0.0:24392"
+#define DESTINATION "aeron:udp?endpoint=0.0.0.0:"
 
 enum { CLIENT = 7000, ETH0 = 2, WANTS_MAX = 16 };
 
-/* --- a port that sends nothing and remembers the header of what it was to send --- */
+/* --- a port that sends nothing and remembers the header of what it was to send, and by which the
+ * test's own packets come --- */
 
 static bool was_headed;
 static rj_path_header_t seen;
@@ -34,13 +37,22 @@ static int port_send(rj_port_t *port, rj_run_t *runs, size_t count)
     return (int)count;
 }
 
+static struct {
+    rj_endpoint_t *receivers[4]; /* in the order in which they came */
+    int receiver_count;
+    rj_packet_t packet; /* the next; without data: none */
+} incoming;
+
 static int port_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns)
 {
     (void)port;
-    (void)packets;
     (void)count;
     (void)now_ns;
-    return 0;
+    if (incoming.packet.data == NULL)
+        return 0;
+    packets[0] = incoming.packet;
+    incoming.packet.data = NULL;
+    return 1;
 }
 
 static uint64_t port_reclaim(rj_port_t *port)
@@ -52,14 +64,17 @@ static uint64_t port_reclaim(rj_port_t *port)
 static int port_attach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
 {
     (void)port;
-    (void)endpoint;
     (void)role;
+    if (endpoint->kind == RJ_ENDPOINT_RECEIVE)
+        incoming.receivers[incoming.receiver_count++] = endpoint;
     return 0;
 }
 
 static void port_detach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role)
 {
-    (void)port_attach(port, endpoint, role);
+    (void)port;
+    (void)endpoint;
+    (void)role;
 }
 
 static int port_take_error(rj_port_t *port, rj_endpoint_t **ret_endpoint)
@@ -337,4 +352,84 @@ Test(conductor_steering, leaves_nothing_when_the_driver_ends_in_the_middle)
     /* The new header is on its way, the old one not back yet; close_rig looks at the rest. */
     (void)rj_driver_conductor_work(rig.driver, rig.now_ns, rig.epoch_ms);
     cr_expect_eq(tables.channel_count, 2);
+}
+
+/* --- destinations of a subscription --- */
+
+static void tell_destination(int32_t type, int64_t registration_id, const char *channel)
+{
+    uint8_t body[256];
+    const rj_command_destination_t command = {.header = {CLIENT, driver_rig_id(&rig)},
+                                              .registration_id = registration_id,
+                                              .channel_length = (int32_t)strlen(channel)};
+    memcpy(body, &command, sizeof(command));
+    memcpy(body + sizeof(command), channel, strlen(channel));
+    driver_rig_write(&rig, type, body, (int32_t)(sizeof(command) + strlen(channel)));
+    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+}
+
+static int64_t subscribe_to_two(void)
+{
+    int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:udp?control-mode=manual",
+                                             VECTOR_STREAM_ID);
+    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
+    tell_destination(RJ_COMMAND_ADD_RCV_DESTINATION, id, DESTINATION "24393");
+    tell_destination(RJ_COMMAND_ADD_RCV_DESTINATION, id, DESTINATION "24394");
+    return id;
+}
+
+Test(conductor_steering, has_a_channel_for_each_destination_with_all_streams_wanted_of_it)
+{
+    int64_t id = subscribe_to_two();
+    cr_expect_eq(tables.channel_count, 2);
+    cr_expect_eq(tables.stream_count, 2);
+    tell_destination(RJ_COMMAND_REMOVE_RCV_DESTINATION, id, DESTINATION "24393");
+    cr_assert_eq(tables.channel_count, 1);
+    cr_expect_eq(tables.channels[0].key.port, 24394);
+    cr_expect_eq(tables.stream_count, 1);
+    tell_destination(RJ_COMMAND_ADD_RCV_DESTINATION, id, DESTINATION "24393");
+    cr_expect_eq(tables.stream_count, 2, "what was wanted before is wanted of it too");
+    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
+    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    cr_expect_eq(tables.channel_count, 0);
+    cr_expect_eq(tables.stream_count, 0);
+}
+
+/* From a neighbour, by the destination that was attached as the `index`th. */
+static void receive(int index, wire_vector_index_t vector)
+{
+    static uint8_t bytes[VECTOR_BYTES_MAX];
+    static const uint8_t host[4] = {127, 0, 0, 1};
+    memcpy(bytes, wire_vectors[vector].bytes, sizeof(bytes));
+    incoming.packet = (rj_packet_t){.data = bytes,
+                                    .length_bytes = wire_vectors[vector].length_bytes,
+                                    .endpoint = incoming.receivers[index],
+                                    .source = rj_address_ipv4(host, (uint16_t)(5000 + index))};
+}
+
+Test(conductor_steering, gives_each_connection_of_an_image_its_header)
+{
+    int64_t id = subscribe_to_two();
+    receive(0, V1);
+    (void)driver_rig_expect(&rig, RJ_EVENT_AVAILABLE_IMAGE);
+    driver_rig_expect_nothing(&rig);
+    cr_expect_eq(paths(RJ_DOOR_RING), 1);
+    cr_expect_eq(feed.want_count, 1);
+    receive(1, V7);
+    driver_rig_expect_nothing(&rig);
+    cr_expect_eq(paths(RJ_DOOR_RING), 2, "the engine found it");
+    cr_expect_eq(feed.want_count, 2);
+    driver_rig_live(&rig, CLIENT, SECONDS(1));
+    cr_expect(was_headed);
+    tell_destination(RJ_COMMAND_REMOVE_RCV_DESTINATION, id, DESTINATION "24393");
+    cr_expect_eq(paths(RJ_DOOR_RING), 1);
+    cr_expect_eq(feed.want_count, 1);
+    driver_rig_live(&rig, CLIENT, SECONDS(1));
+    cr_expect(was_headed);
+    cr_expect_eq(seen.bytes[36] << 8 | seen.bytes[37], 5001, "to whom the second was heard from");
+    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
+    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    driver_rig_live(&rig, CLIENT, SECONDS(15));
+    cr_expect_eq(paths(RJ_DOOR_RING), 0);
+    cr_expect_eq(feed.want_count, 0);
 }
