@@ -163,6 +163,7 @@ stage_unit() {
     for test in $(list tests/unit/test_*.c); do
         run_criterion unit "$O/${test%.c}"
     done
+    run unit settings scripts/configuration.sh --check "$O"
 }
 
 stage_sim() {

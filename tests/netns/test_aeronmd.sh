@@ -195,6 +195,44 @@ check "an ordinary user's driver, without any privilege" as_ordinary_user
 inside=''
 check "several at once, none in another's way" many_at_once
 
+# --- what else settings do ---
+
+exists_is_told() {
+    mkdir /dev/shm/w && start w AERON_DIR_WARN_IF_EXISTS=1 && stop &&
+        [ "$(cat "$work/w.err")" = "WARNING: /dev/shm/w exists" ] && rm -rf /dev/shm/w
+}
+# idles MODE ROLE LABEL: a strategy of this role's that sleeps makes that thread's turns long, or
+# without a label is at least looked at.
+idles() {
+    name=AERON_$2_IDLE_STRATEGY
+    says 1 "idle strategy 'mine'" env AERON_DIR=/dev/shm/never AERON_THREADING_MODE="$1" \
+        "$name=mine" "$daemon" || return 1
+    says 1 "cannot read '1-2'" env AERON_DIR=/dev/shm/never AERON_THREADING_MODE="$1" \
+        "$name=backoff" "${name}_INIT_ARGS=1-2" "$daemon" || return 1
+    [ -n "$3" ] || return 0
+    start i AERON_THREADING_MODE="$1" "$name=sleep-ns" "${name}_INIT_ARGS=150ms" &&
+        await reaches i "$3 max cycle time" 150000000 && stop
+}
+idle_as_set() {
+    idles DEDICATED CONDUCTOR Conductor && idles DEDICATED SENDER Sender &&
+        idles DEDICATED RECEIVER Receiver && idles SHARED_NETWORK SHAREDNETWORK Sender &&
+        idles SHARED SHARED Conductor && idles DEDICATED DRIVER_NATIVE_RESOURCE_AGENT ''
+}
+loses_by_name() {
+    start l AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS=loss \
+        AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_LOSS_ARGS='rate=0.3|seed=7|recv-msg-mask=0x2' &&
+        carries l && reaches l "Retransmits sent" 1 && stop && is_silent l
+}
+transport_as_asked() {
+    start a RAMJET_TRANSPORT=socket && has_counter a 'ramjet transport: sockets: asked for' &&
+        stop && is_silent a && start a RAMJET_TRANSPORT=xdp && stop &&
+        grep -q 'WARNING: transport xdp: no interface is named' "$work/a.err"
+}
+check "a directory that exists is told when asked for" exists_is_told
+check "every thread is idle as its own setting says" idle_as_set
+check "a loss tool loses and counts, by its name" loses_by_name
+check "the transport that was asked for is used, or missed" transport_as_asked
+
 # --- events ---
 
 records_events() {

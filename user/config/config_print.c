@@ -160,7 +160,7 @@ static void format_bounds(char *text, size_t size, const rj_option_t *option)
         snprintf(high, sizeof(high), "%" PRId64, option->max);
     }
     const bool has_top = high[0] != '\0' && option->max < INT32_MAX;
-    if (low[0] != '\0' && option->min > INT32_MIN)
+    if (low[0] != '\0' && option->min > INT32_MIN && (has_top || option->min > 0))
         snprintf(text, size, has_top ? "%s to %s" : "at least %s", low, high);
 }
 
