@@ -413,6 +413,7 @@ const scenario_t scenarios[] = {
     {"merges", run_merges},     {"controls", run_controls},
     {"names", run_names},       {"responses", run_responses},
     {"rejected", run_rejected}, {"revoked", run_revoked},
+    {"storm", run_storm},
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

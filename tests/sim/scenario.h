@@ -29,6 +29,7 @@ void run_controls(uint64_t seed, const char *directory);
 void run_responses(uint64_t seed, const char *directory);
 void run_rejected(uint64_t seed, const char *directory);
 void run_revoked(uint64_t seed, const char *directory);
+void run_storm(uint64_t seed, const char *directory);
 
 /* What the last run did, as one number. */
 uint64_t scenario_trace(void);

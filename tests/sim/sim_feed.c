@@ -8,6 +8,7 @@
 
 enum {
     WANTS_MAX = 256,
+    NEIGHBOURS_MAX = 4, /* hosts of a network that is steered */
     LOOK_NS = 1000000000,
 };
 
@@ -53,7 +54,7 @@ rj_address_t sim_feed_second_address(const sim_feed_t *feed)
 static size_t list_neighbours(const sim_feed_t *feed, rj_net_neighbour_t *neighbours)
 {
     size_t count = 0;
-    for (int i = 0; i < SIM_HOSTS_MAX; i++) {
+    for (int i = 0; i < NEIGHBOURS_MAX; i++) {
         if (i == feed->host->index)
             continue;
         rj_net_neighbour_t *neighbour = &neighbours[count++];
@@ -99,7 +100,7 @@ typedef struct parts {
     rj_net_address_t addresses[2];
     rj_net_hop_t hop;
     rj_net_route_t route;
-    rj_net_neighbour_t neighbours[SIM_HOSTS_MAX];
+    rj_net_neighbour_t neighbours[NEIGHBOURS_MAX];
     rj_net_membership_t memberships[2 * WANTS_MAX];
 } parts_t;
 

@@ -24,7 +24,7 @@
 #include "proto/interface.h"
 
 enum {
-    SIM_HOSTS_MAX = 4,
+    SIM_HOSTS_MAX = 65, /* a sender and 64 receivers */
     SIM_SOCKETS_MAX = 256,
 };
 

@@ -22,7 +22,7 @@
 #include "sim_steer.h"
 
 enum {
-    WORLD_CLIENTS_MAX = 16,
+    WORLD_CLIENTS_MAX = 80,
     WORLD_TASKS_MAX = 128,
     WORLD_AGENTS_MAX = SIM_HOSTS_MAX * (2 + RJ_ENGINES_MAX) + WORLD_CLIENTS_MAX + WORLD_TASKS_MAX,
 };
@@ -76,6 +76,7 @@ void world_crash_host(world_t *world, int host);
 void world_pause_host(world_t *world, int host, int64_t until_ns);
 
 void world_add_task(world_t *world, world_task_t task, void *state);
+void world_address(const world_t *world, int host, int port, char *text, size_t size);
 void world_channel(world_t *world, int host, int port, const char *params, char *text, size_t size);
 
 /* Every address of a host, as a channel's endpoint names it. */

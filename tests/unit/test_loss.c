@@ -358,7 +358,7 @@ Test(loss, waits_within_a_group_for_a_time_drawn_for_each_gap_and_nak)
     }
 }
 
-Test(loss, asks_within_a_group_for_every_gap_again_and_guesses_no_round_trip)
+Test(loss, asks_within_a_group_for_the_first_gap_alone_while_the_path_is_not_known)
 {
     rj_loss_t loss;
     rj_loss_init(&loss, &of_a_group, TERM, 0);
@@ -366,10 +366,12 @@ Test(loss, asks_within_a_group_for_every_gap_again_and_guesses_no_round_trip)
         rj_loss_on_received(&loss, 128 * i + 64, 128 * i + 128, 0);
     cr_assert_eq(poll(&loss, 10 * ms), 5);
     cr_assert_eq(poll(&loss, 10 * ms + RJ_LOSS_GROUP_RETRY_NS - 1), 0);
-    cr_assert_eq(poll(&loss, 20 * ms + RJ_LOSS_GROUP_RETRY_NS), 5);
+    cr_assert_eq(poll(&loss, 20 * ms + RJ_LOSS_GROUP_RETRY_NS), 1);
     rj_loss_on_received(&loss, 0, 64, 30 * ms);
     cr_assert_eq(loss.rtt_ns, 0, "somebody else may have asked for it");
     cr_assert_eq(loss.retry_ns, RJ_LOSS_GROUP_RETRY_NS);
+    rj_loss_on_rtt(&loss, ms);
+    cr_assert_eq(poll(&loss, 60 * ms), 4, "and for all when it is");
 }
 
 Test(loss, draws_only_where_somebody_set_the_timing_of_a_group)

@@ -237,7 +237,7 @@ void rj_loss_on_scanned(rj_loss_t *loss, rj_span_t gap, int64_t now_ns)
 static bool may_ask(const rj_loss_t *loss, int at)
 {
     return at == 0 || loss->gaps[at].nak_count == 0 ||
-           (!loss->config.is_explicit && (is_of_group(loss) || is_measured(loss)));
+           (is_measured(loss) && !loss->config.is_explicit);
 }
 
 /* What is newly missing, and the gap's timer from now on. */

@@ -45,7 +45,8 @@ enum {
      * anybody before. */
     RJ_NETWORK_PUBLICATION_TAIL_NS = 1000 * 1000,
     RJ_NETWORK_PUBLICATION_TAIL_GROWTH = 8,
-    /* At most one measurement in it, while NAKs come. All of a group answer. */
+    /* At most one measurement in it, when a receiver comes and while NAKs do. All of a group
+     * answer. */
     RJ_NETWORK_PUBLICATION_RTTM_NS = 100 * 1000 * 1000,
     RJ_NETWORK_PUBLICATION_GROUP_RTTM_NS = 1000 * 1000 * 1000,
     RJ_NETWORK_PUBLICATION_RSP_SETUP_NS =
@@ -242,8 +243,8 @@ static inline bool rj_network_publication_rttm_is_due(const rj_network_publicati
                                                      : RJ_NETWORK_PUBLICATION_RTTM_NS);
 }
 
-/* While NAKs come, asks the receivers for a round trip now and then: the linger of resends follows
- * it, of a group the longest. Returns true when `frame` is to be sent; `now_ns` should be fresh.
+/* Asks the receivers for a round trip, when one is new and now and then while NAKs come: the linger
+ * of resends follows it, of a group the longest. Returns true when `frame` is to be sent; `now_ns` should be fresh.
  * Ours: Aeron never asks, but every receiver answers. */
 bool rj_network_publication_rttm(rj_network_publication_t *publication, rj_wire_rttm_t *frame,
                                  int64_t now_ns);

@@ -88,6 +88,13 @@ static int add_receiver(rj_network_publication_t *publication)
     return oldest;
 }
 
+/* What lingers follows the round trip: it is to be known before anything is lost, and kept up while
+ * something is. */
+static void want_rtt(rj_network_publication_t *publication)
+{
+    publication->rttm_is_wanted = !publication->config.retransmit.linger_is_explicit;
+}
+
 static void touch_receiver(rj_network_publication_t *publication, int64_t receiver_id,
                            int64_t now_ns)
 {
@@ -96,6 +103,7 @@ static void touch_receiver(rj_network_publication_t *publication, int64_t receiv
         at = add_receiver(publication);
         publication->receivers[at] = (rj_receiver_liveness_t){.receiver_id = receiver_id};
         set_flag(&publication->had_receivers, true);
+        want_rtt(publication);
     }
     publication->receivers[at].last_sm_ns = now_ns;
     publication->receivers_due_ns = rj_min_i64(publication->receivers_due_ns,
@@ -228,7 +236,7 @@ void rj_network_publication_on_nak(rj_network_publication_t *publication, const 
         rj_retransmit_on_nak(&publication->retransmit, begin_pos, end_pos, destination, now_ns);
     if (answer == RJ_RETRANSMIT_OVERFLOW)
         publication->stats.retransmit_overflows++;
-    publication->rttm_is_wanted = !publication->config.retransmit.linger_is_explicit;
+    want_rtt(publication);
 }
 
 /* A NAK may name any offset; only where a frame of this very place begins may bytes be taken. */
@@ -333,10 +341,10 @@ int64_t rj_network_publication_commit_resends(rj_network_publication_t *publicat
     return sent_bytes;
 }
 
-/* The furthest of a group may have left: its round trip fades while nobody confirms it. */
+/* The furthest of a group may have left: its round trip fades unless it answers again. */
 static void fade_rtt(rj_network_publication_t *publication)
 {
-    publication->rtt_ns -= publication->rtt_ns / 8;
+    publication->rtt_ns /= 2;
 }
 
 bool rj_network_publication_rttm(rj_network_publication_t *publication, rj_wire_rttm_t *frame,

@@ -228,9 +228,8 @@ void rj_retransmit_on_rtt(rj_retransmit_t *retransmit, int64_t rtt_ns)
     const rj_retransmit_config_t *config = &retransmit->config;
     if (config->linger_is_explicit)
         return;
-    int64_t linger_ns_max = config->is_group
-                                ? rj_max_i64(config->linger_ns, RJ_RETRANSMIT_LINGER_NS_MIN)
-                                : RJ_RETRANSMIT_LINGER_NS_MAX;
+    int64_t linger_ns_max =
+        config->is_group ? RJ_RETRANSMIT_GROUP_LINGER_NS_MAX : RJ_RETRANSMIT_LINGER_NS_MAX;
     int64_t linger_ns =
         rj_min_i64(rj_max_i64(rtt_ns + rtt_ns / 2, RJ_RETRANSMIT_LINGER_NS_MIN), linger_ns_max);
     int64_t saved_ns = retransmit->linger_ns - linger_ns;

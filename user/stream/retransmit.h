@@ -31,8 +31,8 @@
  *
  * The linger, unless it was set explicitly, follows the round trip once that has been measured:
  * later than one round trip after a resend, a NAK means that the resend was lost. In a group it is
- * the longest of all, but never makes the linger longer than configured: one receiver that answers
- * late must not keep the others waiting.
+ * the longest of all, within a bound: one receiver that answers late must not keep all others
+ * waiting.
  *
  * Units      positions: stream bytes since the initial term began. Times: monotonic ns.
  * Ownership  a plain value inside its publication; no heap, nothing to close.
@@ -52,6 +52,7 @@ enum {
     RJ_RETRANSMIT_BURST_BYTES = 256 * 1024,
     RJ_RETRANSMIT_LINGER_NS_MIN = 200 * 1000,
     RJ_RETRANSMIT_LINGER_NS_MAX = 1000 * 1000 * 1000, /* both of a linger that follows */
+    RJ_RETRANSMIT_GROUP_LINGER_NS_MAX = 200 * 1000 * 1000,
     RJ_RETRANSMIT_DESTINATIONS_MAX = 64, /* those further on share a bit, and what comes by it */
     RJ_RETRANSMIT_EVERYONE = -1,         /* a destination: all there are */
 };
