@@ -12,9 +12,9 @@ filters=AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS
 
 # Data and setups at the receiver, NAKs and status messages at the sender.
 loses_both_ways() {
-    start_xdp h1 $filters=loss "${arguments}_LOSS_ARGS=rate=0.2|seed=5|recv-msg-mask=0xc" \
+    start_xdp h1 "$filters=loss" "${arguments}_LOSS_ARGS=rate=0.2|seed=5|recv-msg-mask=0xc" \
         RAMJET_CONTROL=ring &&
-        start_xdp h2 $filters=loss "${arguments}_LOSS_ARGS=rate=0.1|seed=6|recv-msg-mask=0x22" &&
+        start_xdp h2 "$filters=loss" "${arguments}_LOSS_ARGS=rate=0.1|seed=6|recv-msg-mask=0x22" &&
         carry h1 h2 aeron:udp?endpoint=10.0.0.2:40301 --messages 3000 --length 1K &&
         reaches h1 "ramjet filter loss: datagrams lost" 1 &&
         reaches h2 "ramjet filter loss: datagrams lost" 100 && reaches h2 "NAKs sent" 1 &&
@@ -32,7 +32,7 @@ few_naks() {
 }
 
 loses_a_range_once() {
-    start_driver h1 && start_driver h2 $filters=fixed-loss \
+    start_driver h1 && start_driver h2 "$filters=fixed-loss" \
         "${arguments}_FIXED_LOSS_ARGS=term-id=0|term-offset=1024|length=8192" &&
         carry h1 h2 "aeron:udp?endpoint=10.0.0.2:40302|$from_0" --messages 1000 --length 1K &&
         reaches h2 "ramjet filter fixed-loss: datagrams lost" 1 && few_naks 3 8192 &&
@@ -41,7 +41,7 @@ loses_a_range_once() {
 
 # At most one gap in a resend's way: some are asked for twice on a busy machine.
 loses_gaps_once() {
-    start_driver h1 && start_driver h2 $filters=multi-gap-loss \
+    start_driver h1 && start_driver h2 "$filters=multi-gap-loss" \
         "${arguments}_MULTI_GAP_LOSS_ARGS=term-id=0|gap-radix=65536|gap-length=1408|total-gaps=9" &&
         carry h1 h2 "aeron:udp?endpoint=10.0.0.2:40303|$from_0" --messages 1000 --length 1K &&
         reaches h2 "ramjet filter multi-gap-loss: datagrams lost" 9 && few_naks 18 $((9 * 1408)) &&
@@ -49,10 +49,10 @@ loses_gaps_once() {
 }
 
 refuses_what_it_cannot_do() {
-    says 1 "AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS of the receiver" env AERON_DIR=$shm/no \
+    says 1 "AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS of the receiver" env "AERON_DIR=$shm/no" \
         AERON_UDP_CHANNEL_OUTGOING_INTERCEPTORS=loss "$ramjet" driver &&
-        says 1 "rate=often cannot be read" env AERON_DIR=$shm/no $filters=loss \
-            ${arguments}_LOSS_ARGS=rate=often "$ramjet" driver && [ ! -e $shm/no ]
+        says 1 "rate=often cannot be read" env "AERON_DIR=$shm/no" "$filters=loss" \
+            "${arguments}_LOSS_ARGS=rate=often" "$ramjet" driver && [ ! -e "$shm/no" ]
 }
 
 check "two hosts" make_lab

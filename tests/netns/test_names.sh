@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Names: three drivers tell each other theirs, and a stream goes to one; what answers to a name moves
-# to another host, and a publication follows it, over sockets and over AF_XDP, as a subscription
-# follows its control address. At first the name means this very host, so that the address by which
-# the publication sends has to change as well.
+# Names: three drivers tell each other theirs, and a stream goes to one; what answers to a name
+# moves to another host, and a publication follows it, over sockets and over AF_XDP, as a
+# subscription follows its control address. At first the name means this very host, so that the
+# address by which the publication sends has to change as well.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -31,7 +31,7 @@ knows() {
 find_each_other() {
     start_named h1 anna && start_named h2 berta && start_named h3 clara || return 1
     for host in h1 h2 h3; do
-        await knows $host 2 || return 1
+        await knows "$host" 2 || return 1
     done
     [ "$(value h3 'Bootstrap neighbor: name=10.0.0.1:8050 resolved=10.0.0.1:8050')" = 1 ] &&
         [ "$(value h3 'Bootstrap neighbor: name=10.0.0.99:8050 resolved=10.0.0.99:8050')" = 0 ] &&
@@ -86,7 +86,7 @@ begin_at_home() {
         await has_counter h1b "snd-channel: aeron:udp?endpoint=service 127.0.0.1:" &&
         await has_counter h3 "rcv-channel: " || return 1
     for tabled in h1a h1b h3; do
-        switch $tabled || return 1
+        switch "$tabled" || return 1
     done
 }
 
