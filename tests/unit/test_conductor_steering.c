@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/frame.h"
 #include "tests/fixtures/driver_rig.h"
 #include "tests/fixtures/steer_tables.h"
 #include "tests/fixtures/wire_vectors.h"
@@ -40,7 +41,8 @@ static int port_send(rj_port_t *port, rj_run_t *runs, size_t count)
 static struct {
     rj_endpoint_t *receivers[4]; /* in the order in which they came */
     int receiver_count;
-    rj_packet_t packet; /* the next; without data: none */
+    rj_endpoint_t *sender; /* the last one */
+    rj_packet_t packet;    /* the next; without data: none */
 } incoming;
 
 static int port_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns)
@@ -67,6 +69,8 @@ static int port_attach(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_
     (void)role;
     if (endpoint->kind == RJ_ENDPOINT_RECEIVE)
         incoming.receivers[incoming.receiver_count++] = endpoint;
+    else
+        incoming.sender = endpoint;
     return 0;
 }
 
@@ -432,4 +436,88 @@ Test(conductor_steering, gives_each_connection_of_an_image_its_header)
     driver_rig_live(&rig, CLIENT, SECONDS(15));
     cr_expect_eq(paths(RJ_DOOR_RING), 0);
     cr_expect_eq(feed.want_count, 0);
+}
+
+/* --- destinations of a publication --- */
+
+static void change_destination(int32_t type, int64_t id, const char *channel)
+{
+    tell_destination(type, id, channel);
+    driver_rig_live(&rig, CLIENT, SECONDS(1));
+}
+
+/* A receiver there asks for setups. */
+static void elicit(uint16_t port)
+{
+    static const uint8_t loopback[4] = {127, 0, 0, 1};
+    static rj_wire_sm_t frame;
+    const rj_frame_sm_t sm = {.receiver_id = 1, .flags = RJ_SM_FLAG_SEND_SETUP};
+    incoming.packet = (rj_packet_t){.data = (uint8_t *)&frame,
+                                    .length_bytes = rj_frame_write_sm(&frame, &sm),
+                                    .endpoint = incoming.sender,
+                                    .source = rj_address_ipv4(loopback, port)};
+    driver_rig_live(&rig, CLIENT, SECONDS(1));
+}
+
+Test(conductor_steering, gives_each_destination_that_is_added_its_header)
+{
+    int64_t id = publication("aeron:udp?control-mode=manual");
+    cr_expect_eq(paths(RJ_DOOR_RING) + feed.want_count, 0, "the channel itself has no path");
+    change_destination(RJ_COMMAND_ADD_DESTINATION, id, "aeron:udp?endpoint=127.0.0.1:24401");
+    cr_expect(was_headed);
+    cr_expect_eq(seen.bytes[36] << 8 | seen.bytes[37], 24401);
+    change_destination(RJ_COMMAND_ADD_DESTINATION, id, "aeron:udp?endpoint=127.0.0.1:24402");
+    cr_expect_eq(paths(RJ_DOOR_RING), 2);
+    cr_expect_eq(feed.want_count, 2);
+    view.mac = 8;
+    change();
+    cr_expect_eq(seen.bytes[5], 8);
+    change_destination(RJ_COMMAND_REMOVE_DESTINATION, id, "aeron:udp?endpoint=127.0.0.1:24401");
+    cr_expect_eq(paths(RJ_DOOR_RING), 1);
+    cr_expect_eq(feed.want_count, 1);
+    cr_expect_eq(seen.bytes[36] << 8 | seen.bytes[37], 24402);
+}
+
+Test(conductor_steering, gives_a_destination_that_answers_its_header_while_it_does)
+{
+    (void)publication("aeron:udp?control=127.0.0.1:0|control-mode=dynamic");
+    elicit(24401);
+    cr_expect(was_headed);
+    cr_expect_eq(paths(RJ_DOOR_RING), 1);
+    driver_rig_live(&rig, CLIENT, SECONDS(3));
+    elicit(24402);
+    cr_expect_eq(paths(RJ_DOOR_RING), 2);
+    driver_rig_live(&rig, CLIENT, SECONDS(3));
+    cr_expect_eq(paths(RJ_DOOR_RING), 1);
+    cr_expect_eq(feed.want_count, 1);
+    elicit(24403);
+    cr_expect_eq(paths(RJ_DOOR_RING), 2, "its place is used again");
+    driver_rig_live(&rig, CLIENT, SECONDS(8));
+    cr_expect_eq(paths(RJ_DOOR_RING) + feed.want_count, 0);
+}
+
+Test(conductor_steering, lets_destinations_go_with_their_endpoint)
+{
+    int64_t manual = publication("aeron:udp?control-mode=manual|linger=0");
+    change_destination(RJ_COMMAND_ADD_DESTINATION, manual, "aeron:udp?endpoint=127.0.0.1:24401");
+    int64_t dynamic = publication("aeron:udp?control=127.0.0.1:0|control-mode=dynamic|linger=0");
+    elicit(24402);
+    cr_expect_eq(paths(RJ_DOOR_RING), 2);
+    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_PUBLICATION, CLIENT, manual);
+    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_PUBLICATION, CLIENT, dynamic);
+    driver_rig_live(&rig, CLIENT, SECONDS(4));
+    cr_expect_eq(paths(RJ_DOOR_RING) + feed.want_count, 0);
+    cr_expect_eq(tables.channel_count, 0);
+}
+
+Test(conductor_steering, leaves_no_destination_when_the_driver_ends_in_the_middle)
+{
+    int64_t id = publication("aeron:udp?control-mode=manual");
+    change_destination(RJ_COMMAND_ADD_DESTINATION, id, "aeron:udp?endpoint=127.0.0.1:24401");
+    (void)publication("aeron:udp?control=127.0.0.1:0|control-mode=dynamic");
+    elicit(24402);
+    view.mac = 7;
+    publish();
+    (void)rj_driver_conductor_work(rig.driver, rig.now_ns, rig.epoch_ms);
+    cr_expect_eq(paths(RJ_DOOR_RING), 2);
 }

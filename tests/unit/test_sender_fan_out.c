@@ -478,6 +478,32 @@ Test(sender_fan_out, answers_a_question_for_the_round_trip_to_the_asker)
     cr_assert_eq(bench.port.sent_count, 1);
 }
 
+Test(sender_fan_out, names_the_destination_from_which_a_stream_was_rejected)
+{
+    open_channel(RJ_CONTROL_MODE_MANUAL, true);
+    const rj_address_t address = at(1);
+    rj_send_destination_init(&manual[0], &bench.send.base, &address, 501, bench.now_ns);
+    tell(RJ_ENGINE_ADD_SEND_DESTINATION, &manual[0]);
+    turns(1);
+    want(&publication, 1);
+    turns(2);
+    static const char text[] = "no";
+    const rj_wire_err_t err = {.frame_length = RJ_ERR_HEADER_BYTES + 2,
+                               .type = RJ_FRAME_TYPE_ERR,
+                               .session_id = SESSION,
+                               .stream_id = STREAM_LOG_STREAM,
+                               .receiver_id = 101,
+                               .error_code = 13,
+                               .error_length = 2};
+    uint8_t frame[RJ_ERR_HEADER_BYTES + 2];
+    memcpy(frame, &err, RJ_ERR_HEADER_BYTES);
+    memcpy(frame + RJ_ERR_HEADER_BYTES, text, 2);
+    memory_port_receive(&bench.port, &bench.send.base, &address, frame, sizeof(frame));
+    turns(1);
+    const rj_engine_event_t *event = engine_bench_event(&bench, RJ_ENGINE_PUBLICATION_ERROR);
+    cr_assert_eq(event->error.destination_registration_id, 501);
+}
+
 /* --- by command --- */
 
 static void add_manual(int index, const rj_address_t *address)
@@ -617,4 +643,5 @@ Test(sender_fan_out, sends_to_as_many_as_there_may_be_in_several_batches)
     want(&publication, DESTINATIONS_MAX);
     turns(2);
     cr_assert_eq(rj_engine_stats(bench.engine)->destinations_dropped, 1);
+    cr_assert_eq(engine_bench_event(&bench, RJ_ENGINE_IO_ERROR)->value, -ENOSPC);
 }

@@ -64,8 +64,8 @@ static bool was_told(rj_engine_t *engine, const rj_endpoint_t *endpoint, int cod
     return false;
 }
 
-static void note_error(rj_engine_t *engine, rj_endpoint_t *endpoint, const rj_address_t *address,
-                       int code, int64_t now_ns)
+void rj_engine_note_address_error(rj_engine_t *engine, rj_endpoint_t *endpoint,
+                                  const rj_address_t *address, int code, int64_t now_ns)
 {
     if (was_told(engine, endpoint, code, now_ns))
         return;
@@ -84,12 +84,7 @@ static void note_error(rj_engine_t *engine, rj_endpoint_t *endpoint, const rj_ad
 void rj_engine_note_io_error(rj_engine_t *engine, rj_endpoint_t *endpoint, int code, int64_t now_ns)
 {
     const rj_address_t none = {.family = AF_UNSPEC};
-    note_error(engine, endpoint, &none, code, now_ns);
-}
-
-void rj_engine_note_send_error(rj_engine_t *engine, const rj_path_t *path, int code, int64_t now_ns)
-{
-    note_error(engine, path->endpoint, &path->address, code, now_ns);
+    rj_engine_note_address_error(engine, endpoint, &none, code, now_ns);
 }
 
 /* --- packets --- */

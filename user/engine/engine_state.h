@@ -119,7 +119,7 @@ struct rj_engine {
     int32_t next_publication; /* where the next turn begins */
     int32_t unpolled_turns;   /* since its sockets were read, when it is a half alone */
     int64_t poll_due_ns;
-    int32_t datagrams_left;   /* of this turn */
+    int32_t datagrams_left; /* of this turn */
     rj_sender_part_t *parts;
     rj_fan_mark_t *marks; /* [i] says what run i of the batch is for, in a part of a fan-out */
     int32_t part_count;
@@ -169,9 +169,9 @@ void rj_engine_publish_event(rj_engine_t *engine);
 void rj_engine_note_io_error(rj_engine_t *engine, rj_endpoint_t *endpoint, int code,
                              int64_t now_ns);
 
-/* The same of an address that a datagram could not be sent to. */
-void rj_engine_note_send_error(rj_engine_t *engine, const rj_path_t *path, int code,
-                               int64_t now_ns);
+/* The same of an address on the other side. */
+void rj_engine_note_address_error(rj_engine_t *engine, rj_endpoint_t *endpoint,
+                                  const rj_address_t *address, int code, int64_t now_ns);
 
 /* A time for round trips. */
 static inline int64_t rj_engine_fresh_ns(const rj_engine_t *engine, int64_t now_ns)

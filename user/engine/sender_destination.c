@@ -3,7 +3,8 @@
  * their status messages, and frames are found to be theirs. */
 #include "engine/sender_fan_out.h"
 
-#include "base/bits.h"
+#include <errno.h>
+
 #include "endpoint/fan_out.h"
 
 static rj_send_endpoint_t *endpoint_of(const rj_packet_t *packet)
@@ -95,6 +96,7 @@ static rj_send_destination_t *join(rj_engine_t *engine, const rj_packet_t *packe
         rj_send_destinations_join(set, &endpoint->base, &packet->source, now_ns);
     if (destination == NULL) {
         engine->stats.destinations_dropped++;
+        rj_engine_note_address_error(engine, &endpoint->base, &packet->source, -ENOSPC, now_ns);
         return NULL;
     }
     on_joined(engine, endpoint, destination);

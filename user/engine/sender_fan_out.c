@@ -395,7 +395,8 @@ void rj_sender_fan_out_commit(rj_engine_t *engine, const rj_sender_part_t *part,
         const rj_run_t *run = &engine->batch.runs[n];
         take_run(publication, run, &engine->marks[n]);
         if (run->result < 0)
-            rj_engine_note_send_error(engine, run->path, run->result, now_ns);
+            rj_engine_note_address_error(engine, run->path->endpoint, &run->path->address,
+                                         run->result, now_ns);
     }
     if (part->kind == RJ_SENDER_PART_FAN_OUT_LAST)
         finish(engine, part->slot, now_ns);
