@@ -38,7 +38,7 @@ static void on_message(void *user, const uint8_t *payload, size_t length, const 
                  length);
     memcpy(&number, payload, NUMBER_BYTES);
     bool is_next = number == subscriber->next_number;
-    if (!is_next && !subscriber->is_fresh_image)
+    if (!is_next && !subscriber->is_fresh_image && !config->is_unreliable)
         sim_fail("stream %" PRId32 ": message %" PRId64 " came where %" PRId64 " was due",
                  config->stream_id, number, subscriber->next_number);
     if (number < 0 || number >= config->message_count || number < subscriber->next_number)
@@ -57,12 +57,17 @@ static void on_message(void *user, const uint8_t *payload, size_t length, const 
 
 /* --- subscribers --- */
 
+static bool may_lose_image(const lane_subscriber_t *subscriber)
+{
+    return subscriber->may_lose_image || subscriber->lane->config.may_lose_images;
+}
+
 static void on_available(void *user, rj_subscription_t *subscription, rj_image_t *image)
 {
     lane_subscriber_t *subscriber = user;
     (void)subscription;
     (void)image;
-    if (subscriber->image_count > 0 && !subscriber->lane->config.may_lose_images)
+    if (subscriber->image_count > 0 && !may_lose_image(subscriber))
         sim_fail("stream %" PRId32 ": a second image, though the first had no reason to end",
                  subscriber->lane->config.stream_id);
     subscriber->image_count++;
@@ -260,8 +265,10 @@ static bool owes_messages(const lane_subscriber_t *subscriber)
 {
     if (!subscriber->is_open || subscriber->is_dead || subscriber->lane->publisher_is_dead)
         return false;
-    bool may_miss_the_rest = subscriber->is_late || (subscriber->lane->config.may_lose_images &&
-                                                     subscriber->image_count > 0);
+    bool may_miss_the_rest =
+        subscriber->is_late ||
+        ((may_lose_image(subscriber) || subscriber->lane->config.is_unreliable) &&
+         subscriber->image_count > 0);
     bool has_image = subscriber->subscription != NULL &&
                      rj_subscription_image_count(subscriber->subscription) > 0;
     return subscriber->next_number < subscriber->lane->config.message_count &&

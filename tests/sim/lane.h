@@ -34,6 +34,7 @@ typedef struct lane_config {
     int64_t pause_ns;     /* between two turns of offering */
     bool awaits_all;      /* nothing is offered before everybody who is not late has an image */
     bool may_lose_images; /* a fault longer than the liveness time-outs is part of the scenario */
+    bool is_unreliable;   /* messages may be missing, and nothing else */
 } lane_config_t;
 
 typedef struct lane_subscriber {
@@ -48,6 +49,7 @@ typedef struct lane_subscriber {
     int64_t starts_at_ns;
     int64_t stalls_until_ns; /* reads nothing before then */
     char channel[512];       /* of its own; empty: the lane's */
+    bool may_lose_image;     /* as the lane's, of this one alone */
     bool is_fresh_image;
     bool is_late; /* joins or returns while the stream runs: it may come too late */
     bool is_open; /* wanted; false: leaves or is gone */

@@ -23,8 +23,9 @@
  *               with one slot for resends answers alternating NAKs every time.
  *
  *   of a group  before each NAK a time passes that is drawn for it (nak_back_off.h), and before a
- *               repeated one the interval besides. What answers a NAK may answer somebody else's, so round trips are not guessed but asked for, as soon
- *               as something is missing. Once one is known, no draw is later than the width:
+ *               repeated one the interval besides. What answers a NAK may answer somebody else's,
+ *               so round trips are not guessed but asked for, as soon as something is missing. Once
+ *               one is known, no draw is later than the width:
  *
  *                  rtt/4 <= width <= 4 rtt (and the configured maximum), rtt at first
  *

@@ -244,8 +244,8 @@ static inline bool rj_network_publication_rttm_is_due(const rj_network_publicati
 }
 
 /* Asks the receivers for a round trip, when one is new and now and then while NAKs come: the linger
- * of resends follows it, of a group the longest. Returns true when `frame` is to be sent; `now_ns` should be fresh.
- * Ours: Aeron never asks, but every receiver answers. */
+ * of resends follows it, of a group the longest. Returns true when `frame` is to be sent; `now_ns`
+ * should be fresh. Ours: Aeron never asks, but every receiver answers. */
 bool rj_network_publication_rttm(rj_network_publication_t *publication, rj_wire_rttm_t *frame,
                                  int64_t now_ns);
 
