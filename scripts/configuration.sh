@@ -10,8 +10,8 @@ set -eu
 cd "$(dirname "$0")/.."
 export LC_ALL=C
 
-mode=write
-[ "$1" != --check ] || { mode=check && shift; }
+mode='write'
+[ "$1" != --check ] || { mode='check' && shift; }
 document=docs/configuration.md
 rows=$(mktemp)
 made=$(mktemp)
@@ -38,7 +38,8 @@ looks_up() {
             complain "$1: no check \"$title\" in tests/$script"
         ;;
     *)
-        grep -qF "Test(${2%% *}, ${2#* }" tests/unit/*.c || complain "$1: no Test(${2%% *}, ${2#* })"
+        grep -qF "Test(${2%% *}, ${2#* }" tests/unit/*.c ||
+            complain "$1: no Test(${2%% *}, ${2#* })"
         ;;
     esac
 }
@@ -76,11 +77,13 @@ done <"$rows"
 cat >"$made" <<'INTRO'
 # Settings
 
-Made by `scripts/configuration.sh` of the table in [`user/config/option.c`](../user/config/option.c), which the driver reads, and of
-[`tests/settings.txt`](../tests/settings.txt). [operating.md](operating.md#settings) says how settings are given and which win.
+Made by `scripts/configuration.sh` of the table in [`user/config/option.c`](../user/config/option.c),
+which the driver reads, and of [`tests/settings.txt`](../tests/settings.txt).
+[operating.md](operating.md#settings) says how settings are given and which win.
 
-A setting is an environment variable; the property of the same name has small letters and dots: `AERON_MTU_LENGTH`, `aeron.mtu.length`. Sizes take
-`k`, `m`, `g`; durations `ns`, `us`, `ms`, `s`, without a unit they are ns. A value outside its bounds is moved to the bound.
+A setting is an environment variable; the property of the same name has small letters and dots:
+`AERON_MTU_LENGTH`, `aeron.mtu.length`. Sizes take `k`, `m`, `g`; durations `ns`, `us`, `ms`, `s`,
+without a unit they are ns. A value outside its bounds is moved to the bound.
 INTRO
 group=
 # The file's columns are never empty in the middle for `read`: blanks stand for nothing.
@@ -90,6 +93,7 @@ sed "s/$tab$tab/$tab $tab/g;s/$tab$tab/$tab $tab/g" "$rows" |
             group=$title
             printf '\n## %s\n\n| setting | default | what | shown by |\n|---|---|---|---|\n' "$group"
         fi
+        # shellcheck disable=SC2016 # for sed
         fallback=$(echo "$fallback" | sed 's/^ *$//;s/.\{1,\}/`&`/')
         bounds=$(echo "$bounds" | sed 's/^ *$//;s/.\{1,\}/; &/;s/|/\\|/g')
         help=$(echo "$help" | sed 's/|/\\|/g')

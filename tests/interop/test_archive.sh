@@ -20,7 +20,8 @@ start_archive() {
 }
 two_archives() {
     for each in 1 2; do
-        start_media_driver "driver$each" && start_archive "$each" && await is_archive "$each" || return 1
+        start_media_driver "driver$each" && start_archive "$each" &&
+            await is_archive "$each" || return 1
     done
 }
 is_archive() { has_counter "driver$1" 'Archive Control Sessions'; }

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The command ring itself, without a client library in between: commands that are malformed, unknown
 # or about what is not there; who may remove what; static counters; session ids; images rejected and
-# publications revoked; response channels; a client that falls silent; what counters are called. With
-# RJ_DRIVER=c the official driver is asked, and only where it is known to be right.
+# publications revoked; response channels; a client that falls silent; what counters are called.
+# With RJ_DRIVER=c the official driver is asked, and only where it is known to be right.
 set -u
 here=$(dirname "$0")
 export AERON_IMAGE_LIVENESS_TIMEOUT=2s AERON_CLIENT_LIVENESS_TIMEOUT=3s

@@ -50,8 +50,8 @@ is_bare_of_streams() {
 }
 
 # Both publishers make up the same messages, less than half a term of them: who is slower is judged
-# by positions that the other has reached. They wait for their reader, who is heard of by both before
-# the first of them is through.
+# by positions that the other has reached. They wait for their reader, who is heard of by both
+# before the first of them is through.
 read_once_by_two_ways() {
     for way in first second; do
         eval "channel=\$$way"

@@ -39,8 +39,8 @@ open_pair() {
     tool "$1.requests.pub" h1 pub --stream "$2" --linger 30s --messages 900 --rate 300 \
         --channel "$requests|response-correlation-id=$reader"
     await is_above h2 'rcv-pos: ' "${known:-0}" || return 1
-    tool "$1.answers.pub" h2 pub --stream 2000 --linger 30s --messages "$3" --length 200 --seed "$2" \
-        --channel "$answers|response-correlation-id=$(newest h2 'rcv-pos: ')"
+    tool "$1.answers.pub" h2 pub --stream 2000 --linger 30s --messages "$3" --length 200 \
+        --seed "$2" --channel "$answers|response-correlation-id=$(newest h2 'rcv-pos: ')"
 }
 
 is_answered() {

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # What the tests of the official Archive and Cluster share; they source this file from the top of
 # the tree and have a network, a /dev/shm and processes of their own (tests/netns/driver.sh), and
-# the official jar with our programs in `classpath`. RJ_DRIVER (ramjet, java or c) is what they run on.
+# the official jar with our programs beside it. RJ_DRIVER (ramjet, java or c) is what they run on.
 peers=tests/interop/fetch.sh
 kind=${RJ_DRIVER:-ramjet}
 
