@@ -207,3 +207,37 @@ Test(conductor_name, lets_an_endpoint_go_that_is_asked_for)
     cr_expect_eq(driver_rig_log_count(&rig), 0);
     publish();
 }
+
+/* What a tag leads to is compared by where it is now (commands.md 7.1). */
+Test(conductor_name, finds_a_publication_that_has_moved_by_its_tag)
+{
+    const int64_t id = driver_rig_add_publication(&rig, CLIENT, false, CHANNEL "|tags=5", STREAM);
+    driver_rig_expect(&rig, RJ_EVENT_PUBLICATION_READY);
+    choose(1);
+    cr_assert_gt(seconds_until_change(), 0);
+    static const char *const channels[] = {"aeron:udp?tags=5", CHANNEL "|tags=5"};
+    for (int i = 0; i < 2; i++) {
+        (void)driver_rig_add_publication(&rig, CLIENT, false, channels[i], STREAM);
+        const rig_event_t event = driver_rig_expect(&rig, RJ_EVENT_PUBLICATION_READY);
+        cr_expect_eq(event.publication.registration_id, id, "%s", channels[i]);
+    }
+}
+
+/* The same, but that nobody asks again. */
+Test(conductor_name_once, asks_for_no_name_again_where_the_interval_is_0)
+{
+    static const char *const settings[] = {"AERON_NAME_RESOLVER_SUPPLIER",
+                                           "csv_table",
+                                           "AERON_NAME_RESOLVER_INIT_ARGS",
+                                           TABLE,
+                                           "AERON_DRIVER_RERESOLUTION_CHECK_INTERVAL",
+                                           "0",
+                                           NULL};
+    driver_rig_open(&rig, settings);
+    (void)driver_rig_add_publication(&rig, CLIENT, false, CHANNEL, STREAM);
+    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
+    (void)driver_rig_expect(&rig, RJ_EVENT_PUBLICATION_READY);
+    choose(1);
+    cr_expect_eq(seconds_until_change(), 0);
+    driver_rig_close(&rig);
+}
