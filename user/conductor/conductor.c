@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conductor/conductor_destination.h"
 #include "conductor/conductor_receive.h"
+#include "conductor/conductor_why.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -464,6 +465,7 @@ int rj_conductor_do_work(rj_conductor_t *conductor, int64_t now_ns, int64_t epoc
     work += rj_conductor_step_creations(conductor);
     work += rj_conductor_update_network_limits(conductor);
     work += rj_conductor_update_ipc_limits(conductor);
+    rj_conductor_tell_why(conductor);
     return work;
 }
 

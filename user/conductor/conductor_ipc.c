@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IPC publications: both sides of a stream on one host (commands.md 5.1; driver.md 7). */
-#include "conductor/conductor_why.h"
+#include "conductor/conductor_state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -323,7 +323,6 @@ int rj_conductor_update_ipc_limits(rj_conductor_t *conductor)
     DL_FOREACH(conductor->ipc_publications, ipc)
     {
         work += rj_ipc_publication_update_limit(&ipc->publication);
-        rj_conductor_tell_ipc_why(conductor, ipc);
     }
     return work;
 }

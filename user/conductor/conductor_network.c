@@ -9,7 +9,6 @@
 
 #include "base/bits.h"
 #include "conductor/conductor_flow.h"
-#include "conductor/conductor_why.h"
 #include "endpoint/fan_out.h"
 
 _Static_assert((int)RJ_CONFIG_BATCH == (int)RJ_NETWORK_PUBLICATION_DATAGRAMS_MAX, "a turn");
@@ -336,7 +335,6 @@ int rj_conductor_update_network_limits(rj_conductor_t *conductor)
     DL_FOREACH(conductor->network_publications, network)
     {
         work += rj_network_publication_update_limit(&network->publication);
-        rj_conductor_tell_network_why(conductor, network);
     }
     return work;
 }

@@ -330,6 +330,7 @@ struct rj_conductor {
 
     int64_t now_ns;
     int64_t epoch_ms;
+    int64_t why_due_ns; /* when it is looked again why publications wait */
     int64_t timer_deadline_ns;
     int64_t last_turn_ns;
     int64_t ring_position; /* of the to-driver ring's consumer, when last seen to move */

@@ -4,8 +4,22 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "stream/publication_why.h"
+
+/* True when it is news. */
+static bool tell(rj_conductor_t *conductor, rj_told_why_t *told, const rj_why_t *why)
+{
+    const int64_t value = rj_why_pack(why);
+    if (value == told->value && why->who == told->who)
+        return false;
+    told->value = value;
+    told->who = why->who;
+    rj_counters_set_reference_id(conductor->counters, told->counter_id, why->who);
+    rj_counter_set(rj_counters_value(conductor->counters, told->counter_id), value);
+    return true;
+}
 
 static void label(rj_conductor_t *conductor, const rj_log_t *log, int64_t registration_id,
                   const rj_told_why_t *told, const char *channel)
@@ -22,6 +36,7 @@ static void label(rj_conductor_t *conductor, const rj_log_t *log, int64_t regist
 int rj_conductor_make_why(rj_conductor_t *conductor, rj_told_why_t *ret, rj_err_t *err)
 {
     static const rj_stream_counter_row_t row = {RJ_COUNTER_TYPE_RAMJET_WHY, "why", false};
+    static const rj_why_t nobody_yet = {.reason = RJ_WHY_NO_SUBSCRIBER, .is_held = true};
     const rj_client_command_t *command = &conductor->command;
     const rj_counted_stream_t stream = {.registration_id = command->correlation_id,
                                         .owner_id = -1,
@@ -30,22 +45,11 @@ int rj_conductor_make_why(rj_conductor_t *conductor, rj_told_why_t *ret, rj_err_
                                         .channel = command->channel.uri.text};
     *ret = (rj_told_why_t){.counter_id = RJ_COUNTER_ID_NULL, .value = -1};
     int result = rj_conductor_stream_counters(conductor, &stream, &row, 1, &ret->counter_id, err);
-    if (result == 0)
-        label(conductor, command->task->log, stream.registration_id, ret, stream.channel);
-    return result;
-}
-
-/* True when it is news. */
-static bool tell(rj_conductor_t *conductor, rj_told_why_t *told, const rj_why_t *why)
-{
-    const int64_t value = rj_why_pack(why);
-    if (value == told->value && why->who == told->who)
-        return false;
-    told->value = value;
-    told->who = why->who;
-    rj_counters_set_reference_id(conductor->counters, told->counter_id, why->who);
-    rj_counter_set(rj_counters_value(conductor->counters, told->counter_id), value);
-    return true;
+    if (result < 0)
+        return result;
+    label(conductor, command->task->log, stream.registration_id, ret, stream.channel);
+    (void)tell(conductor, ret, &nobody_yet);
+    return 0;
 }
 
 /* Labels are long: one is written only when the receiver whose window is closed is elsewhere than
@@ -63,15 +67,27 @@ static void tell_where(rj_conductor_t *conductor, rj_network_entry_t *network)
           network->send->endpoint.channel.uri.text);
 }
 
-void rj_conductor_tell_network_why(rj_conductor_t *conductor, rj_network_entry_t *network)
+static void tell_network(rj_conductor_t *conductor, rj_network_entry_t *network)
 {
     const rj_why_t why = rj_network_publication_why(&network->publication);
     if (tell(conductor, &network->published.why, &why) && why.reason == RJ_WHY_WINDOW_CLOSED)
         tell_where(conductor, network);
 }
 
-void rj_conductor_tell_ipc_why(rj_conductor_t *conductor, rj_ipc_entry_t *ipc)
+void rj_conductor_tell_why(rj_conductor_t *conductor)
 {
-    const rj_why_t why = rj_ipc_publication_why(&ipc->publication);
-    (void)tell(conductor, &ipc->published.why, &why);
+    rj_network_entry_t *network;
+    rj_ipc_entry_t *ipc;
+    if (conductor->now_ns < conductor->why_due_ns)
+        return;
+    conductor->why_due_ns = conductor->now_ns + RJ_CONDUCTOR_WHY_NS;
+    DL_FOREACH(conductor->network_publications, network)
+    {
+        tell_network(conductor, network);
+    }
+    DL_FOREACH(conductor->ipc_publications, ipc)
+    {
+        const rj_why_t why = rj_ipc_publication_why(&ipc->publication);
+        (void)tell(conductor, &ipc->published.why, &why);
+    }
 }

@@ -11,11 +11,13 @@
 
 #include "conductor/conductor_state.h"
 
+enum { RJ_CONDUCTOR_WHY_NS = 10 * 1000 * 1000 };
+
 /* For the publication that the command in flight makes. */
 int rj_conductor_make_why(rj_conductor_t *conductor, rj_told_why_t *ret, rj_err_t *err);
 
-/* Once a turn: writes what has changed. */
-void rj_conductor_tell_network_why(rj_conductor_t *conductor, rj_network_entry_t *network);
-void rj_conductor_tell_ipc_why(rj_conductor_t *conductor, rj_ipc_entry_t *ipc);
+/* Once a turn: looks every RJ_CONDUCTOR_WHY_NS and writes what has changed. Returns nothing: it is no
+ * work, but a look at it. */
+void rj_conductor_tell_why(rj_conductor_t *conductor);
 
 #endif
