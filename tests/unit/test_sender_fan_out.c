@@ -338,6 +338,27 @@ Test(sender_fan_out, believes_no_position_at_which_no_frame_begins)
     cr_assert_eq(bench.port.sent_count, 2);
 }
 
+Test(sender_fan_out, sends_to_a_receiver_that_is_further_behind_than_it_is_believed)
+{
+    open_channel(RJ_CONTROL_MODE_DYNAMIC, true);
+    want(&publication, 1);
+    turns(3);
+    const int messages = BENCH_TERM * 3 / 4 / STREAM_LOG_MTU;
+    bench_publication_append(&publication, messages, PAYLOAD);
+    for (int i = 0; i < 4; i++) {
+        send_sm(&publication, 1, 101, publication.publication.snd_pos, 0);
+        turns(2);
+    }
+    cr_assert_eq(publication.publication.snd_pos, publication.end_pos);
+    memory_port_clear(&bench.port);
+    send_sm(&publication, 2, 102, 0, 0); /* it replays the stream and will merge */
+    turns(2);
+    cr_assert_eq(bench.counters[RJ_SYSTEM_SMS_REJECTED], 1);
+    bench_publication_append(&publication, 1, PAYLOAD);
+    turns(3);
+    cr_assert_eq(count_at(2, RJ_FRAME_TYPE_DATA), 1, "from where the stream is");
+}
+
 /* --- queues that are full, addresses that fail --- */
 
 Test(sender_fan_out, goes_on_to_others_where_one_queue_is_full_and_gives_it_the_rest_later)

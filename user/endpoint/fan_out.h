@@ -79,9 +79,9 @@ void rj_fan_out_on_joined(rj_fan_out_t *fan, const rj_send_destination_t *destin
                           int64_t snd_pos);
 void rj_fan_out_on_left(rj_fan_out_t *fan, const rj_send_destination_t *destination);
 
-/* The publication accepted a status message, no request for a setup, from `destination`; NULL: from
- * an address that is no destination's. That may be how one answers which was never heard from, so
- * all of those get the stream. `sm_pos` is what it says to have consumed. */
+/* A status message for the stream, no request for a setup, came from `destination`; NULL: from an
+ * address that is no destination's. That may be how one answers which was never heard from, so all
+ * of those get the stream. `sm_pos` is what it says to have consumed. */
 void rj_fan_out_on_sm(rj_fan_out_t *fan, const rj_send_destination_t *destination,
                       const rj_wire_sm_t *sm, int64_t sm_pos, int64_t snd_pos, int64_t now_ns);
 

@@ -442,36 +442,40 @@ static void on_rsp_setup(rj_engine_t *engine, const rj_packet_t *packet, int64_t
     rj_engine_publish_event(engine);
 }
 
-/* A channel keeps track of who sends status messages to it, whatever stream they are for. */
-static const rj_send_destination_t *hear(rj_engine_t *engine, const rj_packet_t *packet,
-                                         const rj_network_publication_t *publication,
-                                         int64_t now_ns)
+/* Of a multi-destination channel: who it comes from is there, whatever the stream; and wants it, if
+ * it is one of ours, even where the publication does not believe the position: a receiver that
+ * replays is far behind, until it merges. */
+static void hear(rj_engine_t *engine, const rj_packet_t *packet,
+                 rj_network_publication_t *publication, int64_t now_ns)
 {
     const rj_wire_sm_t *sm = (const rj_wire_sm_t *)packet->data;
     const int32_t term_length =
         publication == NULL ? TERM_LENGTH_UNKNOWN : publication->log->term_length;
     if (!rj_frame_sm_is_valid(sm, term_length))
-        return NULL;
-    return rj_sender_hear_destination(engine, packet, sm->receiver_id, now_ns);
+        return;
+    const rj_send_destination_t *destination =
+        rj_sender_hear_destination(engine, packet, sm->receiver_id, now_ns);
+    if (publication != NULL)
+        rj_sender_fan_out_on_sm(publication, destination, sm, now_ns);
 }
 
 static void on_sm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     const rj_wire_sm_t *sm = (const rj_wire_sm_t *)packet->data;
+    rj_send_endpoint_t *endpoint = (rj_send_endpoint_t *)packet->endpoint;
     rj_network_publication_t *publication = find(packet, sm->stream_id, sm->session_id);
-    const rj_send_destination_t *destination = hear(engine, packet, publication, now_ns);
+    if (endpoint->destinations != NULL)
+        hear(engine, packet, publication, now_ns);
     if (publication == NULL) {
         const bool is_valid = rj_frame_sm_is_valid(sm, TERM_LENGTH_UNKNOWN);
         rj_engine_count(engine, is_valid ? RJ_SYSTEM_SMS_RECEIVED : RJ_SYSTEM_INVALID_PACKETS, 1);
         return;
     }
     if (rj_network_publication_on_sm(publication, sm, now_ns)) {
-        rj_store_relaxed_i64(&((rj_send_endpoint_t *)packet->endpoint)->last_sm_ns, now_ns);
+        rj_store_relaxed_i64(&endpoint->last_sm_ns, now_ns);
         rj_network_publication_on_source(publication, sm->receiver_id, &packet->source);
         if (publication->config.response_path != NULL)
             on_response_sm(engine, packet, publication, sm, now_ns);
-        if (publication->fan_out != NULL)
-            rj_sender_fan_out_on_sm(publication, destination, sm, now_ns);
     }
     on_told(engine, publication);
 }

@@ -46,7 +46,7 @@ int64_t rj_sender_destination_registration_id(const rj_packet_t *packet, int64_t
 rj_send_destination_t *rj_sender_hear_destination(rj_engine_t *engine, const rj_packet_t *packet,
                                                   int64_t receiver_id, int64_t now_ns);
 
-/* The publication has accepted it. */
+/* It is for this stream. */
 void rj_sender_fan_out_on_sm(rj_network_publication_t *publication,
                              const rj_send_destination_t *destination, const rj_wire_sm_t *sm,
                              int64_t now_ns);
