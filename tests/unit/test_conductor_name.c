@@ -16,7 +16,10 @@
 enum { CLIENT = 7, STREAM = 1001, SECONDS_MAX = 10 };
 
 #define CHANNEL "aeron:udp?endpoint=the-peer"
-#define TABLE   "the-peer,127.0.0.1:24571,127.0.0.2:24571|"
+#define OTHERS  "aeron:udp?endpoint=peer-"
+#define TABLE                                                                                      \
+    "the-peer,127.0.0.1:24571,127.0.0.2:24571|peer-1,127.0.0.1:24572,127.0.0.2:24572|"             \
+    "peer-2,127.0.0.1:24573,127.0.0.2:24573|peer-3,127.0.0.1:24574,127.0.0.2:24574|"
 
 static driver_rig_t rig;
 
@@ -206,6 +209,19 @@ Test(conductor_name, lets_an_endpoint_go_that_is_asked_for)
     driver_rig_live(&rig, CLIENT, INT64_C(20000000000));
     cr_expect_eq(driver_rig_log_count(&rig), 0);
     publish();
+}
+
+/* One after the other, so that no slow answer keeps clients waiting for long; but all of them. */
+Test(conductor_name, asks_for_every_silent_name_in_one_check)
+{
+    static const char *const channels[] = {OTHERS "1", OTHERS "2", OTHERS "3", CHANNEL};
+    for (int i = 0; i < 4; i++) {
+        (void)driver_rig_add_publication(&rig, CLIENT, false, channels[i], STREAM);
+        (void)driver_rig_expect(&rig, RJ_EVENT_PUBLICATION_READY);
+    }
+    choose(1);
+    cr_assert_gt(seconds_until_change(), 0);
+    cr_expect_eq(changes(), 4);
 }
 
 /* What a tag leads to is compared by where it is now (commands.md 7.1). */

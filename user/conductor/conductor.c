@@ -581,7 +581,7 @@ void rj_conductor_close(rj_conductor_t *conductor)
     rj_conductor_close_steering(conductor);
     drop_command(conductor);
     drop_kept(conductor);
-    rj_conductor_free_questions(conductor);
+    rj_conductor_free_question(conductor);
     rj_conductor_free_creations(conductor);
     rj_conductor_free_images(conductor);
     rj_conductor_free_subscriptions(conductor);

@@ -68,27 +68,23 @@ static void ask(rj_conductor_t *conductor, rj_followed_name_t *name)
     }
     name->question = question;
     name->asked_ns = conductor->now_ns;
-    DL_APPEND(conductor->questions, question);
-    conductor->question_count++;
+    conductor->question = question;
 }
 
-/* Each is looked at once; whose turn it was goes to the end, so that a slow name server keeps
- * nobody from being asked for. */
-static int check(rj_conductor_t *conductor)
+/* Each is looked at once a check, however many turns that takes, and in its turn: whose it was goes
+ * to the end. */
+static int look(rj_conductor_t *conductor)
 {
-    const rj_followed_name_t *last = conductor->names == NULL ? NULL : conductor->names->prev;
     int work = 0;
-    while (last != NULL && conductor->question_count < RJ_NAME_QUESTIONS_MAX) {
+    while (conductor->names_left > 0 && conductor->names != NULL && conductor->question == NULL) {
         rj_followed_name_t *name = conductor->names;
-        const bool is_last = name == last;
         DL_DELETE(conductor->names, name);
         DL_APPEND(conductor->names, name);
+        conductor->names_left--;
         if (is_due(conductor, name)) {
             ask(conductor, name);
             work++;
         }
-        if (is_last)
-            break;
     }
     return work;
 }
@@ -105,30 +101,27 @@ static void take_answer(rj_conductor_t *conductor, rj_name_question_t *question)
         name->on_change(conductor, name->owner, &task->address);
 }
 
-static int take_answers(rj_conductor_t *conductor)
+static int poll_answer(rj_conductor_t *conductor)
 {
-    int work = 0;
-    rj_name_question_t *question, *next;
-    DL_FOREACH_SAFE(conductor->questions, question, next)
-    {
-        if (rj_task_state(&question->task) == RJ_TASK_PENDING)
-            break; /* the helper takes one after the other */
-        take_answer(conductor, question);
-        DL_DELETE(conductor->questions, question);
-        conductor->question_count--;
-        free(question);
-        work++;
-    }
-    return work;
+    rj_name_question_t *question = conductor->question;
+    if (question == NULL || rj_task_state(&question->task) == RJ_TASK_PENDING)
+        return 0;
+    conductor->question = NULL;
+    take_answer(conductor, question);
+    free(question);
+    return 1;
 }
 
 int rj_conductor_work_names(rj_conductor_t *conductor)
 {
-    int work = take_answers(conductor);
-    if (conductor->names == NULL || conductor->now_ns < conductor->names_due_ns)
-        return work;
-    conductor->names_due_ns = conductor->now_ns + conductor->config->reresolution_interval_ns;
-    return work + check(conductor);
+    int work = poll_answer(conductor);
+    if (conductor->now_ns >= conductor->names_due_ns) {
+        const rj_followed_name_t *name;
+        DL_COUNT(conductor->names, name, conductor->names_left);
+        conductor->names_due_ns = conductor->now_ns + conductor->config->reresolution_interval_ns;
+    }
+    work += look(conductor);
+    return work;
 }
 
 int64_t rj_conductor_names_deadline_ns(const rj_conductor_t *conductor)
@@ -136,14 +129,10 @@ int64_t rj_conductor_names_deadline_ns(const rj_conductor_t *conductor)
     return conductor->names == NULL ? INT64_MAX : conductor->names_due_ns;
 }
 
-void rj_conductor_free_questions(rj_conductor_t *conductor)
+void rj_conductor_free_question(rj_conductor_t *conductor)
 {
-    rj_name_question_t *question, *next;
-    DL_FOREACH_SAFE(conductor->questions, question, next)
-    {
-        DL_DELETE(conductor->questions, question);
-        free(question);
-    }
+    free(conductor->question);
+    conductor->question = NULL;
 }
 
 /* --- send endpoints --- */

@@ -18,10 +18,6 @@
 
 struct rj_send_entry;
 
-enum {
-    RJ_NAME_QUESTIONS_MAX = 16, /* on their way; clients' commands wait behind them */
-};
-
 /* For what has to be silent how long, and between two questions about a receiver's source. */
 #define RJ_NAME_SILENCE_NS INT64_C(5000000000)
 
@@ -39,9 +35,9 @@ typedef struct rj_followed_name {
     struct rj_name_question *question; /* on its way; NULL: none */
 } rj_followed_name_t;
 
-/* One that the helper has. */
+/* What the helper has been asked. One at a time: a name server that takes long keeps it from what
+ * clients wait for no longer than one question takes. */
 typedef struct rj_name_question {
-    struct rj_name_question *prev, *next;
     rj_followed_name_t *name; /* NULL: its owner has gone */
     rj_task_t task;
 } rj_name_question_t;
@@ -65,6 +61,6 @@ int rj_conductor_work_names(rj_conductor_t *conductor);
 int64_t rj_conductor_names_deadline_ns(const rj_conductor_t *conductor);
 
 /* The helper is stopped. */
-void rj_conductor_free_questions(rj_conductor_t *conductor);
+void rj_conductor_free_question(rj_conductor_t *conductor);
 
 #endif

@@ -372,9 +372,9 @@ struct rj_conductor {
     rj_headed_path_t *headed_paths;
     rj_owned_header_t *headers;
 
-    rj_followed_name_t *names; /* whose turn is next stands first */
-    rj_name_question_t *questions;
-    int question_count;
+    rj_followed_name_t *names;    /* whose turn is next stands first */
+    int names_left;               /* of this check, to be looked at */
+    rj_name_question_t *question; /* that the helper has; NULL: none */
     int64_t names_due_ns;
 };
 
