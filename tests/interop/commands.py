@@ -380,6 +380,118 @@ def responses(session):
     session.look_for("server closed", "unavailable-counter")
 
 
+# --- receivers with several destinations ---
+
+def addresses(session, registration_id):
+    """Of the local-address counters of a registration: how many, and what they are called."""
+    labels = sorted(re.sub(r"[0-9]+(?= )|(?<=:)[0-9]+", "N", label)
+                    for _, type_id, registration, _, _, _, _, label in session.driver.counters()
+                    if type_id == 14 and registration == registration_id)
+    print("  %d local addresses: %s" % (len(labels), ", ".join(labels) or "none"))
+
+
+def receivers_refused(session, manual):
+    client = session.client
+    ordinary = client.add_subscription(session.udp(offset=5), 201)
+    session.ask("ordinary", ordinary)
+    ipc = client.add_subscription(IPC, 202)
+    session.ask("of ipc", ipc)
+
+    def add(title, subscription, channel):
+        session.ask(title, client.ask(raw.ADD_RCV_DESTINATION, "q", subscription, words=channel))
+
+    add("to an ordinary one", ordinary, session.udp(offset=6))
+    add("ipc to an ordinary one", ordinary, IPC)
+    add("spy to an ordinary one", ordinary, "aeron-spy:" + session.udp(offset=6))
+    add("to one of ipc", ipc, session.udp(offset=6))
+    session.ask("from an ordinary one", client.ask(
+        raw.REMOVE_RCV_DESTINATION, "q", ordinary, words=session.udp(offset=6)))
+    add("nonsense", manual, "nonsense")
+    add("empty", manual, "")
+    add("nothing to reach", manual, "aeron:udp?alias=x")
+    for key in ("mtu=1408", "rcv-wnd=128k", "so-rcvbuf=128k", "so-sndbuf=128k",
+                "response-correlation-id=3"):
+        add("with " + key, manual, session.udp("|" + key, offset=6))
+    add("response", manual, "aeron:udp?control-mode=response|control=127.0.0.1:%d" % session.port)
+    if session.is_ours:  # the C driver takes it, and does not survive what it sends there
+        add("control port 0" + OURS, manual, session.udp("|control=127.0.0.1:0", offset=6))
+    add("even group", manual, "aeron:udp?endpoint=224.20.30.40:%d" % (session.port + 6))
+    add("spy of ipc", manual, "aeron-spy:aeron:ipc")
+    add("in use", manual, session.udp(offset=5))
+    add("unknown host", manual, "aeron:udp?endpoint=no.such.host.invalid:1")
+    addresses(session, manual)
+
+
+def receivers_network(session, manual):
+    client = session.client
+
+    def ask(title, kind, channel):
+        session.ask(title, client.ask(kind, "q", manual, words=channel))
+        addresses(session, manual)
+
+    add, remove = raw.ADD_RCV_DESTINATION, raw.REMOVE_RCV_DESTINATION
+    ask("first", add, session.udp(offset=6))
+    ask("first again", add, session.udp(offset=6))
+    ask("any port", add, "aeron:udp?endpoint=127.0.0.1:0")
+    ask("another port", add, "aeron:udp?endpoint=127.0.0.1:0")
+    ask("control alone", add,
+        "aeron:udp?control=127.0.0.1:%d|control-mode=dynamic" % (session.port + 7))
+    ask("dynamic", add, session.udp("|control=127.0.0.1:%d|control-mode=dynamic" % (session.port + 7),
+                                    offset=8))
+    writer = client.add_publication(session.udp(offset=6), 201)
+    session.ask("writer of the first", writer, "available-image")
+    ask("removed as never added", remove, session.udp(offset=9))
+    for title, channel in (("one of any port removed", "aeron:udp?endpoint=127.0.0.1:0"),
+                           ("the other removed", "aeron:udp?endpoint=127.0.0.1:0"),
+                           ("first removed by other words", session.udp("|alias=x", offset=6)),
+                           ("first removed again", session.udp(offset=6))):
+        session.ask(title, client.ask(remove, "q", manual, words=channel))
+    session.until("the addresses of three are gone",
+                  lambda: sum(c[1] == 14 and c[2] == manual for c in session.driver.counters()) == 2)
+    session.look("removed")
+    session.until("the image is gone",
+                  lambda: not any(c[1] == 5 for c in session.driver.counters()))
+    session.look("nothing was heard of the writer")
+    session.ask("writer removed", client.remove_publication(writer))
+    ask("first back", add, session.udp(offset=6))
+
+
+def receivers_local(session, manual):
+    client = session.client
+    session.ask("writer of ipc", client.add_publication(IPC, 201))
+    session.ask("writer to spy upon", client.add_publication(session.udp(offset=10), 201))
+    for what, channel in (("ipc", IPC), ("spy", "aeron-spy:" + session.udp(offset=10))):
+        other = channel + ("|" if "?" in channel else "?") + "alias=x"
+        session.ask(what + " destination", client.ask(
+            raw.ADD_RCV_DESTINATION, "q", manual, words=channel), "available-image")
+        session.ask(what + " destination twice", client.ask(
+            raw.ADD_RCV_DESTINATION, "q", manual, words=channel))
+        session.ask(what + " removed by other words", client.ask(
+            raw.REMOVE_RCV_DESTINATION, "q", manual, words=other))
+        if what == "spy" and not session.is_ours:
+            continue  # of a spy that is removed the C driver names an image that nobody knows
+        ours = OURS if what == "spy" else ""
+        for again in ("", " twice", " thrice"):
+            session.ask(what + " removed" + again + ours, client.ask(
+                raw.REMOVE_RCV_DESTINATION, "q", manual, words=channel))
+
+
+def receivers(session):
+    """Multi-destination subscriptions."""
+    client = session.client
+    session.names = {value: name for value, name in session.names.items()
+                     if not name.startswith("image-")}  # those from here on count from 0
+    manual = client.add_subscription("aeron:udp?control-mode=manual", 201)
+    session.ask("manual", manual)
+    print("  %r" % session.counter(7, manual)[7])
+    addresses(session, manual)
+    receivers_refused(session, manual)
+    receivers_network(session, manual)
+    receivers_local(session, manual)
+    session.ask("manual removed", client.remove_subscription(manual))
+    session.until("its addresses are gone", lambda: session.counter(14, manual) is None)
+
+
 # --- the end ---
 
 def silence(session):
@@ -423,7 +535,7 @@ def counted(session):
 
 
 TOPICS = (spoilt, counters_spoilt, unknown, owners, static_ones, sessions, rejections, revocations,
-          responses, silence, counted)
+          responses, silence, counted, receivers)
 
 
 def main():

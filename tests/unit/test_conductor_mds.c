@@ -494,11 +494,11 @@ Test(conductor_mds, reads_ipc_publications_and_spies)
     expect_refusal(send_destination(RJ_COMMAND_REMOVE_RCV_DESTINATION, id, "aeron:ipc?alias=x"),
                    RJ_ERROR_UNKNOWN_SUBSCRIPTION, "aeron:ipc?alias=x");
     int64_t removal = send_destination(RJ_COMMAND_REMOVE_RCV_DESTINATION, id, "aeron:ipc");
+    expect_success(removal);
     expect_unavailable(&ipc);
-    expect_success(removal);
     removal = send_destination(RJ_COMMAND_REMOVE_RCV_DESTINATION, id, "aeron-spy:" FIRST);
-    expect_unavailable(&spy);
     expect_success(removal);
+    expect_unavailable(&spy);
     driver_rig_expect_nothing(&rig);
     add(id, "aeron:ipc?session-id=5");
     driver_rig_expect_nothing(&rig);

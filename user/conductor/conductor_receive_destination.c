@@ -94,9 +94,9 @@ static int remove_local(rj_conductor_t *conductor, rj_err_t *err)
         return rj_fail_aeron(err, -ENOENT, RJ_ERROR_UNKNOWN_SUBSCRIPTION,
                              "subscription %" PRId64 " has no destination %s", command->resource_id,
                              command->channel.uri.text);
+    rj_reply_success(&conductor->to_clients, command->correlation_id);
     announce_ends(conductor, subscription);
     rj_conductor_delete_subscription(conductor, subscription);
-    rj_reply_success(&conductor->to_clients, command->correlation_id);
     rj_conductor_finish_command(conductor);
     return 0;
 }
