@@ -131,11 +131,13 @@ class Driver:
     def i64(self, at):
         return struct.unpack_from("<q", self.memory, at)[0]
 
+    # Native layouts, for they are written as one store: of "<i" the driver would see the bytes.
+
     def put_i32(self, at, value):
-        struct.pack_into("<i", self.memory, at, value)
+        struct.pack_into("i", self.memory, at, value)
 
     def put_i64(self, at, value):
-        struct.pack_into("<q", self.memory, at, value)
+        struct.pack_into("q", self.memory, at, value)
 
     # --- commands ---
 

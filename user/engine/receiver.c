@@ -207,10 +207,9 @@ static void stamp(const rj_engine_t *engine, const rj_packet_t *packet)
     if (!endpoint->media_timestamp.is_wanted && !endpoint->channel_timestamp.is_wanted)
         return;
     const int64_t epoch_ns = rj_engine_epoch_ns(engine);
-    rj_timestamp_received(packet->data, packet->length_bytes, endpoint->media_timestamp,
-                          packet->media_epoch_ns != 0 ? packet->media_epoch_ns : epoch_ns);
-    rj_timestamp_received(packet->data, packet->length_bytes, endpoint->channel_timestamp,
-                          epoch_ns);
+    rj_timestamp_write(packet->data, packet->length_bytes, endpoint->media_timestamp,
+                       packet->media_epoch_ns != 0 ? packet->media_epoch_ns : epoch_ns);
+    rj_timestamp_write(packet->data, packet->length_bytes, endpoint->channel_timestamp, epoch_ns);
 }
 
 static void insert(rj_engine_t *engine, const rj_packet_t *packet, rj_network_image_t *image,

@@ -28,29 +28,15 @@ static int64_t whole_frame(const uint8_t *datagram, uint32_t length_bytes, int64
     return length >= RJ_DATA_HEADER_BYTES && at + length <= length_bytes ? length : 0;
 }
 
-static bool is_data(const rj_wire_data_t *header)
-{
-    return header->type == RJ_FRAME_TYPE_DATA;
-}
-
-void rj_timestamp_sent(uint8_t *datagram, uint32_t length_bytes, rj_timestamp_place_t place,
-                       int64_t epoch_ns)
-{
-    rj_wire_data_t header;
-    const int64_t length = whole_frame(datagram, length_bytes, 0, &header);
-    if (place.is_wanted && length > 0 && is_data(&header))
-        write_stamp(datagram, length, place.offset, epoch_ns);
-}
-
-void rj_timestamp_received(uint8_t *datagram, uint32_t length_bytes, rj_timestamp_place_t place,
-                           int64_t epoch_ns)
+void rj_timestamp_write(uint8_t *datagram, uint32_t length_bytes, rj_timestamp_place_t place,
+                        int64_t epoch_ns)
 {
     rj_wire_data_t header;
     int64_t length;
     for (int64_t at = 0;
          place.is_wanted && (length = whole_frame(datagram, length_bytes, at, &header)) > 0;
          at += rj_align_up(length, RJ_FRAME_ALIGNMENT)) {
-        if (is_data(&header) && (header.flags & RJ_DATA_FLAG_BEGIN) != 0)
+        if (header.type == RJ_FRAME_TYPE_DATA && (header.flags & RJ_DATA_FLAG_BEGIN) != 0)
             write_stamp(datagram + at, length, place.offset, epoch_ns);
     }
 }

@@ -271,8 +271,8 @@ static int64_t collect_slot(rj_network_publication_t *publication, int slot,
                 rj_retransmit_give_up(&publication->retransmit, slot, now_ns);
             break;
         }
-        rj_timestamp_sent(term + offset, (uint32_t)scan.available,
-                          publication->config.send_timestamp, publication->send_epoch_ns);
+        rj_timestamp_write(term + offset, (uint32_t)scan.available,
+                           publication->config.send_timestamp, publication->send_epoch_ns);
         if (!rj_run_builder_add(builder, term + offset, scan.available, scan.padding, position,
                                 slot))
             break;

@@ -40,8 +40,8 @@ int rj_network_publication_collect_span(const rj_network_publication_t *publicat
         const rj_term_scan_t scan = rj_term_scan(term, offset, log->term_length, length_max);
         if (scan.available <= 0 || !is_frame_at(log, term + offset, position))
             break;
-        rj_timestamp_sent(term + offset, (uint32_t)scan.available,
-                          publication->config.send_timestamp, publication->send_epoch_ns);
+        rj_timestamp_write(term + offset, (uint32_t)scan.available,
+                           publication->config.send_timestamp, publication->send_epoch_ns);
         if (!rj_run_builder_add(&builder, term + offset, scan.available, scan.padding, position, 0))
             break;
         position += scan.available + scan.padding;
