@@ -183,17 +183,19 @@ static void print_available_image(printer_t *printer)
     rj_event_available_image_t event;
     if (!take(printer, &event, sizeof(event)))
         return;
-    const int32_t source = (int32_t)rj_align_up(sizeof(event) + event.log_file_length, 4);
+    const int64_t source =
+        rj_align_up((int64_t)sizeof(event) + rj_max_i64(event.log_file_length, 0), 4);
     int32_t source_length = 0;
-    if (event.log_file_length >= 0 && source >= 0 &&
-        source + (int32_t)sizeof(source_length) <= printer->length)
+    if (source + (int64_t)sizeof(source_length) <= printer->length)
         memcpy(&source_length, printer->body + source, sizeof(source_length));
     print(printer,
           "sessionId=%" PRId32 " streamId=%" PRId32 " subscriberPositionId=%" PRId32
           " subscriptionRegistrationId=%" PRId64 " correlationId=%" PRId64,
           event.session_id, event.stream_id, event.subscriber_position_id,
           event.subscription_registration_id, event.correlation_id);
-    print_text(printer, " sourceIdentity", source + (int32_t)sizeof(source_length), source_length);
+    print_text(printer, " sourceIdentity",
+               (int32_t)rj_min_i64(source + (int64_t)sizeof(source_length), printer->length),
+               source_length);
     print_text(printer, " logFileName", sizeof(event), event.log_file_length);
 }
 
