@@ -43,6 +43,7 @@ SIM_SRC := $(wildcard tests/sim/*.c)
 PROGS   := $(wildcard tests/unit/test_*.c tests/bpf/*.c tests/netns/*.c)
 STRESS  := $(patsubst %.c,$(O)/%,$(wildcard tests/stress/*.c))
 RJ_STREAM := $(O)/tests/interop/rj_stream
+RJ_PEER := $(O)/tests/interop/rj_peer
 BENCH_PROGS := $(O)/bench/udp_ping $(O)/bench/flow
 FUZZ    := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 LIBS    := $(if $(wildcard user/xdp/*.c),libxdp libbpf) $(if $(wildcard netlink/*.c),libmnl) libcap-ng
@@ -60,7 +61,7 @@ ALL_OBJ := $(call obj,$(LIB_SRC) $(CLI_SRC) $(FIX_SRC) $(SIM_SRC) $(PROGS) \
              $(wildcard tests/stress/*.c tests/fuzz/fuzz_*.c tests/interop/*.c bench/*.c))
 
 all: $(LIB) $(SKEL) $(if $(CLI_SRC),$(O)/ramjet $(O)/aeronmd) ## build the library and the programs
-tests: all $(TESTS) $(RJ_STREAM) $(BENCH_PROGS) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
+tests: all $(TESTS) $(RJ_STREAM) $(RJ_PEER) $(BENCH_PROGS) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
 stress: $(STRESS)
 fuzzers: $(FUZZ)
 programs: $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.o)
@@ -108,8 +109,10 @@ $(O)/tests/sim: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(O)/tests/sim: $(call obj,$(SIM_SRC)) $(FIX) $(LIB)
 $(STRESS): $(O)/%: $(O)/obj/%.o $(FIX) $(LIB)
 $(RJ_STREAM): $(call obj,tests/interop/rj_stream.c tests/fixtures/message_stream.c) $(LIB)
+$(RJ_PEER): $(call obj,tests/interop/peer_ours.c tests/interop/peer_streams.c) \
+            $(call obj,tests/fixtures/message_stream.c) $(LIB)
 $(BENCH_PROGS): $(O)/bench/%: $(O)/obj/bench/%.o $(LIB)
-$(O)/tests/sim $(STRESS) $(RJ_STREAM) $(BENCH_PROGS):
+$(O)/tests/sim $(STRESS) $(RJ_STREAM) $(RJ_PEER) $(BENCH_PROGS):
 	$(call say,LD,$@)
 	$(link) $(LDLIBS)
 

@@ -287,6 +287,7 @@ stage_interop() {
     compile interop O="$O" tests || return 0
     share=${INTEROP:-share}
     [ "$share" = share ] || patience=7200
+    rm -f "$O"/interop/matrix-*.json
     interop '' "INTEROP=$share" tests/interop/test_*.sh
     hosts=$(grep -l ' lab up ' tests/interop/test_*.sh)
     # shellcheck disable=SC2086 # paths without blanks, here and below
@@ -298,6 +299,7 @@ stage_interop() {
         interop ' over xdp generic, 4 queues' 'INTEROP=full RJ_XDP=generic RJ_QUEUES=4' $hosts
         interop ' over xdp native, 4 queues' 'INTEROP=full RJ_XDP=native RJ_QUEUES=4' $hosts
     fi
+    [ -n "$quiet" ] || python3 tests/interop/matrix/report.py "$O" || true
 }
 
 install_for() {

@@ -4,6 +4,9 @@
 #
 #   tests/interop/fetch.sh java     the jar with Java driver, client, samples and tools
 #   tests/interop/fetch.sh c        the C driver's binary, built on the spot (some minutes, once)
+#   tests/interop/fetch.sh rust     a folder with peer_c and peer_rs: peers/ with the C client and
+#                                   aeron-rs, built on the spot (likewise)
+#   tests/interop/fetch.sh classes  a folder with what java/ compiles to
 #
 # The peers are black boxes: tests talk to them, nobody reads them. They live outside the tree, in
 # $RJ_CACHE (${XDG_CACHE_HOME:-$HOME/.cache}/ramjet), in one folder for each pinned version. A
@@ -14,6 +17,7 @@
 set -eu
 umask 022
 
+here=$(cd "$(dirname "$0")" && pwd)
 JAVA_VERSION=1.51.0
 JAVA_SHA256=9686a7c6bb3c464f7ac76ceaf7a0c67249e3499aa8142872a6d1b2f398bca458
 C_VERSION=0.2.16     # of the crate that carries the C driver, release 1.54.0
@@ -44,8 +48,9 @@ fetch_java() {
         die "aeron-all $JAVA_VERSION is not the file that was pinned"
 }
 
-# The crate builds the driver with cmake and links two libraries by name, hence their -dev packages.
-fetch_c() {
+# Both crates build C with cmake and link two libraries by name, hence their -dev packages. One
+# cmake and one folder of what cargo compiled serve both, and the next version of our own sources.
+prepare_cargo() {
     need cargo
     need python3
     for library in bsd uuid; do
@@ -53,19 +58,51 @@ fetch_c() {
         "${CC:-cc}" -o "$work/probe" "$work/probe.c" "-l$library" 2>/dev/null ||
             die "cannot link lib$library: make deps installs libbsd-dev and uuid-dev"
     done
-    quietly python3 -m venv "$work/venv"
-    quietly "$work/venv/bin/python" -m pip install --quiet "cmake==$CMAKE_VERSION"
-    quietly env PATH="$work/venv/bin:$PATH" CARGO_TARGET_DIR="$work/target" \
-        nice -n 10 cargo install rusteron-media-driver --version "=$C_VERSION" --locked \
+    exec 8>"$cache/lock-cargo"
+    flock 8
+    venv=$cache/cmake-$CMAKE_VERSION
+    if [ ! -f "$venv/ready" ]; then
+        quietly python3 -m venv --clear "$venv"
+        quietly "$venv/bin/python" -m pip install --quiet "cmake==$CMAKE_VERSION"
+        touch "$venv/ready"
+    fi
+    export PATH="$venv/bin:$PATH" CARGO_TARGET_DIR="$cache/cargo-target"
+}
+
+fetch_rust() {
+    prepare_cargo
+    quietly nice -n 10 cargo build --release --locked --jobs "$BUILD_JOBS" \
+        --manifest-path "$here/peers/Cargo.toml"
+    mkdir -p "$work/rust"
+    cp "$CARGO_TARGET_DIR/release/peer_c" "$CARGO_TARGET_DIR/release/peer_rs" "$work/rust/"
+}
+
+fetch_classes() {
+    mkdir -p "$work/classes"
+    jar=$("$here/fetch.sh" java)
+    quietly javac -Xlint:all -Werror -cp "$jar" -d "$work/classes" "$here"/java/*.java
+    touch "$work/classes/ready"
+}
+
+fetch_c() {
+    prepare_cargo
+    quietly nice -n 10 cargo install rusteron-media-driver --version "=$C_VERSION" --locked \
         --features static --bin media_driver --jobs "$BUILD_JOBS" --root "$work/c"
 }
 
+# sources FOLDER: one number for what its files hold.
+sources() {
+    (cd "$here/$1" && find . -type f | LC_ALL=C sort | xargs cat) | cksum | cut -d ' ' -f 1
+}
+
+# What is compiled here is tuned for the processor it ran on.
+processor=$(uname -m)-$(grep -m 1 '^flags' /proc/cpuinfo | cksum | cut -d ' ' -f 1)
 case ${1:-} in
 java) version=$JAVA_VERSION product=aeron-all-$JAVA_VERSION.jar ;;
-# The driver's build is tuned for the processor it ran on.
-c) version=$C_VERSION-$(uname -m)-$(grep -m 1 '^flags' /proc/cpuinfo | cksum | cut -d ' ' -f 1)
-    product=bin/media_driver ;;
-*) die "usage: fetch.sh java|c" ;;
+c) version=$C_VERSION-$processor product=bin/media_driver ;;
+rust) version=$(sources peers)-$processor product=peer_rs ;;
+classes) version=$JAVA_VERSION-$(sources java) product=ready ;;
+*) die "usage: fetch.sh java|c|rust|classes" ;;
 esac
 
 cache=${RJ_CACHE:-${XDG_CACHE_HOME:-${HOME:?fetch: HOME is not set}/.cache}/ramjet}
@@ -83,5 +120,13 @@ if [ ! -f "$target/$product" ]; then
     "fetch_$1"
     rm -rf "$target"
     mv "$work/$1" "$target"
+    # Older versions of our own programs serve nobody any more.
+    case $1 in
+    rust | classes)
+        find "$cache" -maxdepth 1 -name "$1-*" ! -path "$target" -mtime +0 -exec rm -rf {} + ;;
+    esac
 fi
-echo "$target/$product"
+case $1 in
+rust | classes) echo "$target" ;;
+*) echo "$target/$product" ;;
+esac

@@ -3,6 +3,8 @@
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
+import org.agrona.DirectBuffer;
+
 /**
  * The test stream of tests/fixtures/message_stream.h, which says what is in a message: every byte
  * follows from the seed and the message's number, so the far end can name the first wrong one.
@@ -13,11 +15,41 @@ final class Stream {
     private static final long GOLDEN = 0x9E3779B97F4A7C15L;
 
     private final long seed;
-    private final ByteBuffer message =
-        ByteBuffer.allocateDirect(MESSAGE_LENGTH_MAX + Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    private final int shortest;
+    private final int longest;
+    private final ByteBuffer message;
 
     Stream(final long seed) {
+        this(seed, 0, 0);
+    }
+
+    /** Of lengths between two bounds; mixed ones when the upper is 0. */
+    Stream(final long seed, final int shortest, final int longest) {
+        if (longest != 0 && (shortest < HEADER_LENGTH || longest < shortest)) {
+            throw new IllegalArgumentException("lengths " + shortest + " to " + longest);
+        }
         this.seed = seed;
+        this.shortest = shortest;
+        this.longest = longest;
+        final int capacity = Math.max(longest, MESSAGE_LENGTH_MAX) + Long.BYTES;
+        message = ByteBuffer.allocateDirect(capacity).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /** FNV-1a over words. Digests of messages are added up, so their order does not matter. */
+    static long digest(final DirectBuffer buffer, final int offset, final int length) {
+        long hash = 0xCBF29CE484222325L;
+        final int whole = length & -Long.BYTES;
+        for (int i = 0; i < whole; i += Long.BYTES) {
+            hash = (hash ^ buffer.getLong(offset + i, ByteOrder.LITTLE_ENDIAN)) * 0x100000001B3L;
+        }
+        if (whole < length) {
+            long word = 0;
+            for (int i = length - 1; i >= whole; i--) {
+                word = word << Byte.SIZE | buffer.getByte(offset + i) & 0xFF;
+            }
+            hash = (hash ^ word) * 0x100000001B3L;
+        }
+        return mix((hash ^ length) * 0x100000001B3L);
     }
 
     /** Makes message number {@code sequence}; it begins at 0 and has the limit as its length. */
@@ -38,9 +70,12 @@ final class Stream {
         return message.limit(length);
     }
 
-    private static int lengthOf(final long key) {
+    private int lengthOf(final long key) {
         final int kind = (int)((key >>> 32) % 100);
         final long pick = key & 0xFFFF_FFFFL;
+        if (longest != 0) {
+            return between(pick, shortest, longest);
+        }
         if (kind < 90) {
             return between(pick, HEADER_LENGTH, 1024);
         }

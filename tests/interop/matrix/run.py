@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interop matrix: clients x features on our driver, drivers x features facing it.
+
+    run.py clients|drivers|xdp [--only=WORD] [--pending]
+
+Prints `ok NAME` or `not ok NAME` for each row and column, and leaves what it found in
+build/interop/matrix-*.json, from which report.py makes the tables. INTEROP=full runs all of it.
+"""
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from cell import Cell
+from features import FEATURES
+import modes  # noqa: F401, registers its features
+from rig import Failure, Missing, Peers, Rig
+
+CLIENTS = ("java", "c", "rs", "ours")
+LANES = 2
+XDP = {"RAMJET_INTERFACE": "eth0", "RAMJET_XDP_MODE": "generic"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One column of a table: whom a feature runs with, in which directions."""
+    table: str
+    column: str
+    ways: tuple  # of ((host, client), (host, client)): who publishes, who subscribes
+    here: str  # the host of local features
+    lossy: bool = False
+
+
+def both_ways(one, other):
+    return ((one, other), (other, one))
+
+
+class Runner:
+    def __init__(self, arguments):
+        self.build = Path(os.environ.get("RJ_BUILD", "build")).resolve()
+        self.full = os.environ.get("INTEROP", "share") == "full"
+        self.arguments = arguments
+        self.peers = Peers(self.build)
+        self.results = []
+        self.failed = False
+        self.stopping = False
+
+    def features(self, plan):
+        for each in FEATURES:
+            if self.arguments.only and self.arguments.only not in each.name:
+                continue
+            if (each.pending and not self.arguments.pending) or (plan.lossy and not each.lossy):
+                continue
+            yield each
+
+    def say(self, plan, name, state, seconds=0.0, words=""):
+        self.results.append({"table": plan.table, "column": plan.column, "feature": name,
+                             "state": state, "seconds": round(seconds, 2), "words": words})
+        title = f"matrix, {plan.table}, {plan.column}: {name}"
+        if state == "ok":
+            print(f"ok {title}", flush=True)
+        elif state == "failed":
+            self.failed = True
+            lines = "".join(f"    | {line}\n" for line in words.splitlines())
+            print(f"not ok {title}\n{lines}", end="", flush=True)
+
+    def run_cell(self, rig, plan, feature, way, lane):
+        """None when it held, else why not."""
+        near, far = way
+        if feature.local:
+            near, far = (plan.here, near[1]), (plan.here, far[1])
+        if feature.kills_rs and "rs" in (near[1], far[1]):
+            raise Missing("aeron-rs: the library ends at such an event, whoever asked for it")
+        cell = Cell(rig, lane, near, far, plan.lossy, not self.full)
+        good = False
+        try:
+            feature.run(cell)
+            good = True
+        except Failure as failure:
+            return f"{near[1]} on {near[0]} to {far[1]} on {far[0]}: {failure}"
+        except Missing:
+            good = True
+            raise
+        except (KeyError, IndexError, ValueError, OSError):
+            return traceback.format_exc()
+        finally:
+            cell.end(good)
+        return None
+
+    def run_feature(self, rig, plan, feature, lane):
+        began = time.monotonic()
+        reasons, problems, held = set(), [], 0
+        for way in plan.ways:
+            try:
+                problem = self.run_cell(rig, plan, feature, way, lane)
+            except Missing as missing:
+                reasons.add(str(missing))
+                continue
+            except Failure as failure:
+                problem = str(failure)
+            if problem:
+                problems.append(problem)
+            else:
+                held += 1
+        seconds = time.monotonic() - began
+        if problems:
+            self.say(plan, feature.name, "failed", seconds, "\n".join(problems))
+        elif held:
+            self.say(plan, feature.name, "ok", seconds, "; ".join(sorted(reasons)))
+        else:
+            self.say(plan, feature.name, "n/a", seconds, "; ".join(sorted(reasons)))
+
+    def run_plan(self, rig, plan, lane, alone):
+        for feature in self.features(plan):
+            if feature.alone == alone and not self.stopping:
+                self.run_feature(rig, plan, feature, lane)
+
+    def with_rig(self, kinds, settings, plans, impair=()):
+        """Plans of one rig run side by side, except for what ends drivers."""
+        try:
+            rig = Rig(self.build, self.peers, kinds, settings)
+        except Failure as failure:
+            for plan in plans:
+                self.say(plan, "drivers", "failed", 0, str(failure))
+            return
+        try:
+            if impair:
+                rig.impair(*impair)
+            with ThreadPoolExecutor(LANES) as lanes:
+                running = [lanes.submit(self.run_plan, rig, plan, f"lane{i}", False)
+                           for i, plan in enumerate(plans)]
+                try:
+                    for each in running:
+                        each.result()
+                except BaseException:
+                    self.stopping = True
+                    rig.kill_workers()  # so that no lane waits for an answer
+                    raise
+            for plan in plans:
+                self.run_plan(rig, plan, "alone", True)
+        finally:
+            wrong = rig.close()
+        if wrong:
+            self.say(plans[0], "the end of the drivers", "failed", 0, "\n".join(wrong))
+
+    def clients(self):
+        """Every client on our driver, with another one at the far end, in both directions."""
+        plans = {}
+        for client in CLIENTS:
+            partner = "java" if client == "c" else "c"
+            plans[client] = Plan("clients on ramjet", client,
+                                 both_ways(("h1", client), ("h2", partner)), "h1")
+        # Others' events would end it, so that it has its drivers to itself.
+        alone = plans.pop("rs")
+        self.with_rig(("ramjet", "ramjet"), None, list(plans.values()))
+        self.with_rig(("ramjet", "ramjet"), None, [alone])
+
+    def drivers(self, settings=None, prefix=""):
+        """Each official driver faces ours; our client runs on each as well."""
+        for kind in ("c", "java"):
+            ways = both_ways(("h1", "ours"), ("h2", kind))
+            plans = [Plan(f"drivers facing ramjet{prefix}", kind, ways, "h1")]
+            if not prefix:
+                here = (("h2", "ours"), ("h2", "ours"))
+                plans.append(Plan("our client on official drivers", kind, (here,), "h2"))
+            self.with_rig(("ramjet", kind), settings, plans)
+            lossy = Plan(f"drivers facing ramjet{prefix}", f"{kind}, 5 % lost", ways, "h1", True)
+            self.with_rig(("ramjet", kind), settings, [lossy], ("--loss", "5", "--reorder", "5"))
+
+    def xdp(self):
+        plan = Plan("clients on ramjet, over xdp", "c", both_ways(("h1", "c"), ("h2", "ours")),
+                    "h1")
+        self.with_rig(("ramjet", "ramjet"), XDP, [plan])
+        self.drivers(XDP, ", over xdp")
+
+    def run(self):
+        getattr(self, self.arguments.part)()
+        path = self.build / "interop" / f"matrix-{self.arguments.part}.json"
+        path.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
+        return 1 if self.failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=("clients", "drivers", "xdp"))
+    parser.add_argument("--only", default="", help="features that have this in their names")
+    parser.add_argument("--pending", action="store_true", help="what our driver lacks, too")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    return Runner(parser.parse_args()).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
