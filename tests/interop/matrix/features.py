@@ -20,6 +20,7 @@ class Feature:
     lossy: bool = False
     pending: bool = False
     alone: bool = False
+    kills: bool = False  # drivers, which is about them and not about clients
     kills_rs: bool = False  # aeron-rs ends at an event it does not know, whoever asked for it
 
 
@@ -43,13 +44,12 @@ def stream_of(cell, channel, *, count=300, wanted=1, patience=60, sub_channel=No
     image = sub.info()["images"][0]
     cell.expect(image["session"] == pub.facts["session"], f"image {image}, {pub.facts}")
     cell.transfer(pub, sub, count=cell.count(count), end=True, patience=patience, **values)
-    sub.do("await", images=0)
-    return pub, sub
+    return sub
 
 
 @feature("unicast", lossy=True)
 def unicast(cell):
-    stream_of(cell, cell.channel(), count=2000)
+    stream_of(cell, cell.channel(), count=2000).do("await", images=0)
 
 
 @feature("unicast, IPv6", lossy=True)
@@ -74,7 +74,7 @@ def multicast(cell):
 @feature("IPC", local=True)
 def ipc(cell):
     stream_of(cell, "aeron:ipc", count=2000)
-    stream_of(cell, "aeron:ipc", kind="exclusive", count=1000)
+    stream_of(cell, "aeron:ipc", kind="exclusive", count=1000).do("await", images=0)
 
 
 @feature("fragmentation", lossy=True)

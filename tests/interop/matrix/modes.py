@@ -318,7 +318,7 @@ def refusals(cell):
     stream_of(cell, cell.channel(), count=20)
 
 
-@feature("restart of the publisher's driver", alone=True)
+@feature("restart of the publisher's driver", alone=True, kills=True)
 def restart_near_driver(cell):
     two_drivers(cell)
     channel, stream = cell.channel(), cell.stream()
@@ -332,7 +332,7 @@ def restart_near_driver(cell):
     cell.transfer(pub, sub, count=50, end=True)
 
 
-@feature("restart of the subscriber's driver", alone=True)
+@feature("restart of the subscriber's driver", alone=True, kills=True)
 def restart_far_driver(cell):
     two_drivers(cell)
     channel, stream = cell.channel(), cell.stream()
