@@ -111,6 +111,10 @@ Test(conductor_ports, gives_publications_with_control_ports_of_the_other_range)
         &rig, CLIENT, false, "aeron:udp?endpoint=127.0.0.1:24701|control=127.0.0.1:0", 1001);
     driver_rig_expect(&rig, RJ_EVENT_PUBLICATION_READY);
     cr_expect_eq(port_of(id), 24610);
+    const int64_t dynamic = driver_rig_add_publication(
+        &rig, CLIENT, false, "aeron:udp?control=127.0.0.1:0|control-mode=dynamic", 1001);
+    driver_rig_expect(&rig, RJ_EVENT_PUBLICATION_READY);
+    cr_expect_eq(port_of(dynamic), 24611);
     const int64_t plain =
         driver_rig_add_publication(&rig, CLIENT, false, "aeron:udp?endpoint=127.0.0.1:24700", 1001);
     driver_rig_expect(&rig, RJ_EVENT_PUBLICATION_READY);
