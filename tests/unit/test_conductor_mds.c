@@ -319,8 +319,11 @@ Test(conductor_mds, has_a_limit_of_destinations)
         add(id, "aeron:udp?endpoint=127.0.0.1:0");
     expect_refusal(send_destination(RJ_COMMAND_ADD_RCV_DESTINATION, id, FIRST), RJ_ERROR_GENERIC,
                    "more than 16 destinations");
-    take_away(id, "aeron:udp?endpoint=127.0.0.1:0");
-    add(id, FIRST);
+    int64_t removal =
+        send_destination(RJ_COMMAND_REMOVE_RCV_DESTINATION, id, "aeron:udp?endpoint=127.0.0.1:0");
+    int64_t addition = send_destination(RJ_COMMAND_ADD_RCV_DESTINATION, id, FIRST);
+    expect_success(removal);
+    expect_success(addition);
     cr_expect_eq(count_addresses(id), RJ_RECEIVE_DESTINATIONS_MAX);
 }
 

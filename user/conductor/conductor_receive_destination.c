@@ -103,18 +103,28 @@ static int remove_local(rj_conductor_t *conductor, rj_err_t *err)
 
 /* --- network destinations --- */
 
+/* Whether what was in the way is a destination that is being removed; then the command is tried
+ * again in the next turn. */
+static bool comes_free(rj_conductor_t *conductor, const rj_receive_entry_t *receive, int code)
+{
+    if (code == -EADDRINUSE)
+        return rj_conductor_port_comes_free(conductor, &conductor->command.channel.remote_data);
+    const rj_receive_destination_entry_t *destination;
+    DL_FOREACH(receive->destinations, destination)
+    {
+        if (code == -ENOSPC && destination->state == RJ_ENDPOINT_CLOSING)
+            return true;
+    }
+    return false;
+}
+
 static int add_network(rj_conductor_t *conductor, const rj_subscription_entry_t *manual,
                        rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
     if (rj_conductor_add_receive_destination(conductor, manual->receive, &command->channel,
-                                             manual->registration_id, err) == NULL) {
-        /* The port may be that of a destination which is being removed: tried again next turn. */
-        return err->code == -EADDRINUSE &&
-                       rj_conductor_port_comes_free(conductor, &command->channel.remote_data)
-                   ? 0
-                   : err->code;
-    }
+                                             manual->registration_id, err) == NULL)
+        return comes_free(conductor, manual->receive, err->code) ? 0 : err->code;
     rj_reply_success(&conductor->to_clients, command->correlation_id);
     rj_conductor_finish_command(conductor);
     return 0;
