@@ -61,7 +61,8 @@ typedef struct rj_media_driver_options {
     rj_settings_base_t base;
 
     /* Gets one line for each value that cannot be read, and for what was asked for and is not
-     * granted; NULL: nobody hears of it, and the driver goes on all the same. */
+     * granted; NULL: nobody hears of it, and the driver goes on all the same. What a dead driver
+     * has left in the directory is told on stderr. */
     FILE *warnings;
 
     /* Ends the wait for another driver that may be starting in the directory; NULL: never. */

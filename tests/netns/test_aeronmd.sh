@@ -210,8 +210,8 @@ idles() {
     says 1 "cannot read '1-2'" env AERON_DIR=/dev/shm/never AERON_THREADING_MODE="$1" \
         "$name=backoff" "${name}_INIT_ARGS=1-2" "$daemon" || return 1
     [ -n "$3" ] || return 0
-    start i AERON_THREADING_MODE="$1" "$name=sleep-ns" "${name}_INIT_ARGS=150ms" &&
-        await reaches i "$3 max cycle time" 150000000 && stop
+    start i AERON_THREADING_MODE="$1" "$name=sleep-ns" "${name}_INIT_ARGS=80ms" &&
+        await reaches i "$3 max cycle time" 80000000 && stop
 }
 idle_as_set() {
     idles DEDICATED CONDUCTOR Conductor && idles DEDICATED SENDER Sender &&

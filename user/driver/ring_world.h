@@ -49,7 +49,7 @@ typedef struct rj_ring_world_params {
     rj_ring_attach_t attach;
     rj_ring_privilege_t privilege;
     int64_t now_ns;
-    void (*tell)(void *state, rj_ring_told_t told, const char *text);
+    void (*tell)(void *state, rj_ring_told_t told, const char *text); /* while it opens */
     void *tell_state;
 } rj_ring_world_params_t;
 
