@@ -534,8 +534,76 @@ def counted(session):
     print("\n".join(sorted(lines)))
 
 
+URIS = """
+nonsense|aeron|aeron:|aeron:tcp?x=y|aeron:udp|aeron:udp?|aeron:ipcX|AERON:ipc|aeron:ipc?|aeron:ipc?a=b
+udp?=x|udp?a&b=c|udp?&$|$&&mtu=1408|$&=x|$&mtu=|$&mtu=&x=y|$&unknown=1|$&mtuX=7
+udp?endpoint=|udp?endpoint=127.0.0.1|udp?endpoint=127.0.0.1:|udp?endpoint=127.0.0.1:0
+udp?endpoint=127.0.0.1:-1|udp?endpoint=127.0.0.1:65536|udp?endpoint=127.0.0.1:x
+udp?endpoint=[::1]|udp?endpoint=nowhere.invalid:4000|udp?endpoint=224.10.9.8:40124
+udp?control=127.0.0.1:%|udp?control-mode=dynamic|udp?control-mode=dynamic&control=127.0.0.1:%
+udp?control-mode=manual|udp?control-mode=manual&control=127.0.0.1:%|udp?control=127.0.0.1:0
+udp?control=127.0.0.1:0&endpoint=127.0.0.1:%|udp?control=127.0.0.1&control-mode=dynamic
+udp?control=nowhere.invalid:1&control-mode=dynamic
+udp?tags=77001|$&tags=x|$&tags=-1|$&tags=,x|ipc?tags=x|ipc?tags=,x
+$&interface=203.0.113.9|$&interface={nope}|$&interface=127.0.0.1/8|$&interface=127.0.0.1/99
+$&interface=[::1]|$&interface=localhost|$&interface={lo}|$&ttl=300
+$&mtu=0|$&mtu=32|$&mtu=64|$&mtu=1400|$&mtu=65536|$&mtu=1k|$&mtu=-1408|$&mtu=x
+$&term-length=32k|$&term-length=65537|$&term-length=2g|$&term-length=x
+$&pub-wnd=1|$&pub-wnd=1m|$&pub-wnd=16k|$&pub-wnd=x
+$&init-term-id=1|$&init-term-id=1&term-id=1|$&init-term-id=1&term-id=1&term-offset=0
+$&init-term-id=1&term-id=1&term-offset=33|$&init-term-id=1&term-id=1&term-offset=65536
+$&init-term-id=1&term-id=1&term-offset=65568|$&init-term-id=1&term-id=0&term-offset=0
+$&init-term-id=2147483647&term-id=-2147483648&term-offset=0
+$&init-term-id=x&term-id=1&term-offset=0|$&init-term-id=0x10&term-id=16&term-offset=64
+$&session-id=5|$&session-id=x|$&session-id=99999999999|$&session-id=tag:4711|$&session-id=tag:x
+$&session-id=-5|$&session-id=5x|ipc?session-id=x
+$&linger=0|$&linger=5s|$&linger=x|$&linger=-1|$&sparse=false|$&sparse=x|$&eos=x|$&ssc=x
+$&reliable=x|$&rejoin=x|$&tether=x|$&group=x|$&max-resend=0|$&max-resend=256|$&max-resend=257
+$&max-resend=x|$&fc=bogus|udp?endpoint=224.10.9.9:%&interface=127.0.0.1&fc=bogus
+udp?endpoint=224.10.9.9:%&interface=127.0.0.1&fc=min,g:/x
+udp?endpoint=224.10.9.9:%&interface=127.0.0.1&fc=min,t:5s,g:/3
+$&gtag=x|$&gtag=5|$&cc=bogus|$&so-rcvbuf=x|$&so-sndbuf=x|$&so-rcvbuf=-1
+$&nak-delay=x|$&nak-delay=1ms|$&untethered-window-limit-timeout=x
+$&untethered-resting-timeout=x|$&untethered-linger-timeout=x|$&channel-snd-ts-offset=reserved
+$&ats=true|$&ats=x|$&response-correlation-id=x|$&response-correlation-id=-1
+ipc?mtu=x|ipc?term-length=3m|ipc?mtu=100|ipc?endpoint=nonsense|ipc?control-mode=manual
+ipc?max-resend=0|ipc?ttl=x|ipc?so-rcvbuf=x|ipc?fc=bogus|ipc?session-id=5&init-term-id=1
+aeron-spy:$|aeron-spy:ipc|aeron-spy:nonsense|aeron-spy:$&session-id=x
+aeron-spy:udp?endpoint=nowhere.invalid:1
+"""
+BETTER = ("$&alias", "$&stream-id=1", "$&ttl=x", "udp?endpoint=[::1:40000")
+
+
+def channels(session):
+    """What makes a channel, to publish and to subscribe: ready, or the code. Each on a port."""
+    client = session.client
+    offset = 60
+    rows = [(text, "") for text in URIS.replace("\n", "|").split("|") if text]
+    for text, mark in rows + [(text, OURS) for text in BETTER if session.is_ours]:
+        codes = []
+        for add in client.add_publication, client.add_subscription:
+            offset += 1
+            uri = text.replace("$", "udp?endpoint=127.0.0.1:%").replace("&", "|")
+            uri = uri.replace("%", str(session.port + offset))
+            uri = re.sub("^(aeron-spy:)?(udp|ipc)([?].*|)$", r"\1aeron:\2\3", uri)
+            wanted = add(uri, 4000)
+            events = session.driver.events(
+                lambda event, wanted=wanted: event.fields.get("id") == wanted, 0)
+            answer = [event for event in events if event.fields.get("id") == wanted
+                      and event.kind not in ("available-image", "unavailable-image")]
+            failed = answer and answer[-1].kind == "error"
+            codes.append(str(answer[-1]["code"]) if failed else "ready" if answer else "nothing")
+            if codes[-1] == "ready" and add == client.add_publication:
+                client.remove_publication(wanted)
+            elif codes[-1] == "ready":
+                client.remove_subscription(wanted)
+            client.keepalive()
+        print("%s%s: %s" % (text, mark, " ".join(codes)), flush=True)
+    session.errors = session.driver.counter_value(15)
+
+
 TOPICS = (spoilt, counters_spoilt, unknown, owners, static_ones, sessions, rejections, revocations,
-          responses, silence, counted, receivers)
+          responses, silence, counted, receivers, channels)
 
 
 def main():

@@ -224,11 +224,11 @@ Test(channel, refuses_what_makes_no_sense)
     assert_refused("aeron:udp?control-mode=dynamic", p, invalid, "needs a control address");
     assert_refused("aeron:udp?endpoint=127.0.0.1:1|control-mode=dynamic", p, invalid,
                    "needs a control address");
-    assert_refused("aeron:udp?control=127.0.0.1:1", p, invalid, "needs a control-mode");
-    assert_refused("aeron:udp?endpoint=127.0.0.1:0", p, invalid, "port other than 0");
+    assert_refused("aeron:udp?control=127.0.0.1:1", p, generic, "needs a control-mode");
+    assert_refused("aeron:udp?endpoint=127.0.0.1:0", p, generic, "port other than 0");
     assert_refused("aeron:udp?endpoint=127.0.0.1:0|control=127.0.0.1:5|control-mode=response", p,
-                   invalid, "port other than 0");
-    assert_refused("aeron:udp?endpoint=127.0.0.1:1|control=127.0.0.1:0", s, invalid,
+                   generic, "port other than 0");
+    assert_refused("aeron:udp?endpoint=127.0.0.1:1|control=127.0.0.1:0", s, generic,
                    "port other than 0");
     assert_refused("aeron-spy:aeron:udp?endpoint=127.0.0.1:1", p, invalid, "spies are invalid");
     assert_refused("aeron-spy:aeron:ipc", s, invalid, "spies are invalid");

@@ -14,6 +14,12 @@ static int fail_channel(rj_err_t *err, const rj_channel_t *channel, const char *
     return rj_fail_aeron(err, -EINVAL, RJ_ERROR_INVALID_CHANNEL, "%s: %s", what, channel->uri.text);
 }
 
+/* As Aeron: what is wrong with a publication or a subscription alone is no bad channel. */
+static int fail_use(rj_err_t *err, const rj_channel_t *channel, const char *what)
+{
+    return rj_fail_aeron(err, -EINVAL, RJ_ERROR_GENERIC, "%s: %s", what, channel->uri.text);
+}
+
 static bool is_destination(const rj_channel_t *channel)
 {
     return channel->role == RJ_CHANNEL_SEND_DESTINATION ||
@@ -100,8 +106,8 @@ static int check_reach(const rj_channel_t *channel, rj_err_t *err)
             "a channel needs one of endpoint, control, tags, or control-mode manual or response");
     if (channel->role == RJ_CHANNEL_PUBLICATION && channel->has_control && !channel->has_endpoint &&
         channel->control_mode == RJ_CONTROL_MODE_NONE)
-        return fail_channel(err, channel,
-                            "a publication with control but no endpoint needs a control-mode");
+        return fail_use(err, channel,
+                        "a publication with control but no endpoint needs a control-mode");
     return 0;
 }
 
@@ -239,11 +245,12 @@ int rj_channel_parse(rj_channel_t *ret, const char *text, size_t length, rj_chan
     result = check_media(ret, err);
     if (result < 0)
         return result;
+    /* As Aeron: of IPC nobody asks for it, so it may be anything. */
     result = rj_uri_get_channel_tag(&ret->uri, &ret->tag, err);
-    if (result < 0)
-        return result;
     ret->has_tag = result > 0;
-    return ret->uri.media == RJ_MEDIA_IPC ? 0 : parse_udp(ret, err);
+    if (ret->uri.media == RJ_MEDIA_IPC)
+        return 0;
+    return result < 0 ? result : parse_udp(ret, err);
 }
 
 static int check_ports(const rj_channel_t *channel, const rj_address_t *endpoint,
@@ -254,20 +261,19 @@ static int check_ports(const rj_channel_t *channel, const rj_address_t *endpoint
     switch (channel->role) {
     case RJ_CHANNEL_PUBLICATION:
         if (endpoint_is_any && !rj_channel_is_mdc(channel))
-            return fail_channel(err, channel,
-                                "the endpoint of a publication needs a port other than 0");
+            return fail_use(err, channel,
+                            "the endpoint of a publication needs a port other than 0");
         return 0;
     case RJ_CHANNEL_SEND_DESTINATION:
         if (endpoint_is_any)
-            return rj_fail_aeron(err, -EINVAL, RJ_ERROR_GENERIC,
-                                 "a destination needs a port other than 0: %s", channel->uri.text);
+            return fail_use(err, channel, "a destination needs a port other than 0");
         return 0;
     case RJ_CHANNEL_SUBSCRIPTION:
     case RJ_CHANNEL_RECEIVE_DESTINATION:
         /* A spy repeats the publication's control, which may leave the port to the system. */
         if (control_is_any && !channel->uri.is_spy)
-            return fail_channel(err, channel,
-                                "the control of a subscription needs a port other than 0");
+            return fail_use(err, channel,
+                            "the control of a subscription needs a port other than 0");
         return 0;
     }
     return 0;

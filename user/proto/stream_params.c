@@ -212,12 +212,10 @@ static int parse_publication_log(rj_publication_params_t *params, const rj_uri_t
     result = parse_term_length(params, uri, err);
     if (result < 0)
         return result;
-    if (uri->media == RJ_MEDIA_UDP) {
-        result = get_bounded(uri, "max-resend", 1, RJ_RESEND_MAX, "from 1 to 256",
-                             &params->max_resend, err);
-        if (result < 0)
-            return result;
-    }
+    result =
+        get_bounded(uri, "max-resend", 1, RJ_RESEND_MAX, "from 1 to 256", &params->max_resend, err);
+    if (result < 0)
+        return result;
     result = parse_mtu(params, uri, err);
     if (result < 0)
         return result;

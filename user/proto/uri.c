@@ -53,7 +53,6 @@ static int check_param(const rj_uri_t *uri, size_t begin, size_t end, rj_err_t *
 {
     const char *param = uri->text + begin;
     const char *equals = memchr(param, '=', end - begin);
-    const bool is_last = end == uri->length_bytes;
 
     if (equals == param)
         return rj_fail_aeron(err, -EINVAL, RJ_ERROR_INVALID_CHANNEL,
@@ -61,7 +60,7 @@ static int check_param(const rj_uri_t *uri, size_t begin, size_t end, rj_err_t *
     if (equals == NULL)
         return rj_fail_aeron(err, -EINVAL, RJ_ERROR_INVALID_CHANNEL,
                              "uri: invalid end of key at %zu: %s", end, uri->text);
-    if (equals + 1 == uri->text + end && !is_last)
+    if (equals + 1 == uri->text + end)
         return rj_fail_aeron(err, -EINVAL, RJ_ERROR_INVALID_CHANNEL,
                              "uri: empty value not allowed at %zu: %s", end, uri->text);
     return 0;
@@ -123,8 +122,6 @@ rj_uri_value_t rj_uri_find(const rj_uri_t *uri, const char *key)
     for (size_t begin = uri->params_index; begin < uri->length_bytes;) {
         const size_t end = param_end(uri, begin);
         const char *param = uri->text + begin;
-        /* A value is at least one byte: the empty one, which only the last key can have, is none.
-         */
         if (end - begin > key_length + 1 && param[key_length] == '=' &&
             memcmp(param, key, key_length) == 0) {
             found = (rj_uri_value_t){param + key_length + 1, end - begin - key_length - 1};

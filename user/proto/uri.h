@@ -48,8 +48,8 @@ typedef struct rj_uri_value {
 } rj_uri_value_t;
 
 /* Copies and checks the form. A text longer than RJ_URI_LENGTH_MAX is refused with its first 4095
- * bytes in the message. A key without `=` at the end and a terminator inside the text are refused;
- * an empty value at the very end counts as absent. */
+ * bytes in the message. A key without `=`, or with nothing behind it, and a terminator inside the
+ * text are refused. */
 int rj_uri_parse(rj_uri_t *ret, const char *text, size_t length, rj_err_t *err);
 
 /* The value of a key, compared exactly. Of a repeated key the last counts for endpoint, interface,
