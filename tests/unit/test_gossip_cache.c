@@ -94,6 +94,21 @@ Test(gossip_cache, takes_older_news_of_a_name_but_no_sign_of_a_neighbour_from_ot
     cr_assert_not_null(find("x"));
 }
 
+Test(gossip_cache, takes_nobody_for_a_neighbour_who_can_be_none)
+{
+    static const uint8_t group[4] = {224, 0, 0, 1};
+    rj_address_t any = rj_address_wildcard(AF_INET);
+    any.port = 8050;
+    rj_address_t no_port = host(1);
+    no_port.port = 0;
+    const rj_address_t many = rj_address_ipv4(group, 8050);
+    cr_expect(learn("any", &any, false, 0));
+    cr_expect(learn("no-port", &no_port, false, 0));
+    cr_expect(learn("many", &many, false, 0));
+    cr_expect_eq(cache.neighbor_count, 0);
+    cr_expect_eq(cache.name_count, 3);
+}
+
 Test(gossip_cache, takes_nothing_new_when_it_is_full_and_goes_on)
 {
     char name[16];

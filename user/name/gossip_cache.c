@@ -77,9 +77,18 @@ bool rj_gossip_cache_has_neighbor(const rj_gossip_cache_t *cache, const rj_addre
     return find_neighbor(cache, address) != NULL;
 }
 
+/* What no driver can be bound to is told by nobody who means well, and is sent nothing. */
+static bool is_of_a_driver(const rj_address_t *address)
+{
+    return address->port != 0 && !rj_address_is_wildcard(address) &&
+           !rj_address_is_multicast(address);
+}
+
 static bool learn_neighbor(rj_gossip_cache_t *cache, const rj_gossip_entry_t *entry,
                            int64_t heard_ns)
 {
+    if (!is_of_a_driver(&entry->address))
+        return true;
     rj_gossip_neighbor_t *known = find_neighbor(cache, &entry->address);
     if (known != NULL) {
         if (entry->is_self)

@@ -45,7 +45,8 @@ int rj_gossip_cache_open(rj_gossip_cache_t *cache, int64_t timeout_ns, rj_err_t 
 void rj_gossip_cache_close(rj_gossip_cache_t *cache);
 
 /* Learns an entry, heard at its origin at `heard_ns`: the name always, older or not; its driver as
- * a neighbour when it is not known, or said so itself. False when a table is full. */
+ * a neighbour when it is not known, or said so itself, and can be one. False when a table is full.
+ */
 bool rj_gossip_cache_learn(rj_gossip_cache_t *cache, const rj_gossip_entry_t *entry,
                            int64_t heard_ns);
 
