@@ -279,7 +279,8 @@ bool rj_network_publication_on_error(rj_network_publication_t *publication, int6
 int rj_network_publication_collect_resends(rj_network_publication_t *publication, rj_run_t *runs,
                                            int run_max, int64_t now_ns);
 
-/* The same contract as rj_network_publication_commit; what was not taken is offered again. */
+/* Takes the results of the runs last collected. What was not taken is offered again; what met an
+ * error is not. `count` is how many runs the port looked at. Returns bytes sent. */
 int64_t rj_network_publication_commit_resends(rj_network_publication_t *publication,
                                               const rj_run_t *runs, int count, int64_t now_ns);
 

@@ -314,29 +314,46 @@ int rj_network_publication_collect_resends(rj_network_publication_t *publication
     return builder.count;
 }
 
+/* What one run brought, unless an earlier one of its slot was cut: then its bytes went out all the
+ * same, but the slot stays where it was cut. An error ends the slot; who lacks it asks again. Returns
+ * whether the next run of the slot may move it on. */
+static bool take_resend(rj_network_publication_t *publication, const rj_run_position_t *span,
+                        const rj_run_t *run, bool is_cut, int64_t now_ns)
+{
+    rj_retransmit_t *retransmit = &publication->retransmit;
+    int64_t position = retransmit->slots[span->slot].next_pos;
+    if (run->result < 0) {
+        if (!is_cut)
+            rj_retransmit_give_up(retransmit, span->slot, now_ns);
+        return false;
+    }
+    if (run->result == 0)
+        return false;
+    if (!is_cut) {
+        if (span->begin_pos == retransmit->slots[span->slot].begin_pos)
+            publication->stats.retransmits_sent++;
+        position = rj_run_taken_pos(run, span);
+        publication->stats.retransmitted_bytes += position - span->begin_pos;
+    }
+    rj_retransmit_on_resent(retransmit, span->slot, position, run->result, now_ns);
+    return !is_cut && run->result == (int32_t)run->total_bytes;
+}
+
 int64_t rj_network_publication_commit_resends(rj_network_publication_t *publication,
                                               const rj_run_t *runs, int count, int64_t now_ns)
 {
-    rj_retransmit_t *retransmit = &publication->retransmit;
+    const int run_count = (int)rj_min_i64(count, publication->collected_resend_count);
     int64_t sent_bytes = 0;
-    for (int i = 0; i < publication->collected_resend_count; i++) {
+    bool is_short = run_count < publication->collected_resend_count;
+    int32_t cut_slot = -1;
+    for (int i = 0; i < run_count; i++) {
         const rj_run_position_t *span = &publication->resend_positions[i];
-        int32_t result = i < count ? runs[i].result : 0;
-        if (result < 0)
-            break;
-        if (result > 0) {
-            int64_t position = rj_run_taken_pos(&runs[i], span);
-            if (span->begin_pos == retransmit->slots[span->slot].begin_pos)
-                publication->stats.retransmits_sent++;
-            publication->stats.retransmitted_bytes += position - span->begin_pos;
-            rj_retransmit_on_resent(retransmit, span->slot, position, result, now_ns);
-            sent_bytes += result;
-        }
-        if (i >= count || result < (int32_t)runs[i].total_bytes) {
-            publication->stats.short_sends++;
-            break;
-        }
+        if (!take_resend(publication, span, &runs[i], span->slot == cut_slot, now_ns))
+            cut_slot = span->slot;
+        is_short |= runs[i].result >= 0 && runs[i].result < (int32_t)runs[i].total_bytes;
+        sent_bytes += rj_max_i64(runs[i].result, 0);
     }
+    publication->stats.short_sends += is_short ? 1 : 0;
     publication->collected_resend_count = 0;
     return sent_bytes;
 }

@@ -282,6 +282,8 @@ void rj_retransmit_on_resent(rj_retransmit_t *retransmit, int slot, int64_t posi
     uint64_t askers = retransmit->slots[slot].askers;
     while (askers != 0)
         retransmit->accounts[take_asker(&askers)].budget_bytes -= bytes;
+    if (retransmit->slots[slot].state != RJ_RETRANSMIT_READY)
+        return;
     retransmit->slots[slot].next_pos = position;
     if (position >= retransmit->slots[slot].end_pos)
         linger(retransmit, &retransmit->slots[slot], now_ns);

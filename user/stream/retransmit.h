@@ -146,7 +146,7 @@ int64_t rj_retransmit_allowance(rj_retransmit_t *retransmit, int slot);
 void rj_retransmit_on_offered(rj_retransmit_t *retransmit, int slot, int64_t bytes);
 
 /* `slot` has sent everything up to `position`, `bytes` of them on the wire. It lingers once it has
- * reached its end. */
+ * reached its end. Of one that has been given up meanwhile only the bytes count. */
 void rj_retransmit_on_resent(rj_retransmit_t *retransmit, int slot, int64_t position, int64_t bytes,
                              int64_t now_ns);
 
