@@ -94,6 +94,22 @@ class Event:
         self.fields["text"] = body[68:68 + self["length"]].decode(errors="replace")
 
 
+class Words:
+    """Shared memory that is written in whole words, each by one store: struct.pack_into would show
+    others a zero first, and then bytes."""
+
+    def __init__(self, memory):
+        view = memoryview(memory)
+        self.i32 = view[:len(view) // 4 * 4].cast("i")
+        self.i64 = view[:len(view) // 8 * 8].cast("q")
+
+    def put_i32(self, at, value):
+        self.i32[at // 4] = value
+
+    def put_i64(self, at, value):
+        self.i64[at // 8] = value
+
+
 class Driver:
     """The CnC file of a driver that runs."""
 
@@ -110,6 +126,7 @@ class Driver:
         try:
             with open(self.path, "r+b") as file:
                 self.memory = mmap.mmap(file.fileno(), 0)
+                self.words = Words(self.memory)
         except (FileNotFoundError, ValueError):
             return False
         version, *lengths = struct.unpack_from("<iiiiii", self.memory)
@@ -131,13 +148,11 @@ class Driver:
     def i64(self, at):
         return struct.unpack_from("<q", self.memory, at)[0]
 
-    # Native layouts, for they are written as one store: of "<i" the driver would see the bytes.
-
     def put_i32(self, at, value):
-        struct.pack_into("i", self.memory, at, value)
+        self.words.put_i32(at, value)
 
     def put_i64(self, at, value):
-        struct.pack_into("q", self.memory, at, value)
+        self.words.put_i64(at, value)
 
     # --- commands ---
 

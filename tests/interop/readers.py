@@ -25,6 +25,7 @@ class Log:
     def __init__(self, path, start=0):
         with open(path, "r+b") as file:
             self.bytes = mmap.mmap(file.fileno(), 0)
+        self.words = raw.Words(self.bytes)
         self.meta = len(self.bytes) - 4096
         self.initial = struct.unpack_from("<i", self.bytes, self.meta + 264)[0]
         self.term = struct.unpack_from("<i", self.bytes, self.meta + 276)[0]
@@ -47,10 +48,9 @@ class Log:
             self.bytes[at + HEADER:at + HEADER + len(payload)] = payload
             lengths.append((at, HEADER + len(payload)))
             self.position += raw.align(HEADER + len(payload), 32)
-        # Native layouts, as one store each: byte by byte the driver would see what never was.
-        struct.pack_into("q", self.bytes, self.meta, (self.initial << 32) | self.position)
+        self.words.put_i64(self.meta, (self.initial << 32) | self.position)
         for at, length in reversed(lengths):
-            struct.pack_into("i", self.bytes, at, length)
+            self.words.put_i32(at, length)
 
     def frame(self, position):
         """(reserved value, payload) of the frame there, or None."""

@@ -36,8 +36,8 @@ static inline rj_timestamp_place_t rj_timestamp_place(int32_t offset)
     return (rj_timestamp_place_t){.is_wanted = offset != RJ_TIMESTAMP_NONE, .offset = offset};
 }
 
-/* Stamps a datagram that was received, or is about to be sent: every DATA frame that begins a message
- * and lies wholly in it. Nothing of it is believed. */
+/* Stamps a datagram that was received, or is about to be sent: every DATA frame that begins a
+ * message and lies wholly in it. Nothing of it is believed. */
 void rj_timestamp_write(uint8_t *datagram, uint32_t length_bytes, rj_timestamp_place_t place,
                         int64_t epoch_ns);
 
