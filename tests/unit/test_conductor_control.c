@@ -221,7 +221,7 @@ Test(conductor_control, needs_a_control_address_with_a_port)
                                              "aeron:udp?" ENDPOINT "|control=127.0.0.1:0", STREAM);
     rig_event_t event = driver_rig_expect(&rig, RJ_EVENT_ERROR);
     cr_expect_eq(event.error.offending_correlation_id, id);
-    cr_expect_eq(event.error.error_code, RJ_ERROR_INVALID_CHANNEL);
+    cr_expect_eq(event.error.error_code, RJ_ERROR_GENERIC);
 }
 
 /* The sender's name leads elsewhere from now on; by its row in the table. */

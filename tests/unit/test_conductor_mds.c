@@ -283,7 +283,7 @@ Test(conductor_mds, refuses_with_a_code_and_words)
          "response-correlation-id"},
         {RJ_COMMAND_ADD_RCV_DESTINATION, manual,
          "aeron:udp?control-mode=response|control=127.0.0.1:24464", 1, "control-mode=response"},
-        {RJ_COMMAND_ADD_RCV_DESTINATION, manual, FIRST "|control=127.0.0.1:0", 1, "port"},
+        {RJ_COMMAND_ADD_RCV_DESTINATION, manual, FIRST "|control=127.0.0.1:0", 11, "port"},
         {RJ_COMMAND_ADD_RCV_DESTINATION, manual, "aeron:udp?endpoint=224.20.30.40:24464", 11,
          "must be odd"},
         {RJ_COMMAND_ADD_RCV_DESTINATION, manual, "aeron-spy:aeron:ipc", 1, "spies are invalid"},

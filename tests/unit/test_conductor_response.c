@@ -173,6 +173,8 @@ Test(conductor_response, is_one_for_all_who_answer_the_same_image)
     int64_t requests = subscribe(SERVER, REQUESTS, STREAM);
     pair_t pair = ask(requests);
     rig_event_t first = publish(SERVER, with_id(RESPONSES, pair.image_id), ANSWERS);
+    pass_ms(500);
+    (void)expect_image(pair.subscription_id);
     rig_event_t second = publish(SERVER, with_id(RESPONSES, pair.image_id), ANSWERS);
     cr_expect_eq(second.publication.registration_id, first.publication.registration_id);
     pair_t other = ask(requests);
