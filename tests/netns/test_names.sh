@@ -33,7 +33,8 @@ find_each_other() {
     for host in h1 h2 h3; do
         await knows "$host" 2 || return 1
     done
-    [ "$(value h3 'Bootstrap neighbor: name=10.0.0.1:8050 resolved=10.0.0.1:8050')" = 1 ] &&
+    # Told with the next frame of its own.
+    await reaches h3 "Bootstrap neighbor: name=10.0.0.1:8050 resolved=10.0.0.1:8050" 1 &&
         [ "$(value h3 'Bootstrap neighbor: name=10.0.0.99:8050 resolved=10.0.0.99:8050')" = 0 ] &&
         has_counter h3 "Resolution changes: driverName=clara"
 }
