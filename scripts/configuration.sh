@@ -77,8 +77,9 @@ done <"$rows"
 cat >"$made" <<'INTRO'
 # Settings
 
-Made by `scripts/configuration.sh` of the table in [`user/config/option.c`](../user/config/option.c),
-which the driver reads, and of [`tests/settings.txt`](../tests/settings.txt).
+Made by `scripts/configuration.sh` of the table in
+[`user/config/option.c`](../user/config/option.c), which the driver reads, and of
+[`tests/settings.txt`](../tests/settings.txt).
 [operating.md](operating.md#settings) says how settings are given and which win.
 
 A setting is an environment variable; the property of the same name has small letters and dots:
@@ -91,7 +92,8 @@ sed "s/$tab$tab/$tab $tab/g;s/$tab$tab/$tab $tab/g" "$rows" |
     while IFS=$tab read -r title variable fallback bounds help; do
         if [ "$title" != "$group" ]; then
             group=$title
-            printf '\n## %s\n\n| setting | default | what | shown by |\n|---|---|---|---|\n' "$group"
+            printf '\n## %s\n\n' "$group"
+            printf '| setting | default | what | shown by |\n|---|---|---|---|\n'
         fi
         # shellcheck disable=SC2016 # for sed
         fallback=$(echo "$fallback" | sed 's/^ *$//;s/.\{1,\}/`&`/')

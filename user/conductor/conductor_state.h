@@ -477,8 +477,9 @@ void rj_conductor_free_counter(rj_conductor_t *conductor, int32_t counter_id);
 
 /* --- conductor_endpoint.c, conductor_receive_endpoint.c --- */
 
-/* The endpoint of a channel, by tag or by what it names; NULL when there is none. It fails, with the
- * result untouched, when there is one by that tag which is another's, or one that is closing. */
+/* The endpoint of a channel, by tag or by what it names; NULL when there is none. It fails, with
+ * the result untouched, when there is one by that tag which is another's, or one that is closing.
+ */
 int rj_conductor_find_send(rj_conductor_t *conductor, const rj_channel_t *channel,
                            rj_send_entry_t **ret_send, rj_err_t *err);
 int rj_conductor_find_receive(rj_conductor_t *conductor, const rj_channel_t *channel,

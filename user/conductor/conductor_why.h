@@ -16,8 +16,8 @@ enum { RJ_CONDUCTOR_WHY_NS = 10 * 1000 * 1000 };
 /* For the publication that the command in flight makes. */
 int rj_conductor_make_why(rj_conductor_t *conductor, rj_told_why_t *ret, rj_err_t *err);
 
-/* Once a turn: looks every RJ_CONDUCTOR_WHY_NS and writes what has changed. Returns nothing: it is no
- * work, but a look at it. */
+/* Once a turn: looks every RJ_CONDUCTOR_WHY_NS and writes what has changed. It is no work, but a
+ * look at it, so it returns nothing. */
 void rj_conductor_tell_why(rj_conductor_t *conductor);
 
 #endif
