@@ -104,31 +104,12 @@ static void leave(rj_conductor_t *conductor, rj_destination_entry_t *entry)
 
 /* --- names that have another address now --- */
 
-static bool is_of_family(const rj_send_entry_t *send, const rj_address_t *address)
-{
-    return address->family == AF_UNSPEC || address->family == send->endpoint.base.local.family;
-}
-
-static int fail_family(const char *text, const rj_address_t *address, rj_err_t *err)
-{
-    return rj_fail_aeron(err, -EAFNOSUPPORT, RJ_ERROR_GENERIC,
-                         "endpoint=%s is an %s address, which the channel's socket cannot reach: "
-                         "give the publication a control address of that family",
-                         text, address->family == AF_INET6 ? "IPv6" : "IPv4");
-}
-
 static void on_moved(rj_conductor_t *conductor, void *owner, const rj_address_t *address)
 {
     rj_destination_entry_t *entry = owner;
     rj_send_entry_t *send = entry->send;
     if (entry->is_leaving || send->state != RJ_ENDPOINT_ACTIVE)
         return;
-    if (!is_of_family(send, address)) {
-        rj_err_t err;
-        fail_family(entry->text, address, &err);
-        rj_conductor_report(conductor, RJ_ERROR_GENERIC, "%s", err.text);
-        return;
-    }
     const rj_engine_command_t move = {.type = RJ_ENGINE_MOVE_SEND_DESTINATION,
                                       .send_endpoint = &send->endpoint,
                                       .destination = &entry->destination,
@@ -231,8 +212,6 @@ static int add(rj_conductor_t *conductor, rj_send_entry_t *send, const rj_addres
                rj_err_t *err)
 {
     const rj_client_command_t *command = &conductor->command;
-    if (!is_of_family(send, address))
-        return fail_family(command->channel.endpoint_text, address, err);
     if (send->destination_count >= RJ_SEND_DESTINATIONS_MAX)
         return rj_fail(err, -ENOSPC, "more than %d destinations of one channel: %s",
                        RJ_SEND_DESTINATIONS_MAX, send->endpoint.channel.uri.text);
@@ -267,29 +246,24 @@ static void remove_one(rj_conductor_t *conductor, rj_send_entry_t *send,
         leave(conductor, found);
 }
 
-/* A name that nobody knows is no address: it is added so, and removes one that was. */
-static int take_address(const rj_task_t *task, rj_address_t *ret_address, rj_err_t *err)
+/* As Aeron: what cannot be resolved is no address. It is added so, for it may be known later, and
+ * removes one that was. */
+static rj_address_t address_of(const rj_task_t *task)
 {
-    *ret_address = (rj_address_t){.family = AF_UNSPEC};
-    if (rj_task_state(task) == RJ_TASK_DONE)
-        *ret_address = task->address;
-    else if (rj_reply_error_code(&task->err) != RJ_ERROR_UNKNOWN_HOST) {
-        *err = task->err;
-        return err->code;
-    }
-    return 0;
+    const rj_address_t none = {.family = AF_UNSPEC};
+    return rj_task_state(task) == RJ_TASK_DONE ? task->address : none;
 }
 
 int rj_conductor_step_send_destination(rj_conductor_t *conductor, rj_err_t *err)
 {
     rj_client_command_t *command = &conductor->command;
-    rj_address_t address;
+    const rj_address_t address = address_of(command->task);
+    int result = 0;
     /* Whatever was asked about may have come to its end meanwhile. */
     rj_send_entry_t *send = find_manual(conductor, command->client_id, command->resource_id, err);
     if (send == NULL)
         return err->code;
-    int result = take_address(command->task, &address, err);
-    if (result == 0 && address.family != AF_UNSPEC && address.port == 0)
+    if (address.family != AF_UNSPEC && address.port == 0)
         result =
             rj_fail_aeron(err, -EINVAL, RJ_ERROR_GENERIC,
                           "a destination needs a port other than 0: %s", command->channel.uri.text);

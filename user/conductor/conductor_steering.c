@@ -262,11 +262,12 @@ void rj_conductor_unsteer_send(rj_conductor_t *conductor, rj_send_entry_t *send)
     let_path_go(conductor, &send->headed);
 }
 
+/* What is of another family than the socket cannot be sent, nor answered. */
 void rj_conductor_steer_send_destination(rj_conductor_t *conductor, rj_destination_entry_t *entry,
                                          rj_path_t *path, const rj_address_t *address)
 {
     const rj_send_endpoint_t *endpoint = &entry->send->endpoint;
-    if (address->family != AF_UNSPEC)
+    if (address->family == endpoint->base.local.family)
         keep_path_to(conductor, &entry->headed, path, address, endpoint->base.home,
                      &endpoint->channel);
 }
