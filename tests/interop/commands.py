@@ -492,6 +492,100 @@ def receivers(session):
     session.until("its addresses are gone", lambda: session.counter(14, manual) is None)
 
 
+# --- senders to several destinations ---
+
+def destination_count(session, registration_id):
+    """As the channel's counter says, which the C driver writes a moment after its answer."""
+    time.sleep(0 if session.is_ours else 0.2)
+    counter = session.counter(18, registration_id)
+    print("  %s destinations" % (counter[5] if counter else "no counter of"))
+
+
+def senders_refused(session, manual):
+    client = session.client
+    ordinary = client.add_publication(session.udp(offset=5), 301)
+    session.ask("ordinary sender", ordinary)
+    dynamic = client.add_publication(
+        "aeron:udp?control=127.0.0.1:%d|control-mode=dynamic" % (session.port + 7), 301)
+    session.ask("dynamic sender", dynamic)
+    destination_count(session, dynamic)
+    ipc = client.add_publication(IPC, 302)
+    session.ask("sender of ipc", ipc)
+
+    def add(title, publication, channel):
+        session.ask(title, client.ask(raw.ADD_DESTINATION, "q", publication, words=channel))
+
+    add("of an ordinary sender", ordinary, session.udp(offset=6))
+    add("of a dynamic sender", dynamic, session.udp(offset=6))
+    add("of a sender of ipc", ipc, session.udp(offset=6))
+    session.ask("from an ordinary sender", client.ask(
+        raw.REMOVE_DESTINATION, "q", ordinary, words=session.udp(offset=6)))
+    add("senders nonsense", manual, "nonsense")
+    add("senders empty", manual, "")
+    add("sender to ipc", manual, IPC)
+    add("sender to a spy", manual, "aeron-spy:" + session.udp(offset=6))
+    add("no endpoint", manual, "aeron:udp?control=127.0.0.1:%d|control-mode=dynamic" % session.port)
+    add("to port 0", manual, "aeron:udp?endpoint=127.0.0.1:0")
+    add("to port 0 of nobody", manual, "aeron:udp?endpoint=no.such.host.invalid:0")
+    for key in ("mtu=1408", "rcv-wnd=128k", "so-rcvbuf=128k", "so-sndbuf=128k",
+                "response-correlation-id=3"):
+        add("sender with " + key, manual, session.udp("|" + key, offset=6))
+    add("sender response", manual, session.udp("|control-mode=response", offset=6))
+    destination_count(session, manual)
+
+
+def senders_manual(session, manual):
+    client = session.client
+
+    def ask(title, kind, channel):
+        command = client.ask(kind, "q", manual, words=channel)
+        session.ask(title, command)
+        destination_count(session, manual)
+        return command
+
+    add, remove = raw.ADD_DESTINATION, raw.REMOVE_DESTINATION
+    reader = client.add_subscription(session.udp(offset=6), 301)
+    session.ask("reader", reader)
+    first = client.ask(add, "q", manual, words=session.udp(offset=6))
+    session.ask("one destination", first, "available-image")
+    destination_count(session, manual)
+    ask("it again", add, session.udp(offset=6))
+    ask("nobody", add, "aeron:udp?endpoint=no.such.host.invalid:1")
+    ask("no port", add, "aeron:udp?endpoint=127.0.0.1")
+    ask("one never added", remove, session.udp(offset=9))
+    ask("nobody removed", remove, "aeron:udp?endpoint=nor.this.host.invalid:1")
+    for id_of, title in ((first, "by id"), (first, "by id again")):
+        session.ask(title, client.ask(raw.REMOVE_DESTINATION_BY_ID, "qq", manual, id_of))
+        destination_count(session, manual)
+    ask("by other words", remove, session.udp("|alias=x", offset=6))
+    ask("the last nobody", remove, "aeron:udp?endpoint=no.such.host.invalid:1")
+    session.until("its image is gone", lambda: session.counter(4, reader) is None)
+    session.look_for("it is told", "unavailable-image")
+    second = client.add_publication("aeron:udp?control-mode=manual|tags=4711", 302)
+    session.ask("with a tag", second)
+    third = client.add_publication("aeron:udp?tags=4711", 302)
+    session.ask("by its tag", third)
+    session.ask("to the tagged", client.ask(add, "q", second, words=session.udp(offset=9)))
+    destination_count(session, second)
+    if session.is_ours:  # the C driver knows a publication by its first id alone
+        session.ask("by the second handle" + OURS,
+                    client.ask(add, "q", third, words=session.udp(offset=9)))
+    session.ask("reader removed", client.remove_subscription(reader))
+
+
+def senders(session):
+    """Multi-destination publications."""
+    client = session.client
+    session.names = {value: name for value, name in session.names.items()
+                     if not name.startswith("image-")}
+    manual = client.add_publication("aeron:udp?control-mode=manual", 301)
+    session.ask("manual sender", manual)
+    label = session.counter(18, manual)[7]
+    print("  %r" % label)
+    senders_refused(session, manual)
+    senders_manual(session, manual)
+
+
 # --- the end ---
 
 def silence(session):
@@ -603,7 +697,7 @@ def channels(session):
 
 
 TOPICS = (spoilt, counters_spoilt, unknown, owners, static_ones, sessions, rejections, revocations,
-          responses, silence, counted, receivers, channels)
+          responses, silence, counted, receivers, senders, channels)
 
 
 def main():
