@@ -17,9 +17,11 @@ stream() {
 trap '"$ramjet" lab down --name "$lab"' EXIT
 trap 'exit 130' HUP INT TERM
 "$ramjet" lab up --name "$lab" --queues "${RJ_QUEUES:-1}" >/dev/null || exit
+count=1000000
 for channel in udp4 udp6; do
-    stream channel=$channel "from=$driver" "to=$peer" count=1000000 limit=120
-    stream channel=$channel "from=$peer" "to=$driver" count=1000000 limit=120
+    stream channel=$channel "from=$driver" "to=$peer" count=$count limit=120
+    stream channel=$channel "from=$peer" "to=$driver" count=$count limit=120
+    [ "${INTEROP:-share}" = full ] || count=200000
 done
 stream "from=$driver" "to=$peer" pub=ours count=100000
 stream "from=$peer" "to=$driver" sub=ours count=100000

@@ -6,6 +6,7 @@ however a run ends.
 """
 import json
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -260,6 +261,15 @@ class Rig:
 
     def impair(self, *arguments):
         self.lab_command("impair", *arguments)
+
+    def expect_rings(self):
+        """Over AF_XDP, frames of our drivers went through its rings."""
+        for driver in self.drivers.values():
+            if driver.kind == "ramjet":
+                frames = sum(each["value"] for each in driver.counters()
+                             if re.search(r" queue .*: frames (sent|received)$", each["label"]))
+                if frames < 100:
+                    raise Failure(f"the driver on {driver.host} had {frames} frames in its rings")
 
     def worker(self, kind, host, lane, slot):
         """A client process that waits for requests; started when first asked for."""

@@ -25,6 +25,7 @@ from rig import Failure, Missing, Peers, Rig
 CLIENTS = ("java", "c", "rs", "ours")
 LANES = 3  # most of a cell is waiting
 XDP = {"RAMJET_INTERFACE": "eth0", "RAMJET_XDP_MODE": "generic"}
+BAD_WIRE = ("--loss", "5", "--reorder", "5")
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,12 @@ class Runner:
                     self.stopping = True
                     rig.kill_workers()  # so that no lane waits for an answer
                     raise
+            if settings == XDP:
+                rig.expect_rings()
             for plan in plans:
                 self.run_plan(rig, plan, "alone", True, plan is plans[0] or self.full)
+        except Failure as failure:
+            self.say(plans[0], "the drivers", "failed", 0, str(failure))
         finally:
             wrong = rig.close()
         if wrong:
@@ -161,23 +166,28 @@ class Runner:
         self.with_rig(("ramjet", "ramjet"), None, list(plans.values()))
         self.with_rig(("ramjet", "ramjet"), None, [alone])
 
-    def drivers(self, settings=None, prefix=""):
+    def drivers(self):
         """Each official driver faces ours; our client runs on each as well."""
         for kind in ("c", "java"):
-            ways = both_ways(("h1", "ours"), ("h2", kind))
-            plans = [Plan(f"drivers facing ramjet{prefix}", kind, ways, "h1")]
-            if not prefix:
-                here = (("h2", "ours"), ("h2", "ours"))
-                plans.append(Plan("our client on official drivers", kind, (here,), "h2"))
-            self.with_rig(("ramjet", kind), settings, plans)
-            lossy = Plan(f"drivers facing ramjet{prefix}", f"{kind}, 5 % lost", ways, "h1", True)
-            self.with_rig(("ramjet", kind), settings, [lossy], ("--loss", "5", "--reorder", "5"))
+            plan = self.facing(kind)
+            here = (("h2", "ours"), ("h2", "ours"))
+            own = Plan("our client on official drivers", kind, (here,), "h2")
+            self.with_rig(("ramjet", kind), None, [plan, own])
+            self.with_rig(("ramjet", kind), None, [self.facing(kind, True)], BAD_WIRE)
+
+    @staticmethod
+    def facing(kind, lossy=False, prefix=""):
+        return Plan(f"drivers facing ramjet{prefix}", f"{kind}, 5 % lost" if lossy else kind,
+                    both_ways(("h1", "ours"), ("h2", kind)), "h1", lossy)
 
     def xdp(self):
         plan = Plan("clients on ramjet, over xdp", "c", both_ways(("h1", "c"), ("h2", "ours")),
                     "h1")
         self.with_rig(("ramjet", "ramjet"), XDP, [plan])
-        self.drivers(XDP, ", over xdp")
+        for kind in ("c", "java") if self.full else ("c",):
+            if self.full:
+                self.with_rig(("ramjet", kind), XDP, [self.facing(kind, False, ", over xdp")])
+            self.with_rig(("ramjet", kind), XDP, [self.facing(kind, True, ", over xdp")], BAD_WIRE)
 
     def run(self):
         getattr(self, self.arguments.part)()
