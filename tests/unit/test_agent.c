@@ -96,5 +96,6 @@ Test(agent, runs_its_agents_in_a_thread_until_it_is_stopped)
     rj_runner_stop(&runner);
     int32_t after = rj_load_acquire_i32(&turns);
     rj_runner_stop(&runner);
+    rj_runner_close(&runner);
     cr_expect_eq(rj_load_acquire_i32(&turns), after);
 }

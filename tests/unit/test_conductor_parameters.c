@@ -488,7 +488,7 @@ Test(conductor_parameters, that_make_no_sense_of_a_subscription_are_refused)
         {"media-rcv-ts-offset=4|channel-rcv-ts-offset=11", "overlap", false},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        static const char *const bases[] = {UDP, "aeron-spy:" UDP, IPC};
+        static const char *const bases[] = {UDP, ("aeron-spy:" UDP), IPC};
         for (int kind = 0; kind < (rows[i].is_local ? 3 : 1); kind++) {
             char channel[512];
             snprintf(channel, sizeof(channel), "%s|%s", bases[kind], rows[i].params);

@@ -244,11 +244,18 @@ void rj_runner_signal_stop(rj_runner_t *runner)
 void rj_runner_stop(rj_runner_t *runner)
 {
     rj_runner_signal_stop(runner);
-    if (!runner->has_thread)
+    if (!runner->has_thread || runner->has_ended)
         return;
     rj_runner_wake(runner);
     pthread_cancel(runner->thread);
     pthread_join(runner->thread, NULL);
+    runner->has_ended = true;
+}
+
+void rj_runner_close(rj_runner_t *runner)
+{
+    if (!runner->has_thread)
+        return;
     sem_destroy(&runner->wake);
     sem_destroy(&runner->begun);
     runner->has_thread = false;

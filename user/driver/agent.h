@@ -75,7 +75,8 @@ typedef struct rj_runner {
     int cpu;        /* -1: any */
     int pin_result; /* 0, or the negative errno with which the CPU was not to be had */
     int32_t is_running;
-    bool has_thread;
+    bool has_thread; /* constant between start and close: who wakes it reads it */
+    bool has_ended;
     pthread_t thread;
 } rj_runner_t;
 
@@ -99,5 +100,9 @@ void rj_runner_signal_stop(rj_runner_t *runner);
 /* Stops and joins; a look-up of a name that takes long is cut short. Safe on a runner that was
  * never started. */
 void rj_runner_stop(rj_runner_t *runner);
+
+/* After stop, and once nobody wakes it any more: the threads that might have stopped too. Safe on a
+ * runner that was never started. */
+void rj_runner_close(rj_runner_t *runner);
 
 #endif

@@ -209,4 +209,7 @@ void rj_driver_threads_stop(rj_driver_threads_t *threads)
 {
     for (int i = threads->runner_count - 1; i >= 0; i--)
         rj_runner_stop(&threads->runners[i]);
+    /* The conductor's thread is the last, and may wake the helper's until then. */
+    for (int i = threads->runner_count - 1; i >= 0; i--)
+        rj_runner_close(&threads->runners[i]);
 }
