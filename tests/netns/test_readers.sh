@@ -45,7 +45,9 @@ by_rings() {
 }
 # The engine that has the image is not the one whose queue brings the data any more.
 by_another_engine() {
-    start_driver h1 && start_xdp h2 RAMJET_XDP_MODE=generic RAMJET_QUEUES=0-3 RAMJET_CONTROL=ring && sends_into h1 eth0 0 || return 1
+    start_driver h1 &&
+        start_xdp h2 RAMJET_XDP_MODE=generic RAMJET_QUEUES=0-3 RAMJET_CONTROL=ring &&
+        sends_into h1 eth0 0 || return 1
     times_are_in_order 4000 >"$work/times" &
     times=$!
     for queue in 1 2 3; do
