@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What receivers may tell a publication: any order of status messages, NAKs, errors and round trips,
+/* What receivers may tell a publication: any order of status messages, NAKs, errors, round trips,
  * true or not, under each flow control. Whatever they say, it sends only what is there, once in a
  * row what is new, no more again than its budgets allow, and believes in no more receivers than it
  * has room for. */

@@ -194,7 +194,7 @@ maps_of_another_version() {
         detach v0 && await is_clean
 }
 link_was_detached_by_hand() {
-    attach v0 && bpftool link detach pinned "$pins/v0/link" && carries v0 none &&
+    attach v0 && bpftool link detach pinned "$pins/v0/link" && await carries v0 none &&
         prints "attached in generic" attach v0 && carries v0 xdpgeneric && detach v0
 }
 a_pin_is_missing() {
@@ -250,7 +250,7 @@ empty_folders_go_with_a_detach() {
     mkdir -p "$pins" && prints "nothing of ours" detach v0 && is_clean
 }
 leftovers_without_link() {
-    attach v0 && rm "$pins/v0/link" && carries v0 none && [ -e "$pins/v0/rj_channels" ] &&
+    attach v0 && rm "$pins/v0/link" && await carries v0 none && [ -e "$pins/v0/rj_channels" ] &&
         prints "v0: attached in generic" attach v0 && notes "pins without a program" && detach v0
 }
 # A bpffs where everybody may make folders, as `mount -t bpf` has it.

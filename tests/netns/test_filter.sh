@@ -156,7 +156,7 @@ drivers_entries_are_its_own() {
         "$ramjet" filter del v0 $rule --force && is_empty_list && channel 3 77
 }
 status_names_drivers() {
-    "$ramjet" status v0 >"$work/status" && cat "$work/status" &&
+    owner 77 "$(now_ns)" && "$ramjet" status v0 >"$work/status" && cat "$work/status" &&
         grep -q '^ *4242 ' "$work/status" && grep -q '^ *0  driver 4242  *2048' "$work/status" &&
         "$ramjet" status v0 --json | grep '"kind":"queue","interface":"v0","queue":0' |
         grep -q '"by":"driver 4242","room_bytes":2048' &&

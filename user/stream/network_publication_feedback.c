@@ -315,8 +315,8 @@ int rj_network_publication_collect_resends(rj_network_publication_t *publication
 }
 
 /* What one run brought, unless an earlier one of its slot was cut: then its bytes went out all the
- * same, but the slot stays where it was cut. An error ends the slot; who lacks it asks again. Returns
- * whether the next run of the slot may move it on. */
+ * same, but the slot stays where it was cut. An error ends the slot; who lacks it asks again.
+ * Returns whether the next run of the slot may move it on. */
 static bool take_resend(rj_network_publication_t *publication, const rj_run_position_t *span,
                         const rj_run_t *run, bool is_cut, int64_t now_ns)
 {
