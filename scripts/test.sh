@@ -164,6 +164,7 @@ stage_unit() {
         run_criterion unit "$O/${test%.c}"
     done
     run unit settings scripts/configuration.sh --check "$O"
+    run unit compatibility scripts/compatibility.sh
 }
 
 stage_sim() {

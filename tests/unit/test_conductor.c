@@ -220,6 +220,8 @@ Test(conductor, refuses_subscriptions_that_disagree_about_a_shared_image)
     (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
     expect_error(driver_rig_add_subscription(&rig, CLIENT, CHANNEL "|reliable=false", 1001), 11,
                  "option conflicts with existing subscription: reliable=false");
+    expect_error(driver_rig_add_subscription(&rig, CLIENT, CHANNEL "|rejoin=false", 1001), 11,
+                 "option conflicts with existing subscription: rejoin=false");
     expect_error(driver_rig_add_subscription(&rig, CLIENT, CHANNEL "|rcv-wnd=8m", 1001), 11,
                  "SO_RCVBUF");
 }
