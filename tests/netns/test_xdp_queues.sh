@@ -53,7 +53,7 @@ set_up_for_moving() {
 # come in at others, and so do status messages of a publication.
 moving() { # FROM TO
     sends_into h1 eth0 0 && before=$(forwarded h2) || return 1
-    begin moving "$1" "$2" "aeron:udp?endpoint=$(address_of "$2"):40300" --messages 3000 \
+    begin moving "$1" "$2" "aeron:udp?endpoint=$(address_of "$2"):40300" --messages 8000 \
         --rate 2000 --length 32-4K && await reaches "$1" snd-pos 1000000 || return 1
     for queue in 1 2 3; do
         now=$(value "$1" snd-pos)
