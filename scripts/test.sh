@@ -281,11 +281,22 @@ interop() {
     done
 }
 
+# Official peers are fetched, and built where they come as source, before a test that needs one has
+# its time counted. On a machine that has never seen them that takes minutes.
+fetch_peers() {
+    for peer in java classes c rust; do
+        timeout 1200 tests/interop/fetch.sh "$peer" >"$log/peer.$peer" 2>&1 && continue
+        say not ok "interop peer $peer"
+        show "$log/peer.$peer"
+    done
+}
+
 # Once over sockets; then what has two hosts over AF_XDP as well, briefly unless all is asked for.
 stage_interop() {
     some interop tests/interop/test_*.sh || return 0
     root_or_skip interop || return 0
     compile interop O="$O" tests || return 0
+    fetch_peers
     share=${INTEROP:-share}
     [ "$share" = share ] || patience=7200
     rm -f "$O"/interop/matrix-*.json
