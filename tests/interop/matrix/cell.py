@@ -4,9 +4,8 @@ both on one."""
 import itertools
 import threading
 
-from rig import Failure, Missing
+from rig import ADDRESSES, Failure, Missing
 
-ADDRESSES = {"h1": "10.0.0.1", "h2": "10.0.0.2"}
 ADDRESSES6 = {"h1": "[fd00::1]", "h2": "[fd00::2]"}
 PORTS = itertools.count(20000)
 PORTS_LOCK = threading.Lock()

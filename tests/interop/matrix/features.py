@@ -20,7 +20,7 @@ class Feature:
     lossy: bool = False
     pending: bool = False
     alone: bool = False
-    kills: bool = False  # drivers, which is about them and not about clients
+    once: bool = False  # about drivers more than about clients: in a share, with one of them
     kills_rs: bool = False  # aeron-rs ends at an event it does not know, whoever asked for it
 
 
@@ -156,7 +156,7 @@ def asynchronous_adds(cell):
     many_streams(cell, 40)
 
 
-@feature("1,000 streams on one channel", alone=True)
+@feature("1,000 streams on one channel", alone=True, once=True)
 def thousand_streams(cell):
     """Fewer where an official driver has to keep up on a small machine."""
     kinds = {cell.rig.drivers[host].kind for host in (cell.near, cell.far)}

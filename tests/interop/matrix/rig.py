@@ -4,6 +4,7 @@
 Everything started here is ended by process id, and the lab and the shared memory are removed,
 however a run ends.
 """
+import itertools
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 INTEROP = HERE.parent
 PATIENCE_S = 20
+ADDRESSES = {"h1": "10.0.0.1", "h2": "10.0.0.2"}
 JAVA = ["java", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-Xmx384m",
         "--add-opens", "java.base/jdk.internal.misc=ALL-UNNAMED",
         "--add-opens", "java.base/sun.nio.ch=ALL-UNNAMED"]
@@ -29,6 +31,9 @@ TIMERS = {
     "AERON_PUBLICATION_CONNECTION_TIMEOUT": "3000000000",
     "AERON_PUBLICATION_LINGER_TIMEOUT": "3000000000",
 }
+
+
+NUMBERS = itertools.count(1)  # of labs
 
 
 class Failure(Exception):
@@ -153,8 +158,13 @@ class Driver:
         return [*JAVA, *properties, "-cp", self.rig.peers.classpath(), "Driver"]
 
     def environment(self):
-        return {**TIMERS, **self.settings, "AERON_DIR": str(self.directory),
-                "AERON_DIR_DELETE_ON_SHUTDOWN": "1", "AERON_THREADING_MODE": "SHARED"}
+        """Drivers tell each other their names; the Java driver does when it has one."""
+        resolver = {} if self.kind == "java" else {"AERON_NAME_RESOLVER_SUPPLIER": "driver"}
+        return {**TIMERS, **resolver, **self.settings, "AERON_DIR": str(self.directory),
+                "AERON_DIR_DELETE_ON_SHUTDOWN": "1", "AERON_THREADING_MODE": "SHARED",
+                "AERON_DRIVER_RESOLVER_NAME": f"matrix-{self.host}",
+                "AERON_DRIVER_RESOLVER_INTERFACE": f"{ADDRESSES[self.host]}:8050",
+                "AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR": f"{ADDRESSES['h1']}:8050"}
 
     def start(self):
         log = self.rig.logs / f"driver-{self.kind}-{self.host}.log"
@@ -317,13 +327,3 @@ class Rig:
                        stdout=subprocess.DEVNULL)
         shutil.rmtree(self.shm, ignore_errors=True)
         return wrong
-
-
-def counting():
-    number = 0
-    while True:
-        number += 1
-        yield number
-
-
-NUMBERS = counting()

@@ -24,7 +24,8 @@ from rig import Failure, Missing, Peers, Rig
 
 CLIENTS = ("java", "c", "rs", "ours")
 LANES = 3  # most of a cell is waiting
-XDP = {"RAMJET_INTERFACE": "eth0", "RAMJET_XDP_MODE": "generic"}
+XDP_MODE = os.environ.get("RJ_XDP", "generic")
+XDP = {"RAMJET_INTERFACE": "eth0", "RAMJET_XDP_MODE": XDP_MODE}
 BAD_WIRE = ("--loss", "5", "--reorder", "5")
 
 
@@ -51,6 +52,7 @@ class Runner:
         self.results = []
         self.failed = False
         self.stopping = False
+        self.rigs = []
 
     def features(self, plan):
         for each in FEATURES:
@@ -117,15 +119,18 @@ class Runner:
         else:
             self.say(plan, feature.name, "n/a", seconds, "; ".join(sorted(reasons)))
 
-    def run_plan(self, rig, plan, lane, alone, kills=True):
+    def run_plan(self, rig, plan, lane, alone, first=True):
         for feature in self.features(plan):
-            if feature.alone == alone and (kills or not feature.kills) and not self.stopping:
+            if feature.alone == alone and (first or not feature.once) and not self.stopping:
                 self.run_feature(rig, plan, feature, lane)
 
     def with_rig(self, kinds, settings, plans, impair=()):
-        """Plans of one rig run side by side, except for what ends drivers."""
+        """Plans of one rig run side by side, except for what needs to be alone."""
+        if self.stopping:
+            return
         try:
             rig = Rig(self.build, self.peers, kinds, settings)
+            self.rigs.append(rig)
         except Failure as failure:
             for plan in plans:
                 self.say(plan, "drivers", "failed", 0, str(failure))
@@ -140,8 +145,7 @@ class Runner:
                     for each in running:
                         each.result()
                 except BaseException:
-                    self.stopping = True
-                    rig.kill_workers()  # so that no lane waits for an answer
+                    self.stop()
                     raise
             if settings == XDP:
                 rig.expect_rings()
@@ -150,6 +154,7 @@ class Runner:
         except Failure as failure:
             self.say(plans[0], "the drivers", "failed", 0, str(failure))
         finally:
+            self.rigs.remove(rig)
             wrong = rig.close()
         if wrong:
             self.say(plans[0], "the end of the drivers", "failed", 0, "\n".join(wrong))
@@ -163,17 +168,35 @@ class Runner:
                                  both_ways(("h1", client), ("h2", partner)), "h1")
         # Others' events would end it, so that it has its drivers to itself.
         alone = plans.pop("rs")
-        self.with_rig(("ramjet", "ramjet"), None, list(plans.values()))
-        self.with_rig(("ramjet", "ramjet"), None, [alone])
+        both = ("ramjet", "ramjet")
+        self.side_by_side(lambda: self.with_rig(both, None, list(plans.values())),
+                          lambda: self.with_rig(both, None, [alone]))
+
+    def side_by_side(self, *tracks):
+        with ThreadPoolExecutor(len(tracks)) as executor:
+            running = [executor.submit(track) for track in tracks]
+            try:
+                for each in running:
+                    each.result()
+            except BaseException:
+                self.stop()
+                raise
+
+    def stop(self):
+        """No lane is to wait for an answer."""
+        self.stopping = True
+        for rig in list(self.rigs):
+            rig.kill_workers()
 
     def drivers(self):
         """Each official driver faces ours; our client runs on each as well."""
-        for kind in ("c", "java"):
-            plan = self.facing(kind)
-            here = (("h2", "ours"), ("h2", "ours"))
-            own = Plan("our client on official drivers", kind, (here,), "h2")
-            self.with_rig(("ramjet", kind), None, [plan, own])
-            self.with_rig(("ramjet", kind), None, [self.facing(kind, True)], BAD_WIRE)
+        self.side_by_side(*(lambda kind=kind: self.driver(kind) for kind in ("c", "java")))
+
+    def driver(self, kind):
+        here = (("h2", "ours"), ("h2", "ours"))
+        own = Plan("our client on official drivers", kind, (here,), "h2")
+        self.with_rig(("ramjet", kind), None, [self.facing(kind), own])
+        self.with_rig(("ramjet", kind), None, [self.facing(kind, True)], BAD_WIRE)
 
     @staticmethod
     def facing(kind, lossy=False, prefix=""):
@@ -181,17 +204,23 @@ class Runner:
                     both_ways(("h1", "ours"), ("h2", kind)), "h1", lossy)
 
     def xdp(self):
-        plan = Plan("clients on ramjet, over xdp", "c", both_ways(("h1", "c"), ("h2", "ours")),
+        """A client that is none of ours at one end; then the official drivers."""
+        plan = Plan(f"clients on ramjet, over xdp {XDP_MODE}", "c", both_ways(("h1", "c"), ("h2", "ours")),
                     "h1")
-        self.with_rig(("ramjet", "ramjet"), XDP, [plan])
+        self.side_by_side(lambda: self.with_rig(("ramjet", "ramjet"), XDP, [plan]),
+                          self.drivers_over_xdp)
+
+    def drivers_over_xdp(self):
+        prefix = f", over xdp {XDP_MODE}"
         for kind in ("c", "java") if self.full else ("c",):
             if self.full:
-                self.with_rig(("ramjet", kind), XDP, [self.facing(kind, False, ", over xdp")])
-            self.with_rig(("ramjet", kind), XDP, [self.facing(kind, True, ", over xdp")], BAD_WIRE)
+                self.with_rig(("ramjet", kind), XDP, [self.facing(kind, False, prefix)])
+            self.with_rig(("ramjet", kind), XDP, [self.facing(kind, True, prefix)], BAD_WIRE)
 
     def run(self):
         getattr(self, self.arguments.part)()
-        path = self.build / "interop" / f"matrix-{self.arguments.part}.json"
+        name = self.arguments.part + (f"-{XDP_MODE}" if self.arguments.part == "xdp" else "")
+        path = self.build / "interop" / f"matrix-{name}.json"
         path.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
         return 1 if self.failed else 0
 
