@@ -292,6 +292,7 @@ fetch_peers() {
 }
 
 # Once over sockets; then what has two hosts over AF_XDP as well, briefly unless all is asked for.
+# shellcheck disable=SC2086 # paths without blanks
 stage_interop() {
     some interop tests/interop/test_*.sh || return 0
     root_or_skip interop || return 0
@@ -307,7 +308,6 @@ stage_interop() {
     else
         hosts=$(grep -l ' lab up ' tests/interop/test_*.sh)
         interop ', native' 'INTEROP=full RJ_XDP=native' tests/interop/test_matrix_xdp.sh
-        # shellcheck disable=SC2086 # paths without blanks, here and below
         interop ' over xdp generic' 'INTEROP=full RJ_XDP=generic' $hosts
         interop ' over xdp native' 'INTEROP=full RJ_XDP=native' $hosts
         interop ' over xdp generic, 4 queues' 'INTEROP=full RJ_XDP=generic RJ_QUEUES=4' $hosts
