@@ -71,8 +71,15 @@ def mdc_streams(cell):
         cell.transfer(one, sub, count=50, end=True)
 
 
+def receive_destinations(cell):
+    """aeron-rs adds one under two locks that its conductor takes the other way round."""
+    if cell.subscriber == "rs":
+        cell.lacks("aeron-rs may stand still when an image comes while it adds a destination")
+
+
 @feature("MDS", lossy=True)
 def mds(cell):
+    receive_destinations(cell)
     endpoints, stream = [cell.endpoint(), cell.endpoint()], cell.stream()
     sub = cell.sub(uri("udp", "control-mode=manual"), stream)
     for each in endpoints:
@@ -95,6 +102,7 @@ def mds(cell):
 @feature("MDS, one session by two ways")
 def mds_one_session(cell):
     """As replay merge has it: the same session comes in by two destinations."""
+    receive_destinations(cell)
     endpoints, stream = [cell.endpoint(), cell.endpoint()], cell.stream()
     pub = cell.pub(uri("udp", "control-mode=manual"), stream)
     for each in endpoints:
