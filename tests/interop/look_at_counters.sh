@@ -15,12 +15,14 @@ tool() {
     java "-Daeron.dir=$FROM_DIR" "io.aeron.samples.$class" "$@" 2>/dev/null
 }
 
-# Counters as "ID LABEL", with what differs from run to run replaced by a word.
+# Counters as "ID LABEL", with what differs from run to run replaced by a word, and without what is
+# ours alone: counters of types that Aeron has not.
 counters() {
     tool AeronStat watch=false | sed -nE \
         -e 's/version=[^ ]+ commit=.*/version=V commit=C/' \
         -e 's/ (DEDICATED|SHARED_NETWORK|SHARED|INVOKER)$/ MODE/' \
         -e 's/127\.0\.0\.1:[0-9]+/ADDRESS/g' \
+        -e '/ - (ramjet |why: )/d' \
         -e 's/^ *([0-9]+): +-?[0-9,]+ - /\1 /p'
 }
 
