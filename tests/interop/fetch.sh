@@ -69,10 +69,16 @@ prepare_cargo() {
     export PATH="$venv/bin:$PATH" CARGO_TARGET_DIR="$cache/cargo-target"
 }
 
+# What cargo locks by itself says where it has crates from; which ones is said by ours.
 fetch_rust() {
     prepare_cargo
+    cp -r "$here/peers" "$work/peers"
+    quietly cargo generate-lockfile --manifest-path "$work/peers/Cargo.toml"
+    registry=$(sed -n 's/^source = //p' "$work/peers/Cargo.lock" | head -n 1)
+    sed "s|^source = REGISTRY\$|source = $registry|" "$here/peers/Cargo.lock.in" \
+        >"$work/peers/Cargo.lock"
     quietly nice -n 10 cargo build --release --locked --jobs "$BUILD_JOBS" \
-        --manifest-path "$here/peers/Cargo.toml"
+        --manifest-path "$work/peers/Cargo.toml"
     mkdir -p "$work/rust"
     cp "$CARGO_TARGET_DIR/release/peer_c" "$CARGO_TARGET_DIR/release/peer_rs" "$work/rust/"
 }

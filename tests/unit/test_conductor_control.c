@@ -39,11 +39,7 @@ static int open_socket(uint16_t port)
 static void open_rig_with(const char *const *settings)
 {
     driver_rig_open(&rig, settings);
-    int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:ipc", 99);
-    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
-    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
-    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
-    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    driver_rig_make_client(&rig, CLIENT);
     control = open_socket(CONTROL_PORT);
 }
 

@@ -28,16 +28,6 @@ static void close_rig(void)
 
 TestSuite(conductor_endpoint, .init = open_rig, .fini = close_rig);
 
-/* The client's first command, so that no test has to mind its heartbeat counter. */
-static void make_client(void)
-{
-    int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:ipc", 99);
-    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
-    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
-    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
-    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
-}
-
 static int64_t subscribe(const char *channel)
 {
     int64_t id = driver_rig_add_subscription(&rig, CLIENT, channel, 1001);
@@ -72,7 +62,7 @@ static void local_address(int64_t registration_id, char text[static 104])
 
 Test(conductor_endpoint, tells_the_port_that_the_system_chose_before_it_says_ready)
 {
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     char first[104], second[104];
     rig_event_t event;
     int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:udp?endpoint=127.0.0.1:0", 1001);
@@ -93,7 +83,7 @@ Test(conductor_endpoint, tells_the_port_that_the_system_chose_before_it_says_rea
 
 Test(conductor_endpoint, prints_ipv6_addresses_in_brackets)
 {
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     char text[104];
     local_address(subscribe("aeron:udp?endpoint=[::1]:24390"), text);
     cr_expect_str_eq(text, "[::1]:24390");
@@ -103,7 +93,7 @@ Test(conductor_endpoint, prints_ipv6_addresses_in_brackets)
 
 Test(conductor_endpoint, binds_a_publication_to_its_control_address_without_asking_more_of_it)
 {
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     char text[104];
     local_address(publish(CHANNEL "|control=127.0.0.1:24391"), text);
     cr_expect_str_eq(text, "127.0.0.1:24391");
@@ -119,7 +109,7 @@ Test(conductor_endpoint, says_where_it_could_not_bind_and_leaves_nothing)
         {CHANNEL "|interface={nosuch0}", "unknown interface nosuch0"},
         {CHANNEL "|interface=203.0.113.7", "could not find matching interface"},
     };
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         expect_error(driver_rig_add_subscription(&rig, CLIENT, rows[i].channel, 1001), 11,
                      rows[i].words);
@@ -130,7 +120,7 @@ Test(conductor_endpoint, says_where_it_could_not_bind_and_leaves_nothing)
 
 Test(conductor_endpoint, shares_one_endpoint_between_streams_of_one_channel)
 {
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     int64_t first = driver_rig_add_subscription(&rig, CLIENT, CHANNEL, 1001);
     rig_event_t one = driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
     int64_t second = driver_rig_add_subscription(&rig, CLIENT, CHANNEL "|alias=other", 1002);
@@ -162,7 +152,7 @@ Test(conductor_endpoint, refuses_buffers_that_contradict_the_socket_or_the_windo
         {false, "|so-sndbuf=32k", "so-sndbuf=32768 does not match existing value of 0"},
         {false, "|rcv-wnd=129k", "Initial window greater than SO_RCVBUF"},
     };
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     publish(CHANNEL "|so-sndbuf=64k");
     subscribe(CHANNEL);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -193,7 +183,7 @@ static void run_without_engines(void)
 
 Test(conductor_endpoint, asks_to_come_again_while_an_endpoint_closes_and_calls_that_no_error)
 {
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     int64_t id = subscribe(CHANNEL);
     driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
     run_without_engines();
@@ -213,7 +203,7 @@ Test(conductor_endpoint, asks_to_come_again_while_an_endpoint_closes_and_calls_t
 
 Test(conductor_endpoint, does_so_for_publications_too)
 {
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     int64_t id = publish(CHANNEL "|linger=0s");
     driver_rig_remove(&rig, RJ_COMMAND_REMOVE_PUBLICATION, CLIENT, id);
     (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
@@ -230,7 +220,7 @@ Test(conductor_endpoint, does_so_for_publications_too)
 
 Test(conductor_endpoint, frees_the_port_before_the_counters_that_stand_for_it)
 {
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     int64_t id = subscribe(CHANNEL);
     int32_t counter_id = driver_rig_counter(&rig, RJ_COUNTER_TYPE_LOCAL_SOCKADDR, id).id;
     driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
@@ -246,7 +236,7 @@ Test(conductor_endpoint, frees_the_port_before_the_counters_that_stand_for_it)
 
 Test(conductor_endpoint, refuses_destinations_of_what_can_have_none)
 {
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     int64_t publication = publish(CHANNEL);
     int64_t ipc = publish("aeron:ipc");
     static const char manual[] = "channel does not allow manual control";

@@ -33,11 +33,7 @@ static int open_port(void *state, int index, const rj_port_params_t *params, rj_
 static void open_rig(void)
 {
     driver_rig_open_rings(&rig, NULL, ENGINES, open_port);
-    int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:ipc", 99);
-    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
-    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
-    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
-    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    driver_rig_make_client(&rig, CLIENT);
 }
 
 static void close_rig(void)

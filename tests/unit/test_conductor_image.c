@@ -15,20 +15,10 @@ enum { CLIENT = 7000, STREAM = 1001 };
 
 static driver_rig_t rig;
 
-/* The client's first command, so that no test has to mind its heartbeat counter. */
-static void make_client(void)
-{
-    int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:ipc", 99);
-    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
-    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
-    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
-    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
-}
-
 static void open_rig(void)
 {
     driver_rig_open(&rig, NULL);
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
 }
 
 static void close_rig(void)
@@ -265,7 +255,7 @@ Test(conductor_image, is_refused_beyond_the_session_limit_and_each_refusal_is_to
     driver_rig_close(&rig);
     const char *const settings[] = {"AERON_DRIVER_STREAM_SESSION_LIMIT", "1", NULL};
     driver_rig_open(&rig, settings);
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
     int64_t id = subscribe(CHANNEL);
     int64_t publication = publish(CHANNEL "|linger=0s");
     expect_image(id);

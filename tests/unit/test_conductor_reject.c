@@ -15,19 +15,10 @@ enum { CLIENT = 7000, STREAM = 1001, REASON_BYTES_MAX = 1023 };
 
 static driver_rig_t rig;
 
-static void make_client(void)
-{
-    int64_t id = driver_rig_add_subscription(&rig, CLIENT, IPC, 99);
-    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
-    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
-    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
-    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
-}
-
 static void open_rig(void)
 {
     driver_rig_open(&rig, NULL);
-    make_client();
+    driver_rig_make_client(&rig, CLIENT);
 }
 
 static void close_rig(void)

@@ -21,11 +21,7 @@ static driver_rig_t rig;
 
 static void make_client(int64_t client_id)
 {
-    int64_t id = driver_rig_add_subscription(&rig, client_id, "aeron:ipc", 99);
-    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
-    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
-    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, client_id, id);
-    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    driver_rig_make_client(&rig, client_id);
 }
 
 static void open_rig(void)

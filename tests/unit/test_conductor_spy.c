@@ -22,11 +22,7 @@ static driver_rig_t rig;
 static void open_rig(void)
 {
     driver_rig_open(&rig, NULL);
-    int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:ipc", 99);
-    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
-    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
-    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
-    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    driver_rig_make_client(&rig, CLIENT);
 }
 
 static void close_rig(void)

@@ -215,11 +215,7 @@ static void open_rig(void)
     /* Not connected, or loopback would be the local address of all. */
     static const char *const settings[] = {"AERON_DRIVER_CONNECT", "false", NULL};
     driver_rig_open_steered(&rig, settings, &steering, &feed.base, &spy);
-    int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:ipc", 99);
-    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
-    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
-    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
-    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    driver_rig_make_client(&rig, CLIENT);
 }
 
 static void close_rig(void)

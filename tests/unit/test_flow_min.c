@@ -50,7 +50,7 @@ static int64_t hear(int64_t receiver_id, int64_t position, int64_t now_ns)
 
 static int64_t idle(int64_t now_ns)
 {
-    limit = flow.ops->on_idle(&flow, limit, 0, now_ns);
+    limit = flow.ops->on_idle(&flow, limit, now_ns);
     return limit;
 }
 

@@ -29,11 +29,7 @@ static void open_with(const char *name, const char *value, const char *also, con
 {
     const char *const settings[] = {name, value, also, also_value, NULL};
     driver_rig_open(&rig, settings);
-    const int64_t id = driver_rig_add_subscription(&rig, CLIENT, "aeron:ipc", 99);
-    (void)driver_rig_expect(&rig, RJ_EVENT_COUNTER_READY);
-    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
-    driver_rig_remove(&rig, RJ_COMMAND_REMOVE_SUBSCRIPTION, CLIENT, id);
-    (void)driver_rig_expect(&rig, RJ_EVENT_OPERATION_SUCCESS);
+    driver_rig_make_client(&rig, CLIENT);
 }
 
 static int64_t subscribe(const char *channel)

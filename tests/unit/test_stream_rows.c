@@ -151,3 +151,13 @@ Test(stream_rows, a_channel_is_a_row_as_long_as_nothing_came_by_it)
     cr_assert_eq(rows.count, 1);
     cr_assert_eq(rows.rows[0].kind, RJ_STREAM_ROW_IMAGE);
 }
+
+Test(stream_rows, an_image_of_a_longer_port_is_not_of_a_channel)
+{
+    channel(3, "aeron:udp?endpoint=h:1", "rcv-channel: aeron:udp?endpoint=h:1 10.0.0.2:1");
+    stream(RJ_COUNTER_TYPE_RECEIVER_POSITION, 11, "rcv-pos: 11 7 1001 aeron:udp?endpoint=h:12", 0,
+           0);
+    read_rows();
+    cr_assert_eq(rows.count, 2);
+    cr_assert_eq(rows.rows[1].kind, RJ_STREAM_ROW_SUBSCRIPTION);
+}

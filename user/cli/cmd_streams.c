@@ -37,6 +37,18 @@ static int64_t window(const rj_stream_row_t *row)
     return row->sent < 0 || row->window_limit < 0 ? -1 : row->window_limit - row->sent;
 }
 
+/* Stream and session; a channel that nothing came by has none. */
+static void put_stream(rj_output_t *output, const rj_stream_row_t *row)
+{
+    if (row->kind == RJ_STREAM_ROW_SUBSCRIPTION) {
+        rj_output_none(output);
+        rj_output_none(output);
+    } else {
+        rj_output_integer(output, row->stream_id);
+        rj_output_integer(output, row->session_id);
+    }
+}
+
 static void print_table(const rj_stream_rows_t *rows)
 {
     static const rj_column_t columns[] = {
@@ -47,13 +59,7 @@ static void print_table(const rj_stream_rows_t *rows)
     for (size_t i = 0; i < rows->count; i++) {
         const rj_stream_row_t *row = &rows->rows[i];
         rj_output_text(&output, kind_of(row));
-        if (row->kind == RJ_STREAM_ROW_SUBSCRIPTION) {
-            rj_output_none(&output);
-            rj_output_none(&output);
-        } else {
-            rj_output_integer(&output, row->stream_id);
-            rj_output_integer(&output, row->session_id);
-        }
+        put_stream(&output, row);
         number(&output, row->position);
         number(&output, waiting(row));
         number(&output, window(row));
@@ -81,13 +87,7 @@ static void print_json(const rj_stream_rows_t *rows)
         const rj_stream_row_t *row = &rows->rows[i];
         rj_output_text(&output, kind_of(row));
         rj_output_integer(&output, row->id);
-        if (row->kind == RJ_STREAM_ROW_SUBSCRIPTION) {
-            rj_output_none(&output);
-            rj_output_none(&output);
-        } else {
-            rj_output_integer(&output, row->stream_id);
-            rj_output_integer(&output, row->session_id);
-        }
+        put_stream(&output, row);
         rj_output_text(&output, row->channel);
         number(&output, row->position);
         number(&output, row->limit);

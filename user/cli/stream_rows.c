@@ -185,13 +185,19 @@ static void take_values(rj_stream_rows_t *rows, const rj_counters_reader_t *coun
 
 /* --- channels that nothing came by --- */
 
+/* A key that is full may hold the beginning of a channel only. */
+static bool is_channel(const rj_counter_channel_key_t *key, const char *channel)
+{
+    const size_t length = strnlen(key->channel, sizeof(key->channel));
+    return strncmp(channel, key->channel, length) == 0 &&
+           (length == sizeof(key->channel) || channel[length] == '\0');
+}
+
 /* A channel may bring many streams: one image is enough. */
 static bool has_image(const rj_stream_rows_t *rows, const rj_counter_channel_key_t *key)
 {
-    const size_t length = strnlen(key->channel, sizeof(key->channel));
     for (size_t i = 0; i < rows->count; i++)
-        if (rows->rows[i].kind == RJ_STREAM_ROW_IMAGE &&
-            strncmp(rows->rows[i].channel, key->channel, length) == 0)
+        if (rows->rows[i].kind == RJ_STREAM_ROW_IMAGE && is_channel(key, rows->rows[i].channel))
             return true;
     return false;
 }

@@ -107,6 +107,17 @@ static inline uint8_t *rj_log_term(const rj_log_t *log, int64_t position)
     return log->terms[rj_position_partition(position, log->position_shift)];
 }
 
+/* Whether the frame there says that it begins at `position`: for positions that others name,
+ * where anything may lie. */
+static inline bool rj_log_frame_is_at(const rj_log_t *log, const uint8_t *frame, int64_t position)
+{
+    rj_wire_data_t header;
+    memcpy(&header, frame, sizeof(header));
+    return header.term_offset == rj_position_term_offset(position, log->term_mask) &&
+           header.term_id ==
+               rj_position_term_id(position, log->position_shift, log->initial_term_id);
+}
+
 /* Any thread. Acquire: pairs with the release or the CAS of publishers. */
 static inline int64_t rj_log_raw_tail(const rj_log_t *log, int32_t partition)
 {

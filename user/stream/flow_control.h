@@ -44,8 +44,7 @@ typedef struct rj_flow_control_ops {
                      int64_t snd_lmt, int64_t now_ns);
 
     /* A turn in which nothing was sent. Returns the new sender limit, which may be a lower one. */
-    int64_t (*on_idle)(rj_flow_control_t *flow_control, int64_t snd_lmt, int64_t snd_pos,
-                       int64_t now_ns);
+    int64_t (*on_idle)(rj_flow_control_t *flow_control, int64_t snd_lmt, int64_t now_ns);
 
     /* A status message that asks for a setup; and the setup about to be sent for that reason. */
     void (*on_setup_elicited)(rj_flow_control_t *flow_control, const rj_wire_sm_t *sm,

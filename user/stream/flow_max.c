@@ -15,11 +15,9 @@ static int64_t on_sm(rj_flow_control_t *flow_control, const rj_wire_sm_t *sm, in
     return limit;
 }
 
-static int64_t on_idle(rj_flow_control_t *flow_control, int64_t snd_lmt, int64_t snd_pos,
-                       int64_t now_ns)
+static int64_t on_idle(rj_flow_control_t *flow_control, int64_t snd_lmt, int64_t now_ns)
 {
     (void)flow_control;
-    (void)snd_pos;
     (void)now_ns;
     return snd_lmt;
 }

@@ -139,10 +139,8 @@ static void forget_silent(rj_flow_control_t *flow_control, int64_t now_ns)
     }
 }
 
-static int64_t on_idle(rj_flow_control_t *flow_control, int64_t snd_lmt, int64_t snd_pos,
-                       int64_t now_ns)
+static int64_t on_idle(rj_flow_control_t *flow_control, int64_t snd_lmt, int64_t now_ns)
 {
-    (void)snd_pos;
     forget_silent(flow_control, now_ns);
     floor_t lowest = setup_floor(flow_control, now_ns);
     for (int i = 0; i < flow_control->receiver_count; i++)

@@ -250,9 +250,8 @@ bool rj_network_publication_idle(rj_network_publication_t *publication, rj_wire_
     rj_flow_control_t *flow_control = &publication->flow_control;
     bool is_due = write_heartbeat(publication, frame, now_ns);
     follow_spies(publication);
-    rj_network_publication_set_limit(publication,
-                                     flow_control->ops->on_idle(flow_control, publication->snd_lmt,
-                                                                publication->snd_pos, now_ns));
+    rj_network_publication_set_limit(
+        publication, flow_control->ops->on_idle(flow_control, publication->snd_lmt, now_ns));
     rj_network_publication_expire_receivers(publication, now_ns);
     return is_due;
 }

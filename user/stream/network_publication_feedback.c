@@ -3,8 +3,6 @@
  */
 #include "stream/network_publication_feedback.h"
 
-#include <string.h>
-
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "proto/frame.h"
@@ -239,16 +237,6 @@ void rj_network_publication_on_nak(rj_network_publication_t *publication, const 
     want_rtt(publication);
 }
 
-/* A NAK may name any offset; only where a frame of this very place begins may bytes be taken. */
-static bool is_frame_at(const rj_log_t *log, const uint8_t *frame, int64_t position)
-{
-    rj_wire_data_t header;
-    memcpy(&header, frame, sizeof(header));
-    return header.term_offset == rj_position_term_offset(position, log->term_mask) &&
-           header.term_id ==
-               rj_position_term_id(position, log->position_shift, log->initial_term_id);
-}
-
 /* Adds the datagrams of one slot as far as its allowance and runs reach. Returns their bytes. */
 static int64_t collect_slot(rj_network_publication_t *publication, int slot,
                             rj_run_builder_t *builder, int64_t allowed_bytes, int64_t now_ns)
@@ -265,7 +253,7 @@ static int64_t collect_slot(rj_network_publication_t *publication, int slot,
         rj_term_scan_t scan = {0, 0};
         if (is_resendable(publication, position))
             scan = rj_term_scan(term, offset, log->term_length, length_max);
-        if (scan.available <= 0 || !is_frame_at(log, term + offset, position)) {
+        if (scan.available <= 0 || !rj_log_frame_is_at(log, term + offset, position)) {
             /* What was found before is sent first; the next turn comes here again at once. */
             if (position == begin_pos)
                 rj_retransmit_give_up(&publication->retransmit, slot, now_ns);

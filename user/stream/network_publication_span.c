@@ -2,8 +2,6 @@
 /* What was sent already, for a destination that has not got it. */
 #include "stream/network_publication.h"
 
-#include <string.h>
-
 #include "base/bits.h"
 #include "shm/term_scan.h"
 
@@ -11,16 +9,6 @@
 static bool is_kept(const rj_network_publication_t *publication, int64_t position)
 {
     return position >= 0 && position >= publication->snd_pos - publication->log->term_length / 2;
-}
-
-/* Where to begin is a receiver's word: a frame of this very place has to be there. */
-static bool is_frame_at(const rj_log_t *log, const uint8_t *frame, int64_t position)
-{
-    rj_wire_data_t header;
-    memcpy(&header, frame, sizeof(header));
-    return header.term_offset == rj_position_term_offset(position, log->term_mask) &&
-           header.term_id ==
-               rj_position_term_id(position, log->position_shift, log->initial_term_id);
 }
 
 int rj_network_publication_collect_span(const rj_network_publication_t *publication,
@@ -38,7 +26,7 @@ int rj_network_publication_collect_span(const rj_network_publication_t *publicat
     for (int32_t i = 0; i < datagrams_max && position < end_pos; i++) {
         const int32_t length_max = (int32_t)rj_min_i64(end_pos - position, log->mtu_length);
         const rj_term_scan_t scan = rj_term_scan(term, offset, log->term_length, length_max);
-        if (scan.available <= 0 || !is_frame_at(log, term + offset, position))
+        if (scan.available <= 0 || !rj_log_frame_is_at(log, term + offset, position))
             break;
         rj_timestamp_write(term + offset, (uint32_t)scan.available,
                            publication->config.send_timestamp, publication->send_epoch_ns);
