@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* packet.h - one received UDP datagram, on its way from a port to a stream.
+/* packet.h - what was received, one UDP datagram or several, on its way from a port to a stream.
  *
  *     data
  *      |<----------------------- length_bytes ----------------------->|
  *      | one control frame, or DATA and PAD frames one after another  |  none of it is trusted
  *
+ * Or several that one source sent to one endpoint, as the kernel had merged them: each of
+ * segment_bytes, the last may be shorter. What one of them holds says nothing about the next.
+ *
+ *     data
+ *      |<- segment_bytes ->|<- segment_bytes ->|<- at most as much ->|
+ *
  * Units      bytes; monotonic ns.
  * Ownership  the port that filled it owns the bytes, until its next poll; they are contiguous and
- * may be written to, for receive timestamps go into frames before they are inserted. Thread     the
- * engine of the port. Errors     none.
+ * may be written to, for receive timestamps go into frames before they are inserted.
+ * Thread     the engine of the port.
+ * Errors     none.
  */
 #ifndef RJ_PROTO_PACKET_H
 #define RJ_PROTO_PACKET_H
@@ -21,8 +28,9 @@ struct rj_endpoint; /* endpoint/ says what it is; a packet only carries it */
 
 typedef struct rj_packet {
     uint8_t *data;
-    uint32_t length_bytes;        /* of the UDP payload, exactly; a super-frame is split before */
-    struct rj_endpoint *endpoint; /* whose address and port the datagram was sent to */
+    uint32_t length_bytes;        /* of the UDP payload, exactly, or of all of them */
+    uint32_t segment_bytes;       /* of each datagram but the last; 0: there is one only */
+    struct rj_endpoint *endpoint; /* whose address and port it was sent to */
     int64_t receive_time_ns;      /* when it came, or the port's poll that found it */
     int64_t media_epoch_ns;       /* when the kernel had it, since 1970; 0: it has not told */
     rj_address_t source;

@@ -213,6 +213,7 @@ static void fill_packet(const udp_mmsg_t *mmsg, uint32_t index, rj_packet_t *pac
     struct mmsghdr *message = &mmsg->receive_headers[index];
     packet->data = mmsg->receive_iovecs[index].iov_base;
     packet->length_bytes = message->msg_len;
+    packet->segment_bytes = 0;
     if (!rj_address_from_sockaddr(&packet->source, message->msg_hdr.msg_name,
                                   message->msg_hdr.msg_namelen))
         packet->source = (rj_address_t){.family = AF_UNSPEC};
