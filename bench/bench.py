@@ -30,6 +30,7 @@ CLIENT_SLEEP = "50us"
 CPUS = {"h1": "0", "h2": "1"}  # of what spins
 TRIPS = ("ping", "spin", "echo")  # kinds that measure round trips
 DELAYS = ("loss",)  # kinds that measure how long a message was under way
+RINGS = ("auto", "xdp", "packet", "dpdk")  # transports that want to know an interface
 CONTENDERS = "ramjet:xdp-generic,ramjet:xdp-native,ramjet:socket,official"
 
 
@@ -48,6 +49,19 @@ class Scenario:
         fit = self.instead or [name for name in asked if not self.only or any(
             fnmatch.fnmatchcase(name, pattern) for pattern in self.only)]
         return list(fit) if len(fit) > 1 else []
+
+
+def driver_environment(contender):
+    """What tells a driver to be `ramjet`, `ramjet:TRANSPORT` or `ramjet:xdp-MODE`."""
+    name, _, transport = contender.partition(":")
+    if name == "official":
+        return {}
+    if name != "ramjet":
+        raise Failure(f"no such contender: {contender}")
+    transport, _, mode = transport.partition("-")
+    return {**({"RAMJET_INTERFACE": "eth0"} if transport in RINGS else {}),
+            **({"RAMJET_TRANSPORT": transport} if transport else {}),
+            **({"RAMJET_XDP_MODE": mode} if mode else {})}
 
 
 @dataclass(frozen=True)
@@ -90,20 +104,10 @@ class Bench:
         self.options = options
         self.effort = effort
 
-    def driver_options(self, contender):
-        """The options behind `ramjet`, `ramjet:socket`, `ramjet:xdp` and `ramjet:xdp-MODE`."""
-        name, _, transport = contender.partition(":")
-        if name != "ramjet":
-            raise Failure(f"no such contender: {contender}")
-        transport, _, mode = transport.partition("-")
-        return [*(["--interface", "eth0"] if transport == "xdp" else []),
-                *(["--transport", transport] if transport else []),
-                *(["--xdp-mode", mode] if mode else [])]
-
     def driver_command(self, contender):
         if contender == "official":
             return [self.options.official]
-        return [self.options.ramjet, "driver", *self.driver_options(contender)]
+        return [self.options.ramjet, "driver"]
 
     def measure(self, scenario, contender):
         self.rig.use(scenario.facts.get("loss"))
@@ -121,7 +125,8 @@ class Bench:
     def with_drivers(self, scenario, contender):
         hosts = ["h1"] if scenario.kind == "ipc" else ["h1", "h2"]
         command = self.driver_command(contender)
-        drivers = [self.rig.start_driver(host, command, scenario.settings) for host in hosts]
+        settings = {**scenario.settings, **driver_environment(contender)}
+        drivers = [self.rig.start_driver(host, command, settings) for host in hosts]
         directories = [directory for _, directory in drivers]
         before = [driver.cpu_ns() for driver, _ in drivers]
         run = {"ping": self.ping, "mdc": self.flow, "loss": self.flow}.get(
@@ -187,9 +192,8 @@ class Bench:
         return self.rig.start(
             f"{what} on {host}", host,
             [self.options.ramjet, what, "--embedded", "--cpu", CPUS[host], "--json",
-             "--dir", str(self.rig.shm / host), *self.driver_options(contender),
-             *self.PING_CHANNELS, *arguments],
-            **scenario.settings)
+             "--dir", str(self.rig.shm / host), *self.PING_CHANNELS, *arguments],
+            **scenario.settings, **driver_environment(contender))
 
     def spin(self, scenario, contender):
         self.embedded("pong", "h2", scenario, contender)
@@ -385,9 +389,8 @@ def parse():
     parser.add_argument("--ramjet", required=True, help="our binary")
     parser.add_argument("--official", required=True, help="the official C driver's binary")
     parser.add_argument("--contenders", default=CONTENDERS,
-                        help="official, ramjet, ramjet:socket, ramjet:xdp-generic, -native, "
-                             "-zero-copy; the last is the base (%(default)s); official,official "
-                             "shows the noise")
+                        help="official, ramjet, ramjet:TRANSPORT, ramjet:xdp-MODE; the last is "
+                             "the base (%(default)s); official,official shows the noise")
     parser.add_argument("--only", default="", help="scenarios, separated by commas")
     parser.add_argument("--rounds", type=int, help=f"{FULL.rounds}, or {QUICK.rounds} when quick")
     parser.add_argument("--quick", action="store_true", help="two short rounds")
