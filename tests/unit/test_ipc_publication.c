@@ -26,18 +26,23 @@ typedef struct bench {
 
 static bench_t bench;
 
-static void setup(void)
+static void setup_with(int32_t term_length)
 {
     memset(&bench, 0, sizeof(bench));
-    stream_log_open(&bench.log, RJ_LOG_TYPE_CONCURRENT_PUBLICATION, TERM, MTU, 0);
+    stream_log_open(&bench.log, RJ_LOG_TYPE_CONCURRENT_PUBLICATION, term_length, MTU, 0);
     rj_ipc_publication_config_t config = {.session_id = STREAM_LOG_SESSION,
                                           .stream_id = STREAM_LOG_STREAM,
-                                          .term_window_bytes = WINDOW,
+                                          .term_window_bytes = term_length / 2,
                                           .unblock_timeout_ns = 15 * s};
     rj_ipc_publication_counters_t counters = {&bench.pub_pos, &bench.pub_lmt};
     for (int i = 0; i < READERS; i++)
         bench.readers[i].counter = &bench.words[i];
     rj_ipc_publication_init(&bench.publication, &config, &counters, &bench.log, 0);
+}
+
+static void setup(void)
+{
+    setup_with(TERM);
 }
 
 static void teardown(void)
@@ -194,6 +199,27 @@ Test(ipc_publication, does_not_clean_by_the_word_of_a_client)
     cr_assert_eq(bench.publication.clean_position, 0);
     cr_assert_eq(bench.publication.bad_position_count, 2);
     cr_assert_eq(bench.pub_lmt, WINDOW);
+}
+
+Test(ipc_publication, cleans_behind_its_readers_before_the_limit_moves)
+{
+    enum { LONG_TERM = 16 * 1024 * 1024, STEP = 512 * 1024 };
+    teardown();
+    setup_with(LONG_TERM);
+    add(0);
+    update();
+    int64_t position = 0;
+    while (position < STEP)
+        position = offer(MTU - 32);
+    const int64_t pub_lmt = bench.pub_lmt;
+    bench.words[0] = STEP - 64;
+    update();
+    cr_assert_eq(bench.publication.clean_position, 0, "a step is not worth while yet");
+    bench.words[0] = position;
+    cr_assert_eq(update(), 0, "the limit has an eighth of its window to go");
+    cr_assert_eq(bench.pub_lmt, pub_lmt);
+    cr_assert_eq(bench.publication.clean_position, position);
+    cr_assert_eq(rj_frame_length(rj_log_term(&bench.log, 0), 0), 0);
 }
 
 Test(ipc_publication, drains_before_it_ends)

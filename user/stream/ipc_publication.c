@@ -25,6 +25,10 @@ void rj_ipc_publication_init(rj_ipc_publication_t *publication,
     publication->stall = (rj_stall_t){config->start_position, now_ns};
 }
 
+/* What a reader left is cleaned by so much, long before the limit moves: it is in the caches still,
+ * which for a window of half a term it would not be. */
+enum { CLEAN_STEP_BYTES = 512 * 1024 };
+
 static int64_t publish_position(rj_ipc_publication_t *publication)
 {
     if (rj_log_producer_poll(&publication->producer, publication->log) == -EBADMSG)
@@ -140,6 +144,8 @@ int rj_ipc_publication_update_limit(rj_ipc_publication_t *publication)
         clean_to(publication, max_pos);
         return 1;
     }
+    if (min_pos - publication->clean_position >= CLEAN_STEP_BYTES)
+        clean_to(publication, min_pos);
     int64_t pub_lmt = min_pos + publication->config.term_window_bytes;
     if (pub_lmt <= publication->trip_limit)
         return 0;
