@@ -12,7 +12,8 @@
 # for `java CLASS`, and fails by its exit status. With pub=none there is only PROGRAM.
 #
 # In a lab, RJ_XDP=generic or native has our drivers go over AF_XDP in that mode, and RJ_QUEUES=N
-# gives them so many queues of it. INTEROP=brief sends a tenth of COUNT.
+# gives them so many queues of it; RJ_TRANSPORT=NAME has them use that transport. INTEROP=brief
+# sends a tenth of COUNT.
 #
 # Prints `ok NAME` or `not ok NAME` and what went wrong. Everything it started ends with it, by
 # process id, and its shared memory is removed, however it ends. Logs stay for what failed, in
@@ -42,6 +43,11 @@ name="$channel $pub on $from to $sub${to:+ on $to}${note:+, $note}"
 # Without a lab eth0 would be the machine's own.
 [ -n "$lab" ] || unset RJ_XDP RAMJET_INTERFACE
 name="$name${RJ_XDP:+, over xdp $RJ_XDP${RJ_QUEUES:+, $RJ_QUEUES queues}}"
+name="$name${RJ_TRANSPORT:+, over $RJ_TRANSPORT}"
+interface=''
+case ${lab:+${RJ_XDP:+xdp}${RJ_TRANSPORT:-}} in
+auto | packet | *xdp | dpdk) interface=eth0 ;;
+esac
 [ "${INTEROP:-share}" != brief ] || count=$(((count + 9) / 10))
 logs=$build/interop/$(echo "$name" | tr -s ' ,' '--')-$$
 
@@ -119,7 +125,8 @@ start_driver() {
     c) start "$2" "$3" env AERON_DIR="$shm/$2" AERON_DIR_DELETE_ON_SHUTDOWN=1 "$official_c" ;;
     ramjet)
         start "$2" "$3" env AERON_DIR="$shm/$2" AERON_DIR_DELETE_ON_SHUTDOWN=1 \
-            ${RJ_XDP:+RAMJET_INTERFACE=eth0 "RAMJET_XDP_MODE=$RJ_XDP"} \
+            ${interface:+"RAMJET_INTERFACE=$interface"} ${RJ_XDP:+"RAMJET_XDP_MODE=$RJ_XDP"} \
+            ${RJ_TRANSPORT:+"RAMJET_TRANSPORT=$RJ_TRANSPORT"} \
             ${RJ_QUEUES:+"RAMJET_QUEUES=0-$((RJ_QUEUES - 1))"} "$build/ramjet" driver
         ;;
     *) fail "no such driver: $1" ;;

@@ -75,14 +75,16 @@ ends() {
 
 # launch NAME [VARIABLE=VALUE...]: a driver in the background, `driver` is its process. `inside` are
 # the words that take it elsewhere, and end as the command that follows them; it has the name of
-# `daemon`, and its first operand.
+# `daemon`, and its first operand. RJ_TRANSPORT from outside is its transport, unless the test says
+# otherwise.
 inside='' daemon=$ramjet verb=driver
 launch() {
     name=$1
     shift
     mkdir -p "$(dirname "$work/$name")"
     # shellcheck disable=SC2086 # words
-    $inside env AERON_DIR="/dev/shm/$name" "$@" "$daemon" $verb \
+    $inside env AERON_DIR="/dev/shm/$name" ${RJ_TRANSPORT:+"RAMJET_TRANSPORT=$RJ_TRANSPORT"} \
+        "$@" "$daemon" $verb \
         >"$work/$name.out" 2>"$work/$name.err" &
     driver=$!
     echo "$driver" >"$work/$name.pid"

@@ -162,8 +162,10 @@ says_nothing() {
 }
 tells_what_was_chosen() {
     start a AERON_PRINT_CONFIGURATION=1 &&
-        prints a 'chosen=sockets: no interface is named or attached' &&
-        has_counter a 'ramjet transport: sockets: no interface is named or attached' &&
+        kind=$(sed -n 's/ *chosen=\([a-z]*\): .*/\1/p' "$work/a.out") &&
+        { [ "$kind" = gso ] || [ "$kind" = socket ]; } &&
+        prints a "chosen=$kind: no interface is named or attached" &&
+        has_counter a "ramjet transport: $kind: no interface is named or attached" &&
         "$ramjet" status --dir /dev/shm/a | grep -q 'no interface is named or attached' && stop
 }
 misspelt_is_told_once() {
@@ -224,9 +226,11 @@ loses_by_name() {
         carries l && reaches l "Retransmits sent" 1 && stop && is_silent l
 }
 transport_as_asked() {
-    start a RAMJET_TRANSPORT=socket && has_counter a 'ramjet transport: sockets: asked for' &&
+    start a RAMJET_TRANSPORT=socket && has_counter a 'ramjet transport: socket: asked for' &&
         stop && is_silent a && start a RAMJET_TRANSPORT=xdp && stop &&
-        grep -q 'WARNING: transport xdp: no interface is named' "$work/a.err"
+        grep -q 'WARNING: transport xdp: no interface is named' "$work/a.err" &&
+        says 1 "RAMJET_TRANSPORT=pigeon: no such transport: give auto, socket, gso" \
+            env AERON_DIR=/dev/shm/never RAMJET_TRANSPORT=pigeon "$daemon"
 }
 check "a directory that exists is told when asked for" exists_is_told
 check "every thread is idle as its own setting says" idle_as_set

@@ -47,11 +47,15 @@ host_of() {
     basename "${1%[a-z]}"
 }
 
-# start_driver NAME [VARIABLE=VALUE...]: ready, on its host, over sockets unless told otherwise. A
-# client may stand still for seconds on a busy machine, and is no dead one.
+# start_driver NAME [VARIABLE=VALUE...]: ready, on its host, over sockets unless told otherwise, or
+# as RJ_TRANSPORT has it, rings on the host's only interface. A client may stand still for seconds
+# on a busy machine, and is no dead one.
 start_driver() {
     who=$1
     shift
+    case ${RJ_TRANSPORT:-} in
+    auto | packet | xdp | dpdk) set -- RAMJET_INTERFACE=eth0 "$@" ;;
+    esac
     inside="nsenter --net=/run/netns/$lab-$(host_of "$who") --"
     start "$who" AERON_CLIENT_LIVENESS_TIMEOUT=20s AERON_PUBLICATION_UNBLOCK_TIMEOUT=30s "$@"
     started=$?

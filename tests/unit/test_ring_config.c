@@ -19,7 +19,7 @@ Test(ring_config, says_nothing_where_nothing_was_asked_for)
     rj_driver_config_t config;
     rj_config_read(&config, from_pairs, none, NULL);
     cr_expect_eq(config.interface_count, 0);
-    cr_expect_str_eq(config.transport, "auto");
+    cr_expect_eq(config.transport, RJ_TRANSPORT_AUTO);
     cr_expect_eq(config.xdp_mode, RJ_XDP_MODE_AUTO);
     cr_expect_eq(config.queue_first, -1);
     cr_expect_eq(config.queue_last, -1);
@@ -52,7 +52,7 @@ Test(ring_config, reads_every_setting_of_ours)
     cr_assert_eq(config.interface_count, 2);
     cr_expect_str_eq(config.interfaces[0], "eth0");
     cr_expect_str_eq(config.interfaces[1], "eth1.7");
-    cr_expect_str_eq(config.transport, "xdp");
+    cr_expect_eq(config.transport, RJ_TRANSPORT_XDP);
     cr_expect_eq(config.xdp_mode, RJ_XDP_MODE_ZERO_COPY);
     cr_expect_eq(config.queue_first, 2);
     cr_expect_eq(config.queue_last, 5);
@@ -87,7 +87,7 @@ Test(ring_config, refuses_what_it_cannot_read_by_the_name_of_the_setting)
         {"RAMJET_INTERFACE", "a,b,c,d,e,f,g,h", NULL},
         {"RAMJET_INTERFACE", long_text, NULL},
         {"RAMJET_TRANSPORT", "X DP", NULL},
-        {"RAMJET_TRANSPORT", "dpdk", NULL},
+        {"RAMJET_TRANSPORT", "dpdk ", NULL},
         {"RAMJET_XDP_MODE", "fast", NULL},
         {"RAMJET_QUEUES", "3-1", NULL},
         {"RAMJET_QUEUES", "64", NULL},

@@ -569,3 +569,15 @@ Test(registry, refuses_a_batch_out_of_range)
     cr_assert_eq(rj_port_open("socket", &params, &port, &err), -EINVAL);
     cr_assert_not_null(strstr(err.text, "transport socket: "), "%s", err.text);
 }
+
+Test(registry, knows_rings_and_opens_none)
+{
+    const rj_port_params_t params = {.receive_batch = 1, .endpoint_max = 1};
+    rj_port_t *port;
+    rj_err_t err;
+    cr_assert_eq(rj_port_check_built_in("xdp", &err), 0);
+    cr_assert_eq(rj_port_open("xdp", &params, &port, &err), -EINVAL);
+    cr_assert_eq(rj_port_check_built_in("pigeon", &err), -ENOENT);
+    cr_assert_not_null(strstr(err.text, "pigeon"), "%s", err.text);
+    cr_assert_not_null(strstr(err.text, " xdp"), "%s", err.text);
+}

@@ -25,8 +25,7 @@ enum {
 static const struct argp_option rows[] = {
     {"interface", KEY_INTERFACE, "IF", 0,
      "use XDP on this interface; may be repeated (those attached before)", GROUP},
-    {"transport", KEY_TRANSPORT, "NAME", 0, "how datagrams travel: auto, socket or xdp (auto)",
-     GROUP},
+    {"transport", KEY_TRANSPORT, "NAME", 0, RJ_TRANSPORT_NAMES " (auto)", GROUP},
     {"xdp-mode", KEY_XDP_MODE, "MODE", 0, RJ_XDP_MODE_NAMES " (auto)", GROUP},
     {"queues", KEY_QUEUES, "A-B", 0, "receive queues of the interfaces, an engine for each (0)",
      GROUP},

@@ -21,6 +21,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "base/transport.h"
 #include "xdp/mode.h"
 
 enum {
@@ -255,7 +256,7 @@ typedef struct rj_driver_config {
 
     /* past the kernel, ours alone: the texts as given (ring_config.h) */
     char interface_list[RJ_CONFIG_NAME_MAX];
-    char transport[RJ_CONFIG_NAME_MAX];
+    char transport_text[RJ_CONFIG_NAME_MAX];
     char xdp_mode_text[RJ_CONFIG_NAME_MAX];
     char queue_range[RJ_CONFIG_NAME_MAX];
     char control_text[RJ_CONFIG_NAME_MAX];
@@ -265,6 +266,7 @@ typedef struct rj_driver_config {
     /* what they say */
     char interfaces[RJ_CONFIG_INTERFACES_MAX][RJ_CONFIG_INTERFACE_NAME_MAX]; /* each once */
     int interface_count;
+    rj_transport_t transport;
     enum rj_xdp_mode xdp_mode;
     int32_t queue_first; /* -1: not given */
     int32_t queue_last;

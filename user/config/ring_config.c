@@ -81,15 +81,11 @@ static int read_interfaces(rj_driver_config_t *config, const char *text, rj_err_
     }
 }
 
-/* `auto` is what an empty text means too: rings where there are any, else sockets. */
 static int read_transport(rj_driver_config_t *config, const char *text, rj_err_t *err)
 {
-    static const char *const names[] = {"auto", "socket", "xdp"};
-    (void)config;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(text, names[i]) == 0)
-            return 0;
-    return rj_fail(err, -EINVAL, "no such transport: give auto, socket or xdp");
+    if (rj_transport_parse(text, &config->transport) < 0)
+        return rj_fail(err, -EINVAL, "no such transport: give " RJ_TRANSPORT_NAMES);
+    return 0;
 }
 
 static int read_mode(rj_driver_config_t *config, const char *text, rj_err_t *err)
@@ -160,7 +156,7 @@ static const struct {
     size_t offset; /* of the text */
 } rows[] = {
     {"RAMJET_INTERFACE", read_interfaces, offsetof(rj_driver_config_t, interface_list)},
-    {"RAMJET_TRANSPORT", read_transport, offsetof(rj_driver_config_t, transport)},
+    {"RAMJET_TRANSPORT", read_transport, offsetof(rj_driver_config_t, transport_text)},
     {"RAMJET_XDP_MODE", read_mode, offsetof(rj_driver_config_t, xdp_mode_text)},
     {"RAMJET_QUEUES", read_queues, offsetof(rj_driver_config_t, queue_range)},
     {"RAMJET_CONTROL", read_control, offsetof(rj_driver_config_t, control_text)},
@@ -196,6 +192,7 @@ int rj_ring_config_read(rj_driver_config_t *config, rj_err_t *err)
 {
     int first_result = 0;
     config->interface_count = 0;
+    config->transport = RJ_TRANSPORT_AUTO;
     config->xdp_mode = RJ_XDP_MODE_AUTO;
     config->queue_first = -1;
     config->queue_last = -1;

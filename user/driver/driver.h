@@ -51,6 +51,7 @@ typedef struct rj_driver_world {
     int (*open_port)(void *state, int index, const rj_port_params_t *params, rj_port_t **ret_port,
                      rj_err_t *err);
     void *open_port_state;
+    rj_transport_t socket_transport;      /* what those ports are, or have behind their rings */
     int ring_engine_count;                /* 0: sockets only; else up to RJ_ENGINES_MAX engines */
     const rj_steering_params_t *steering; /* of the rings' interfaces; NULL: none is steered */
     rj_net_feed_t *feed;                  /* NULL: paths get no headers */

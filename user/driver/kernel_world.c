@@ -13,6 +13,7 @@
 
 typedef struct kernel_world {
     rj_resolver_t resolver;
+    rj_socket_kind_t sockets;
     rj_ring_world_t *rings; /* NULL: sockets only */
     rj_steering_params_t steering;
 } kernel_world_t;
@@ -22,7 +23,7 @@ static int open_port(void *state, int index, const rj_port_params_t *params, rj_
 {
     kernel_world_t *self = state;
     if (self->rings == NULL)
-        return rj_port_open("socket", params, ret_port, err);
+        return rj_port_open(rj_transport_name(self->sockets.transport), params, ret_port, err);
     *ret_port = rj_ring_world_take_port(self->rings, index);
     return 0;
 }
@@ -39,6 +40,7 @@ static int open_rings(kernel_world_t *self, const rj_kernel_world_params_t *para
 {
     const rj_ring_world_params_t ring_params = {
         .config = params->config,
+        .sockets = self->sockets.transport,
         .port = rj_driver_port_params(params->config, RJ_ENGINE_BOTH),
         .attach = params->attach,
         .privilege = params->privilege,
@@ -60,6 +62,16 @@ static int open_rings(kernel_world_t *self, const rj_kernel_world_params_t *para
     world->feed = rj_ring_world_feed(self->rings);
     world->rings = self->rings;
     return 0;
+}
+
+/* What a kind of ring lacks is told by those who look for rings; that a program has no such kind at
+ * all is no reason to use another. */
+static int choose_kinds(kernel_world_t *self, const rj_kernel_world_params_t *params, rj_err_t *err)
+{
+    const rj_transport_t asked = params->config->transport;
+    int result =
+        asked == RJ_TRANSPORT_AUTO ? 0 : rj_port_check_built_in(rj_transport_name(asked), err);
+    return result == 0 ? rj_socket_kind_choose(&self->sockets, asked, err) : result;
 }
 
 int rj_driver_kernel_world(rj_driver_world_t *ret_world, const rj_kernel_world_params_t *params,
@@ -84,11 +96,16 @@ int rj_driver_kernel_world(rj_driver_world_t *ret_world, const rj_kernel_world_p
     if (getrandom(&world.seed, sizeof(world.seed), 0) != (ssize_t)sizeof(world.seed))
         result = rj_fail(err, -errno, "no random numbers from the kernel: %s", strerror(errno));
     if (result == 0)
+        result = choose_kinds(self, params, err);
+    if (result == 0)
         result = open_rings(self, params, &world, err);
+    if (result == 0 && self->sockets.lack.code < 0)
+        params->tell(params->tell_state, RJ_RING_CHOSEN, self->sockets.lack.text);
     if (result < 0) {
         close_world(self);
         return result;
     }
+    world.socket_transport = self->sockets.transport;
     *ret_world = world;
     return 0;
 }

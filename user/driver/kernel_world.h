@@ -11,6 +11,7 @@
 
 #include "driver/driver.h"
 #include "driver/ring_world.h"
+#include "driver/socket_kind.h"
 
 /* Who hears what was chosen for data, and what was wanted and is not to be had. */
 typedef struct rj_kernel_world_params {

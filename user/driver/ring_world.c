@@ -247,7 +247,8 @@ static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
     ring_interface_t *interfaces[RJ_STEERING_INTERFACES_MAX];
     uint32_t count = 0;
     rj_port_t *sockets;
-    int result = rj_port_open("socket", &world->params.port, &sockets, err);
+    int result =
+        rj_port_open(rj_transport_name(world->params.sockets), &world->params.port, &sockets, err);
     if (result < 0)
         return result;
     for (int i = 0; i < world->interface_count; i++) {
@@ -311,7 +312,7 @@ static int open_ports(rj_ring_world_t *world, rj_err_t *err)
 
 static bool is_wanted(const rj_driver_config_t *config)
 {
-    return strcmp(config->transport, "socket") != 0;
+    return !rj_transport_is_socket(config->transport);
 }
 
 static int open_netlink(rj_ring_world_t *world, rj_err_t *err)
@@ -352,10 +353,11 @@ static void tell_of_other_queues(const rj_ring_world_t *world)
 static void tell_of_none(const rj_ring_world_t *world)
 {
     const rj_driver_config_t *config = world->params.config;
-    if (config->interface_count == 0 && strcmp(config->transport, "xdp") == 0)
+    if (config->interface_count == 0 && rj_transport_is_ring(config->transport))
         tell(world, RJ_RING_REFUSED,
-             "transport xdp: no interface is named (--interface IF) and none was attached before "
-             "(`ramjet attach IF`)");
+             "transport %s: no interface is named (--interface IF) and none was attached before "
+             "(`ramjet attach IF`)",
+             rj_transport_name(config->transport));
 }
 
 /* Everything that needs more is open. Threads keep what they began with: there are none yet. */

@@ -18,6 +18,7 @@
 #define RJ_DRIVER_RING_WORLD_H
 
 #include "base/err.h"
+#include "base/transport.h"
 #include "config/config.h"
 #include "fabric/steering.h"
 #include "netlink/feed.h"
@@ -45,6 +46,7 @@ typedef enum rj_ring_privilege {
 
 typedef struct rj_ring_world_params {
     const rj_driver_config_t *config; /* outlives it; its directory is there */
+    rj_transport_t sockets;           /* the kind of the inner ports */
     rj_port_params_t port;
     rj_ring_attach_t attach;
     rj_ring_privilege_t privilege;

@@ -60,17 +60,18 @@ static void tell(void *state, rj_ring_told_t told, const char *text)
 }
 
 static void print_choice(char choice[static RJ_DRIVER_CHOICE_MAX], const teller_t *teller,
-                         const rj_driver_config_t *config, int ring_engine_count)
+                         rj_transport_t asked, const rj_driver_world_t *world)
 {
+    const bool has_rings = world->ring_engine_count > 0;
     const char *why = "no interface is named or attached";
-    if (ring_engine_count > 0)
+    if (has_rings)
         why = teller->chosen;
     else if (teller->refused[0] != '\0')
         why = teller->refused;
-    else if (strcmp(config->transport, "socket") == 0)
+    else if (rj_transport_is_socket(asked))
         why = "asked for";
-    snprintf(choice, RJ_DRIVER_CHOICE_MAX, "%s: %.480s", ring_engine_count > 0 ? "xdp" : "sockets",
-             why);
+    snprintf(choice, RJ_DRIVER_CHOICE_MAX, "%s: %.480s",
+             has_rings ? "xdp" : rj_transport_name(world->socket_transport), why);
 }
 
 /* --- start --- */
@@ -114,10 +115,14 @@ int rj_driver_start(rj_driver_t **ret_driver, const rj_driver_config_t *config,
     rj_driver_world_t world;
     teller_t teller = {.start = start};
     /* Others on this host measure the life of a driver with rings by the system's clock. */
+    const rj_transport_t asked = config->transport;
     rj_driver_config_t socket_config;
-    if (start->mono_ns != NULL) {
+    rj_socket_kind_t kind;
+    int result = 0;
+    if (start->mono_ns != NULL && !rj_transport_is_socket(asked)) {
         socket_config = *config;
-        snprintf(socket_config.transport, sizeof(socket_config.transport), "socket");
+        result = rj_socket_kind_choose(&kind, RJ_TRANSPORT_AUTO, err);
+        socket_config.transport = kind.transport;
         config = &socket_config;
     }
     const rj_kernel_world_params_t params = {.config = config,
@@ -126,14 +131,15 @@ int rj_driver_start(rj_driver_t **ret_driver, const rj_driver_config_t *config,
                                              .now_ns = mono_ns(start),
                                              .tell = tell,
                                              .tell_state = &teller};
-    int result = rj_driver_check(config, rj_sockets_kernel(), start->warnings, err);
+    if (result == 0)
+        result = rj_driver_check(config, rj_sockets_kernel(), start->warnings, err);
     if (result == 0)
         result = prepare_directory(config, start, err);
     if (result == 0)
         result = rj_driver_kernel_world(&world, &params, err);
     if (result < 0)
         return result;
-    print_choice(choice, &teller, config, world.ring_engine_count);
+    print_choice(choice, &teller, asked, &world);
     world.wake_helper = start->wake_helper;
     world.wake_helper_state = start->wake_helper_state;
     world.choice = choice;

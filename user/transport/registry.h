@@ -12,7 +12,12 @@
 #include "base/err.h"
 #include "transport/port.h"
 
-/* Opens a port of that kind. -ENOENT for an unknown name, -ENOMEM, or what the kind says. */
+/* Whether there is such a kind of port in this program, rings included: -ENOENT, and the text says
+ * which there are. */
+int rj_port_check_built_in(const char *name, rj_err_t *err);
+
+/* Opens a port of that socket kind; rings are opened by their own modules. -ENOENT for an unknown
+ * name, -ENOMEM, or what the kind says. */
 int rj_port_open(const char *name, const rj_port_params_t *params, rj_port_t **ret_port,
                  rj_err_t *err);
 

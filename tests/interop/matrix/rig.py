@@ -139,6 +139,13 @@ class Worker(Process):
         return self.popen.wait()
 
 
+def asked_transport():
+    """What RJ_TRANSPORT asks of our drivers; rings are those of the host's interface."""
+    name = os.environ.get("RJ_TRANSPORT")
+    ring = {"RAMJET_INTERFACE": "eth0"} if name in ("auto", "packet", "xdp", "dpdk") else {}
+    return {"RAMJET_TRANSPORT": name, **ring} if name else {}
+
+
 class Driver:
     """A media driver of a kind on a host, which can be killed and started anew."""
 
@@ -160,7 +167,8 @@ class Driver:
     def environment(self):
         """Drivers tell each other their names; the Java driver does when it has one."""
         resolver = {} if self.kind == "java" else {"AERON_NAME_RESOLVER_SUPPLIER": "driver"}
-        return {**TIMERS, **resolver, **self.settings, "AERON_DIR": str(self.directory),
+        return {**TIMERS, **resolver, **asked_transport(), **self.settings,
+                "AERON_DIR": str(self.directory),
                 "AERON_DIR_DELETE_ON_SHUTDOWN": "1", "AERON_THREADING_MODE": "SHARED",
                 "AERON_DRIVER_RESOLVER_NAME": f"matrix-{self.host}",
                 "AERON_DRIVER_RESOLVER_INTERFACE": f"{ADDRESSES[self.host]}:8050",
