@@ -35,7 +35,8 @@ enum {
 typedef struct side {
     int host;
     rj_port_t *port;
-    rj_af_xdp_ring_info_t rings[SIDE_RINGS_MAX];
+    rj_frame_ring_t *rings[SIDE_RINGS_MAX];
+    rj_af_xdp_ring_info_t infos[SIDE_RINGS_MAX];
     rj_endpoint_t endpoint;
     rj_path_header_t header; /* to the other side */
     rj_path_t path;
@@ -70,16 +71,22 @@ static rj_af_xdp_ring_params_t ring_params(int host, int pair, uint32_t mtu_byte
                                      .mtu_bytes = mtu_bytes};
 }
 
-static int try_open(int host, rj_af_xdp_params_t *params, rj_port_t **ret_port, rj_err_t *err)
+/* The rings with sockets behind them. */
+static int try_open(int host, const rj_af_xdp_params_t *params, rj_frame_ring_t **ret_rings,
+                    rj_port_t **ret_port, rj_err_t *err)
 {
-    veth_enter(host);
-    params->port = (rj_port_params_t){.receive_batch = BATCH, .endpoint_max = ENDPOINTS};
-    params->sockets = open_sockets();
     uint32_t failed_ring;
-    const int result = rj_af_xdp_open(params, ret_port, &failed_ring, err);
+    veth_enter(host);
+    const int result = rj_af_xdp_open(params, ret_rings, &failed_ring, err);
     if (result < 0)
-        params->sockets->ops->close(params->sockets);
-    return result;
+        return result;
+    const rj_ring_front_params_t front = {
+        .port = {.receive_batch = BATCH, .endpoint_max = ENDPOINTS},
+        .sockets = open_sockets(),
+        .rings = ret_rings,
+        .ring_count = params->ring_count};
+    cr_assert_eq(rj_ring_front_open(&front, ret_port, err), 0, "%s", err->text);
+    return 0;
 }
 
 static void open_side(int host, rj_af_xdp_params_t params)
@@ -87,9 +94,9 @@ static void open_side(int host, rj_af_xdp_params_t params)
     side_t *side = &sides[host];
     rj_err_t err;
     side->host = host;
-    cr_assert_eq(try_open(host, &params, &side->port, &err), 0, "%s", err.text);
-    for (uint32_t i = 0; i < rj_af_xdp_ring_count(side->port); i++)
-        rj_af_xdp_ring_info(side->port, i, &side->rings[i]);
+    cr_assert_eq(try_open(host, &params, side->rings, &side->port, &err), 0, "%s", err.text);
+    for (uint32_t i = 0; i < params.ring_count; i++)
+        rj_af_xdp_ring_info(side->rings[i], &side->infos[i]);
 }
 
 static void close_sides(void)
@@ -133,7 +140,7 @@ static void open_both(veth_mode_t mode, uint32_t mtu_bytes, rj_af_xdp_params_t p
         params.rings = &ring;
         params.ring_count = 1;
         open_side(host, params);
-        veth_steer(host, 0, mode, sides[host].rings[0].fd);
+        veth_steer(host, 0, mode, sides[host].infos[0].fd);
     }
 }
 
@@ -155,7 +162,7 @@ static int poll_side(side_t *side)
 /* Polls until something is there. */
 static int await_packets(side_t *side)
 {
-    struct pollfd wait[2] = {{.fd = side->rings[0].fd, .events = POLLIN},
+    struct pollfd wait[2] = {{.fd = side->infos[0].fd, .events = POLLIN},
                              {.fd = side->endpoint.socket, .events = POLLIN}};
     int count = poll_side(side);
     while (count == 0) {
@@ -205,11 +212,11 @@ static void expect_both_ways(uint32_t segment_max)
 static void expect_nothing_by_sockets(void)
 {
     for (int host = 0; host < 2; host++) {
-        const rj_af_xdp_stats_t *stats = rj_af_xdp_stats(sides[host].port);
-        const rj_af_xdp_ring_stats_t *ring = sides[host].rings[0].stats;
+        const rj_ring_front_stats_t *stats = rj_ring_front_stats(sides[host].port);
+        const rj_frame_ring_stats_t *ring = &sides[host].rings[0]->stats;
         cr_assert_eq(stats->socket_sends, 0);
         cr_assert_eq(stats->socket_receives, 0);
-        cr_assert_eq(ring->rx_frames, sides[1 - host].rings[0].stats->tx_frames);
+        cr_assert_eq(ring->rx_frames, sides[1 - host].rings[0]->stats.tx_frames);
         cr_assert_eq(ring->rx_checksum_errors + ring->rx_malformed + ring->rx_unknown, 0);
     }
 }
@@ -218,8 +225,8 @@ static void exchange(veth_mode_t mode, int family, uint32_t segment_max)
 {
     open_both(mode, 1500, (rj_af_xdp_params_t){0});
     bind_sides(family, 1500);
-    cr_assert_not(sides[0].rings[0].is_zero_copy, "veth has no zero-copy");
-    cr_assert_eq(sides[0].rings[0].room_bytes, 1770);
+    cr_assert_not(sides[0].infos[0].is_zero_copy, "veth has no zero-copy");
+    cr_assert_eq(sides[0].rings[0]->receive_room_bytes, 1770);
     expect_both_ways(segment_max);
     expect_nothing_by_sockets();
 }
@@ -281,7 +288,7 @@ static void expect_from_kernel(int family)
             (ssize_t)length);
         expect_run(&sides[0], &sides[1], &run);
     }
-    cr_assert_gt(sides[0].rings[0].stats->rx_frames, 10);
+    cr_assert_gt(sides[0].rings[0]->stats.rx_frames, 10);
 }
 
 Test(af_xdp, accepts_the_partial_checksums_of_local_senders)
@@ -324,7 +331,7 @@ Test(af_xdp, drops_and_counts_what_is_damaged_or_for_nobody)
     rj_run_t run = run_of(&sides[1], pattern, 50, 50);
     send_all(&sides[1], &run);
     expect_run(&sides[0], &sides[1], &run);
-    const rj_af_xdp_ring_stats_t *stats = sides[0].rings[0].stats;
+    const rj_frame_ring_stats_t *stats = &sides[0].rings[0]->stats;
     cr_assert_eq(stats->rx_checksum_errors, 1);
     cr_assert_eq(stats->rx_malformed, 1);
     cr_assert_eq(stats->rx_unknown, 1);
@@ -349,8 +356,8 @@ Test(af_xdp, loses_nothing_that_the_kernel_did_not_count)
         for (int count = await_packets(&sides[0]); count > 0; count = poll_side(&sides[0]))
             got += count;
         cr_assert_eq(got, RING, "what the frames have room for");
-        cr_assert_eq(rj_xsk_losses(sides[0].rings[0].fd, &losses), 0);
-        cr_assert_eq(sides[0].rings[0].stats->rx_frames, (uint64_t)round * RING);
+        cr_assert_eq(rj_xsk_losses(sides[0].infos[0].fd, &losses), 0);
+        cr_assert_eq(sides[0].rings[0]->stats.rx_frames, (uint64_t)round * RING);
         cr_assert_eq(losses.rx_dropped + losses.rx_ring_full, (uint64_t)round * (SENT - RING));
     }
 }
@@ -360,7 +367,7 @@ Test(af_xdp, pushes_back_while_the_link_is_down_and_sends_it_all_later)
     enum { RING = 64, DATAGRAMS = 100, LENGTH = 200 };
     open_both(VETH_GENERIC, 1500, (rj_af_xdp_params_t){.tx_size = RING});
     bind_sides(AF_INET, 1500);
-    const rj_af_xdp_ring_stats_t *stats = sides[0].rings[0].stats;
+    const rj_frame_ring_stats_t *stats = &sides[0].rings[0]->stats;
     veth_run(0, "ip link set %s down", veth_name(0));
     rj_run_t runs[3] = {run_of(&sides[0], pattern, DATAGRAMS * LENGTH, LENGTH),
                         run_of(&sides[0], pattern, LENGTH, LENGTH),
@@ -399,11 +406,11 @@ Test(af_xdp, sends_more_than_a_ring_holds_in_one_call)
     rj_run_t run = run_of(&sides[0], pattern, DATAGRAMS * LENGTH, LENGTH);
     send_all(&sides[0], &run);
     expect_run(&sides[1], &sides[0], &run);
-    cr_assert_eq(sides[0].rings[0].stats->tx_ring_full, 0);
+    cr_assert_eq(sides[0].rings[0]->stats.tx_ring_full, 0);
     /* Where the kernel has the option (xdp.md 3.3), a call sends all that the ring holds. */
     const uint32_t budget = RING;
-    const bool has_budget = setsockopt(sides[0].rings[0].fd, SOL_XDP, 9, &budget, 4) == 0;
-    cr_assert_leq(sides[0].rings[0].stats->tx_kicks, DATAGRAMS / (has_budget ? RING : 32) + 1,
+    const bool has_budget = setsockopt(sides[0].infos[0].fd, SOL_XDP, 9, &budget, 4) == 0;
+    cr_assert_leq(sides[0].rings[0]->stats.tx_kicks, DATAGRAMS / (has_budget ? RING : 32) + 1,
                   "no call for each packet");
 }
 
@@ -433,14 +440,14 @@ Test(af_xdp, sends_by_socket_what_no_ring_takes_and_counts_it)
         cr_assert_eq(runs[i].number, i);
         cr_assert_eq(runs[i].result, (int32_t)runs[i].total_bytes);
     }
-    cr_assert_eq(rj_af_xdp_stats(sides[0].port)->socket_sends, 7);
-    cr_assert_eq(sides[0].rings[0].stats->tx_frames, 3);
+    cr_assert_eq(rj_ring_front_stats(sides[0].port)->socket_sends, 7);
+    cr_assert_eq(sides[0].rings[0]->stats.tx_frames, 3);
     cr_assert_eq(sides[0].port->ops->reclaim(sides[0].port), 4);
     int got = 0;
     while (got < 10)
         got += await_packets(&sides[1]);
-    cr_assert_eq(rj_af_xdp_stats(sides[1].port)->socket_receives, 1, "the fragments");
-    cr_assert_eq(sides[1].rings[0].stats->rx_frames, 9);
+    cr_assert_eq(rj_ring_front_stats(sides[1].port)->socket_receives, 1, "the fragments");
+    cr_assert_eq(sides[1].rings[0]->stats.rx_frames, 9);
 }
 
 Test(af_xdp, reads_the_sockets_seldom_while_rings_bring_packets)
@@ -503,11 +510,11 @@ Test(af_xdp, gives_a_datagram_to_nobody_who_is_connected_or_joined_elsewhere)
         taker->group_link = rows[i].link;
         rj_run_t run = run_of(&sides[0], pattern, 100, 100);
         send_all(&sides[0], &run);
-        struct pollfd wait = {.fd = sides[1].rings[0].fd, .events = POLLIN};
+        struct pollfd wait = {.fd = sides[1].infos[0].fd, .events = POLLIN};
         cr_assert_gt(poll(&wait, 1, PATIENCE_MS), 0);
         cr_expect_eq(poll_side(&sides[1]), rows[i].count, "row %zu", i);
     }
-    cr_expect_eq(sides[1].rings[0].stats->rx_unknown, 3);
+    cr_expect_eq(sides[1].rings[0]->stats.rx_unknown, 3);
 }
 
 Test(af_xdp, gives_a_group_s_datagram_to_every_member)
@@ -548,7 +555,7 @@ Test(af_xdp, gives_a_group_s_datagram_to_every_member)
     rj_run_t one = run_of(&sides[0], pattern, 500, 500);
     send_all(&sides[0], &one);
     cr_assert_eq(port->ops->poll(port, packets, 3, now_ns), 3);
-    cr_assert_eq(sides[1].rings[0].stats->rx_fan_out_cut, ENDPOINTS - 2 - 3);
+    cr_assert_eq(sides[1].rings[0]->stats.rx_fan_out_cut, ENDPOINTS - 2 - 3);
 }
 
 /* --- jumbo frames, several interfaces --- */
@@ -557,7 +564,7 @@ static void exchange_jumbo(veth_mode_t mode)
 {
     open_both(mode, 9000, (rj_af_xdp_params_t){0});
     bind_sides(AF_INET, 9000);
-    cr_assert(sides[0].rings[0].uses_segments);
+    cr_assert(sides[0].infos[0].uses_segments);
     for (uint32_t segment = 3700; segment <= 8972; segment += 131) {
         for (int host = 0; host < 2; host++) {
             rj_run_t run = run_of(&sides[host], pattern + segment, 5 * segment + 1, segment);
@@ -569,7 +576,7 @@ static void exchange_jumbo(veth_mode_t mode)
     send_all(&sides[0], &run);
     expect_run(&sides[1], &sides[0], &run);
     expect_nothing_by_sockets();
-    cr_assert_gt(sides[1].rings[0].stats->rx_linearised, 90);
+    cr_assert_gt(sides[1].rings[0]->stats.rx_linearised, 90);
 }
 
 Test(af_xdp, carries_jumbo_frames_in_several_buffers_in_generic_mode)
@@ -597,8 +604,8 @@ Test(af_xdp, takes_a_super_frame_that_fits_for_one_packet)
                  SEGMENTS * LENGTH);
     const rj_run_t run = run_of(&sides[1], pattern, SEGMENTS * LENGTH, SEGMENTS * LENGTH);
     expect_run(&sides[0], &sides[1], &run);
-    cr_assert_eq(sides[0].rings[0].stats->rx_frames, 1);
-    cr_assert_eq(sides[0].rings[0].stats->rx_linearised, 1);
+    cr_assert_eq(sides[0].rings[0]->stats.rx_frames, 1);
+    cr_assert_eq(sides[0].rings[0]->stats.rx_linearised, 1);
 }
 
 Test(af_xdp, serves_two_interfaces_from_one_umem)
@@ -610,7 +617,7 @@ Test(af_xdp, serves_two_interfaces_from_one_umem)
                                                   ring_params(host, 1, 1500)};
         open_side(host, (rj_af_xdp_params_t){.rings = rings, .ring_count = 2});
         for (int pair = 0; pair < 2; pair++)
-            veth_steer(host, pair, VETH_GENERIC, sides[host].rings[pair].fd);
+            veth_steer(host, pair, VETH_GENERIC, sides[host].infos[pair].fd);
     }
     bind_sides(AF_INET, 1500);
     const rj_address_t other = veth_address(AF_INET, 1, 1, VETH_PORT);
@@ -635,7 +642,7 @@ Test(af_xdp, serves_two_interfaces_from_one_umem)
     }
     cr_assert_eq(counts[0], DATAGRAMS);
     for (int pair = 0; pair < 2; pair++)
-        cr_assert_eq(sides[1].rings[pair].stats->rx_frames, DATAGRAMS);
+        cr_assert_eq(sides[1].rings[pair]->stats.rx_frames, DATAGRAMS);
 }
 
 Test(af_xdp, goes_on_by_sockets_when_the_interface_is_gone)
@@ -657,8 +664,8 @@ static int open_alone(uint32_t queue, rj_xsk_mode_t mode, rj_err_t *err)
     rj_af_xdp_ring_params_t ring = ring_params(0, 0, 1500);
     ring.queue = queue;
     ring.mode = mode;
-    rj_af_xdp_params_t params = {.rings = &ring, .ring_count = 1};
-    return try_open(0, &params, &sides[0].port, err);
+    const rj_af_xdp_params_t params = {.rings = &ring, .ring_count = 1};
+    return try_open(0, &params, sides[0].rings, &sides[0].port, err);
 }
 
 static void drop_capability(int capability)
@@ -689,12 +696,13 @@ Test(af_xdp, opens_again_right_after_it_was_closed)
 Test(af_xdp, says_that_a_queue_is_taken)
 {
     rj_err_t err;
+    rj_frame_ring_t *taken;
     rj_port_t *port;
     veth_up(1, 1500);
     cr_assert_eq(open_alone(0, RJ_XSK_COPY, &err), 0, "%s", err.text);
     const rj_af_xdp_ring_params_t ring = ring_params(0, 0, 1500);
-    rj_af_xdp_params_t params = {.rings = &ring, .ring_count = 1};
-    cr_assert_eq(try_open(0, &params, &port, &err), -EBUSY);
+    const rj_af_xdp_params_t params = {.rings = &ring, .ring_count = 1};
+    cr_assert_eq(try_open(0, &params, &taken, &port, &err), -EBUSY);
     expect_text(&err, "rjv0: queue 0 is taken");
 }
 
@@ -727,16 +735,12 @@ Test(af_xdp, says_that_it_needs_a_capability)
     veth_up(1, 1500);
     veth_enter(0);
     rj_af_xdp_ring_params_t ring = ring_params(0, 0, 1500);
-    rj_af_xdp_params_t params = {.rings = &ring,
-                                 .ring_count = 1,
-                                 .port = {.receive_batch = BATCH, .endpoint_max = ENDPOINTS}};
-    params.sockets = open_sockets();
+    const rj_af_xdp_params_t params = {.rings = &ring, .ring_count = 1};
     uint32_t failed_ring = UINT32_MAX;
     drop_capability(CAP_NET_RAW);
-    cr_assert_eq(rj_af_xdp_open(&params, &sides[0].port, &failed_ring, &err), -EPERM);
+    cr_assert_eq(rj_af_xdp_open(&params, sides[0].rings, &failed_ring, &err), -EPERM);
     cr_assert_eq(failed_ring, 0);
     expect_text(&err, "CAP_NET_RAW");
-    params.sockets->ops->close(params.sockets);
 }
 
 Test(af_xdp, refuses_sizes_that_no_ring_has)
@@ -752,6 +756,6 @@ Test(af_xdp, refuses_sizes_that_no_ring_has)
         {.rings = &ring, .ring_count = 1, .rx_size = 4096},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        cr_assert_eq(rj_af_xdp_open(&rows[i], &sides[0].port, &failed_ring, &err), -EINVAL,
+        cr_assert_eq(rj_af_xdp_open(&rows[i], sides[0].rings, &failed_ring, &err), -EINVAL,
                      "row %zu", i);
 }

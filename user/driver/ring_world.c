@@ -13,6 +13,7 @@
 #include "netlink/agent.h"
 #include "transport/af_xdp.h"
 #include "transport/registry.h"
+#include "transport/ring_front.h"
 #include "xdp/privilege.h"
 #include "xdp/steer.h"
 
@@ -30,6 +31,7 @@ typedef struct ring_interface {
 
 typedef struct ring {
     const ring_interface_t *interface;
+    rj_frame_ring_t *ring; /* its port's */
     rj_af_xdp_ring_info_t info;
 } ring_t;
 
@@ -38,8 +40,8 @@ struct rj_ring_world {
     rj_netlink_t *netlink; /* NULL: not open */
     ring_interface_t interfaces[RJ_STEERING_INTERFACES_MAX];
     int interface_count;
-    rj_port_t *ports[RJ_ENGINES_MAX];                      /* NULL once taken */
-    const rj_af_xdp_stats_t *socket_stats[RJ_ENGINES_MAX]; /* NULL: no ring */
+    rj_port_t *ports[RJ_ENGINES_MAX];                          /* NULL once taken */
+    const rj_ring_front_stats_t *socket_stats[RJ_ENGINES_MAX]; /* NULL: no ring */
     int engine_count;
     ring_t rings[RINGS_MAX];
     int ring_count;
@@ -202,22 +204,22 @@ static rj_af_xdp_ring_params_t ring_params(const rj_ring_world_t *world,
                                      .never_sleeps = never_sleeps(world->params.config)};
 }
 
-static void note_ring(rj_ring_world_t *world, const rj_port_t *port, uint32_t index,
-                      ring_interface_t *interface)
+static void note_ring(rj_ring_world_t *world, rj_frame_ring_t *opened, ring_interface_t *interface)
 {
     ring_t *ring = &world->rings[world->ring_count];
     ring->interface = interface;
-    rj_af_xdp_ring_info(port, index, &ring->info);
-    const int result = rj_steer_put_xsk(&interface->steer, ring->info.queue, ring->info.fd);
+    ring->ring = opened;
+    rj_af_xdp_ring_info(opened, &ring->info);
+    const int result = rj_steer_put_xsk(&interface->steer, opened->queue, ring->info.fd);
     if (result < 0) {
         tell(world, RJ_RING_REFUSED, "%s queue %u: the steering program does not take the ring: %s",
-             interface->steer.interface, ring->info.queue, strerror(-result));
+             interface->steer.interface, opened->queue, strerror(-result));
         return;
     }
     world->ring_count++;
     interface->ring_count++;
-    if (ring->info.room_bytes < interface->room_bytes)
-        interface->room_bytes = ring->info.room_bytes;
+    if (opened->receive_room_bytes < interface->room_bytes)
+        interface->room_bytes = opened->receive_room_bytes;
     rj_ring_view_t view;
     rj_ring_world_look(world, world->ring_count - 1, &view);
     tell(world, RJ_RING_CHOSEN, "%s%s%s", view.name, interface->steer.why[0] != '\0' ? ": " : "",
@@ -240,46 +242,63 @@ static bool has_queue(const rj_ring_world_t *world, const ring_interface_t *inte
     return false;
 }
 
-/* The rings of one engine. A ring that cannot be opened is told of and left out. */
+/* Opens as many of the rings as can be had: one that cannot is told of and left out. */
+static uint32_t open_engine_rings(const rj_ring_world_t *world, rj_af_xdp_ring_params_t *wanted,
+                                  ring_interface_t **interfaces, uint32_t count,
+                                  rj_frame_ring_t **ret_rings)
+{
+    while (count > 0) {
+        uint32_t failed = 0;
+        rj_err_t err;
+        const rj_af_xdp_params_t params = {.rings = wanted, .ring_count = count};
+        if (rj_af_xdp_open(&params, ret_rings, &failed, &err) == 0)
+            break;
+        tell(world, RJ_RING_REFUSED, "%s", err.text);
+        if (failed >= count)
+            return 0;
+        count--;
+        memmove(&wanted[failed], &wanted[failed + 1], (count - failed) * sizeof(wanted[0]));
+        memmove(&interfaces[failed], &interfaces[failed + 1],
+                (count - failed) * sizeof(interfaces[0]));
+    }
+    return count;
+}
+
+/* The port of one engine: its sockets, and its rings in front of them. */
 static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
 {
-    rj_af_xdp_ring_params_t rings[RJ_STEERING_INTERFACES_MAX];
+    rj_af_xdp_ring_params_t wanted[RJ_STEERING_INTERFACES_MAX];
     ring_interface_t *interfaces[RJ_STEERING_INTERFACES_MAX];
+    rj_frame_ring_t *rings[RJ_STEERING_INTERFACES_MAX];
     uint32_t count = 0;
     rj_port_t *sockets;
     int result =
         rj_port_open(rj_transport_name(world->params.sockets), &world->params.port, &sockets, err);
     if (result < 0)
         return result;
+    world->ports[engine] = sockets;
     for (int i = 0; i < world->interface_count; i++) {
         ring_interface_t *interface = &world->interfaces[i];
         if (!has_queue(world, interface, engine))
             continue;
         interfaces[count] = interface;
-        rings[count++] = ring_params(world, interface, first_queue(world) + (uint32_t)engine);
+        wanted[count++] = ring_params(world, interface, first_queue(world) + (uint32_t)engine);
     }
-    world->ports[engine] = sockets;
-    while (count > 0) {
-        uint32_t failed = 0;
-        const rj_af_xdp_params_t params = {
-            .port = world->params.port, .sockets = sockets, .rings = rings, .ring_count = count};
-        if (rj_af_xdp_open(&params, &world->ports[engine], &failed, err) == 0)
-            break;
-        tell(world, RJ_RING_REFUSED, "%s", err->text);
-        if (failed >= count) {
-            count = 0;
-            break;
-        }
-        count--;
-        memmove(&rings[failed], &rings[failed + 1], (count - failed) * sizeof(rings[0]));
-        memmove(&interfaces[failed], &interfaces[failed + 1],
-                (count - failed) * sizeof(interfaces[0]));
+    count = open_engine_rings(world, wanted, interfaces, count, rings);
+    if (count == 0)
+        return 0;
+    const rj_ring_front_params_t front = {
+        .port = world->params.port, .sockets = sockets, .rings = rings, .ring_count = count};
+    result = rj_ring_front_open(&front, &world->ports[engine], err);
+    for (uint32_t i = 0; i < count; i++) {
+        if (result == 0)
+            note_ring(world, rings[i], interfaces[i]);
+        else
+            rings[i]->ops->close(rings[i]);
     }
-    for (uint32_t i = 0; i < count; i++)
-        note_ring(world, world->ports[engine], i, interfaces[i]);
-    if (count > 0)
-        world->socket_stats[engine] = rj_af_xdp_stats(world->ports[engine]);
-    return 0;
+    if (result == 0)
+        world->socket_stats[engine] = rj_ring_front_stats(world->ports[engine]);
+    return result;
 }
 
 static void close_ports(rj_ring_world_t *world)
@@ -442,8 +461,11 @@ static bool is_bound(const void *state, uint32_t queue)
     const rj_ring_world_t *world = interface->world;
     for (int i = 0; i < world->ring_count; i++) {
         const ring_t *ring = &world->rings[i];
-        if (ring->interface == interface && ring->info.queue == queue)
-            return rj_xsk_is_bound(ring->info.fd);
+        rj_frame_ring_look_t look;
+        if (ring->interface != interface || ring->ring->queue != queue)
+            continue;
+        ring->ring->ops->look(ring->ring, &look);
+        return look.is_bound;
     }
     return false;
 }
@@ -484,18 +506,18 @@ static uint64_t load(const uint64_t *value)
 void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *ret_view)
 {
     const ring_t *at = &world->rings[ring];
-    const rj_af_xdp_ring_stats_t *stats = at->info.stats;
-    rj_xsk_losses_t losses = {0};
-    (void)rj_xsk_losses(at->info.fd, &losses); /* only a closed socket has none to tell */
+    const rj_frame_ring_stats_t *stats = &at->ring->stats;
+    rj_frame_ring_look_t look;
+    at->ring->ops->look(at->ring, &look);
     *ret_view = (rj_ring_view_t){.received = load(&stats->rx_frames),
                                  .sent = load(&stats->tx_frames),
                                  .send_full = load(&stats->tx_ring_full),
                                  .refused = load(&stats->rx_checksum_errors) +
                                             load(&stats->rx_malformed) + load(&stats->rx_unknown),
-                                 .lost_full = losses.rx_ring_full,
-                                 .lost_other = losses.rx_dropped};
+                                 .lost_full = look.lost_full,
+                                 .lost_other = look.lost_other};
     snprintf(ret_view->name, sizeof(ret_view->name), "%s queue %u, %s, %s",
-             at->interface->steer.interface, at->info.queue,
+             at->interface->steer.interface, at->ring->queue,
              rj_xdp_mode_name(at->interface->steer.mode),
              at->info.is_zero_copy ? "zero-copy" : "copy");
 }
@@ -503,7 +525,7 @@ void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *
 void rj_ring_world_sockets(const rj_ring_world_t *world, int engine, uint64_t *ret_sent,
                            uint64_t *ret_received)
 {
-    const rj_af_xdp_stats_t *stats = world->socket_stats[engine];
+    const rj_ring_front_stats_t *stats = world->socket_stats[engine];
     *ret_sent = stats != NULL ? load(&stats->socket_sends) : 0;
     *ret_received = stats != NULL ? load(&stats->socket_receives) : 0;
 }

@@ -44,11 +44,15 @@ int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
     *ring = (rj_xdp_ring_t){
         .xsk = xsk,
         .umem = umem,
+        .tx_frames_max = tx_frames_max,
+    };
+    const uint32_t receive_room = rj_umem_receive_room(umem->frame_bytes, segments);
+    ring->base = (rj_frame_ring_t){
         .interface_index = params->interface_index,
         .queue = params->queue,
-        .receive_room_bytes = rj_umem_receive_room(umem->frame_bytes, segments),
+        .receive_room_bytes = receive_room,
         .send_room_bytes = umem->frame_bytes * segments - RJ_UMEM_HEADROOM_BYTES,
-        .tx_frames_max = tx_frames_max,
+        .scratch_bytes = RJ_UMEM_HEADROOM_BYTES + receive_room,
     };
     const uint32_t fill_size = xsk->fill.size;
     ring->held = calloc(fill_size, sizeof(ring->held[0]));
@@ -97,9 +101,9 @@ static void kick(rj_xdp_ring_t *ring)
     uint32_t pending = rj_xsk_ring_pending(tx);
     while (pending > 0 && rj_xsk_ring_needs_wakeup(tx)) {
         const int result = rj_xsk_kick_tx(ring->xsk);
-        rj_xdp_count(&ring->stats.tx_kicks, 1);
+        rj_frame_ring_count(&ring->base.stats.tx_kicks, 1);
         if (result == -ENXIO || result == -ENODEV)
-            ring->is_gone = true;
+            ring->base.is_gone = true;
         const uint32_t left = rj_xsk_ring_pending(tx);
         if (left == pending || ring->xsk->is_zero_copy)
             break;
@@ -109,12 +113,12 @@ static void kick(rj_xdp_ring_t *ring)
 
 void rj_xdp_ring_flush(rj_xdp_ring_t *ring)
 {
-    if (ring->has_unsent)
+    if (ring->base.has_unsent)
         rj_xsk_ring_submit(&ring->xsk->tx);
-    ring->has_unsent = false;
+    ring->base.has_unsent = false;
     if (ring->tx_frames == 0)
         return;
-    if (!ring->is_gone && ring->xsk->tx.mine != ring->xsk->tx.theirs)
+    if (!ring->base.is_gone && ring->xsk->tx.mine != ring->xsk->tx.theirs)
         kick(ring);
     reap(ring);
 }
@@ -161,8 +165,8 @@ bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_path_header_t *header, const 
         sum = put_rest(ring, payload + first_payload, payload_bytes - first_payload, sum);
     rj_path_header_finish(header, frame, payload_bytes, sum, identification);
     ring->tx_frames += segments;
-    ring->has_unsent = true;
-    rj_xdp_count(&ring->stats.tx_frames, 1);
+    ring->base.has_unsent = true;
+    rj_frame_ring_count(&ring->base.stats.tx_frames, 1);
     return true;
 }
 
@@ -190,7 +194,7 @@ void rj_xdp_ring_recycle(rj_xdp_ring_t *ring)
         adapt(ring);
     if (ring->held_count > 0)
         refill(ring);
-    if (!ring->is_gone && rj_xsk_ring_needs_wakeup(&ring->xsk->fill))
+    if (!ring->base.is_gone && rj_xsk_ring_needs_wakeup(&ring->xsk->fill))
         rj_xsk_kick_rx(ring->xsk);
 }
 
@@ -229,27 +233,28 @@ static void skip_rest(rj_xdp_ring_t *ring)
         ring->skips_rest = (take(ring).options & XDP_PKT_CONTD) != 0;
 }
 
-static bool next_of_segments(rj_xdp_ring_t *ring, uint8_t *scratch, rj_xdp_frame_t *ret_frame)
+static bool next_of_segments(rj_xdp_ring_t *ring, uint8_t *scratch, rj_ring_frame_t *ret_frame)
 {
     const uint32_t segments = packet_segments(ring);
     if (segments == 0)
         return false;
-    rj_xdp_count(&ring->stats.rx_frames, 1);
-    *ret_frame = (rj_xdp_frame_t){.bytes = scratch};
+    rj_frame_ring_count(&ring->base.stats.rx_frames, 1);
+    /* Its payload begins where one in the UMEM does. */
+    *ret_frame = (rj_ring_frame_t){.bytes = scratch + RJ_UMEM_HEADROOM_BYTES};
     if (segments > RJ_UMEM_SEGMENTS_MAX) {
         skip_rest(ring);
         return true; /* empty, hence malformed */
     }
     for (uint32_t i = 0; i < segments; i++) {
         const struct xdp_desc desc = take(ring);
-        memcpy(scratch + ret_frame->length_bytes, ring->umem->bytes + desc.addr, desc.len);
+        memcpy(ret_frame->bytes + ret_frame->length_bytes, ring->umem->bytes + desc.addr, desc.len);
         ret_frame->length_bytes += desc.len;
     }
-    rj_xdp_count(&ring->stats.rx_linearised, 1);
+    rj_frame_ring_count(&ring->base.stats.rx_linearised, 1);
     return true;
 }
 
-bool rj_xdp_ring_next(rj_xdp_ring_t *ring, uint8_t *scratch, rj_xdp_frame_t *ret_frame)
+bool rj_xdp_ring_next(rj_xdp_ring_t *ring, uint8_t *scratch, rj_ring_frame_t *ret_frame)
 {
     rj_xsk_ring_t *rx = &ring->xsk->rx;
     if (ring->skips_rest)
@@ -259,8 +264,8 @@ bool rj_xdp_ring_next(rj_xdp_ring_t *ring, uint8_t *scratch, rj_xdp_frame_t *ret
     if ((rj_xsk_ring_desc(rx, rx->mine)->options & XDP_PKT_CONTD) != 0)
         return next_of_segments(ring, scratch, ret_frame);
     const struct xdp_desc desc = take(ring);
-    rj_xdp_count(&ring->stats.rx_frames, 1);
-    *ret_frame = (rj_xdp_frame_t){ring->umem->bytes + desc.addr, desc.len};
+    rj_frame_ring_count(&ring->base.stats.rx_frames, 1);
+    *ret_frame = (rj_ring_frame_t){ring->umem->bytes + desc.addr, desc.len};
     return true;
 }
 

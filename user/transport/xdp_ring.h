@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xdp_ring.h - one queue's AF_XDP socket as the port `xdp` uses it: frames in, frames out.
+/* xdp_ring.h - one queue's AF_XDP socket as the kind `xdp` uses it: frames in, frames out.
  *
  *      put, put, put, flush      a batch leaves by one kick
  *      recycle, next, next, ...  packets are valid until the next recycle
@@ -16,7 +16,7 @@
  *
  * Units      bytes; packets.
  * Ownership  the port owns it; the UMEM and the scratch are borrowed.
- * Thread     the engine's; `stats` as af_xdp.h says.
+ * Thread     the engine's; `stats` as frame_ring.h says.
  * Errors     open: negative errno with a text. Later a full ring is an answer; a socket whose
  *            interface is gone is `is_gone`, and takes nothing any more.
  */
@@ -37,17 +37,11 @@ enum {
 };
 
 typedef struct rj_xdp_ring {
+    rj_frame_ring_t base; /* without its operations, which af_xdp.c knows */
     rj_xsk_t *xsk;
     rj_umem_t *umem;
-    uint32_t interface_index;
-    uint32_t queue;
-    uint32_t receive_room_bytes; /* longest frame that it receives */
-    uint32_t send_room_bytes;    /* and sends */
     uint32_t tx_frames_max;
     uint32_t tx_frames; /* in the TX ring, with the driver or in the completion ring */
-    bool has_unsent;    /* frames were put and not flushed */
-    bool is_full;       /* for the rest of this send */
-    bool is_gone;       /* the interface is */
     bool skips_rest;    /* of a packet of too many frames */
     uint64_t *held;     /* [held_count], a stack: the reserve, then what was read last */
     uint32_t held_count;
@@ -55,19 +49,7 @@ typedef struct rj_xdp_ring {
     uint32_t rx_offered; /* of them, how many the kernel gets */
     uint32_t rx_since;   /* packets read since the last recycle */
     uint32_t calm;       /* and since the last burst */
-    rj_af_xdp_ring_stats_t stats;
 } rj_xdp_ring_t;
-
-/* A received frame: Ethernet header and all, contiguous. */
-typedef struct rj_xdp_frame {
-    uint8_t *bytes;
-    uint32_t length_bytes;
-} rj_xdp_frame_t;
-
-static inline void rj_xdp_count(uint64_t *counter, uint64_t delta)
-{
-    __atomic_store_n(counter, *counter + delta, __ATOMIC_RELAXED);
-}
 
 /* Gives the fill ring its frames. `xsk` is open; the ring closes it. */
 int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
@@ -90,8 +72,8 @@ void rj_xdp_ring_flush(rj_xdp_ring_t *ring);
 void rj_xdp_ring_recycle(rj_xdp_ring_t *ring);
 
 /* The next packet; false when there is none. One that lies in several frames is copied to
- * `scratch`, which has room for receive_room_bytes. */
-bool rj_xdp_ring_next(rj_xdp_ring_t *ring, uint8_t *scratch, rj_xdp_frame_t *ret_frame);
+ * `scratch`, which has room for scratch_bytes. */
+bool rj_xdp_ring_next(rj_xdp_ring_t *ring, uint8_t *scratch, rj_ring_frame_t *ret_frame);
 
 /* After the last `next` of a poll: the RX ring has room again. */
 void rj_xdp_ring_release(rj_xdp_ring_t *ring);
