@@ -49,6 +49,22 @@ static void walk(const uint8_t *data, uint32_t length, int32_t term_length)
     }
 }
 
+/* Datagrams that are taken at once would each be taken alone, and for the same bytes. */
+static void walk_piece(const uint8_t *data, uint32_t length, uint32_t segment, int32_t term_length)
+{
+    const int64_t covered = rj_frame_walk_piece(data, length, segment, term_length);
+    int64_t sum = 0;
+    for (uint32_t at = 0; covered >= 0 && at < length; at += segment) {
+        const uint32_t left = length - at < segment ? length - at : segment;
+        const int type = rj_frame_check(data + at, left);
+        assert(type == RJ_FRAME_TYPE_DATA || type == RJ_FRAME_TYPE_PAD);
+        const int64_t alone = rj_frame_walk_data(data + at, left, term_length);
+        assert(alone > 0);
+        sum += alone;
+    }
+    assert(covered < 0 || sum == covered);
+}
+
 static void check_control(int type, const uint8_t *data, uint32_t length, int32_t term_length)
 {
     if (type == RJ_FRAME_TYPE_SETUP && rj_frame_setup_is_valid((const rj_wire_setup_t *)data)) {
@@ -86,8 +102,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const int type = rj_frame_check(data, length);
     if (type < 0)
         return 0;
+    static const uint32_t segments[] = {16, 32, 64, 96, 160, 1024, 1408};
     const int32_t term_lengths[] = {RJ_TERM_LENGTH_MIN, RJ_TERM_LENGTH_MAX};
     for (size_t i = 0; i < 2; i++) {
+        for (size_t n = 0; n < sizeof(segments) / sizeof(segments[0]); n++)
+            walk_piece(data, length, segments[n], term_lengths[i]);
         if (type == RJ_FRAME_TYPE_DATA || type == RJ_FRAME_TYPE_PAD)
             walk(data, length, term_lengths[i]);
         else

@@ -160,6 +160,40 @@ Test(engine_group, brings_data_to_its_image_from_wherever_it_comes)
     rj_log_close(&image.log);
 }
 
+/* Four datagrams merged, the last two perhaps of another session, at the home's port. */
+static void receive_piece_at_home(int64_t position, int32_t last_session_id)
+{
+    enum { SEGMENT = 128 };
+    uint8_t bytes[4 * SEGMENT];
+    for (int i = 0; i < 4; i++) {
+        uint8_t *frame = bytes + i * SEGMENT;
+        stream_log_frame(&image.log, frame, position + i * SEGMENT, RJ_FRAME_TYPE_DATA,
+                         SEGMENT - RJ_DATA_HEADER_BYTES);
+        if (i >= 2)
+            ((rj_wire_data_t *)(void *)frame)->session_id = last_session_id;
+    }
+    memory_port_receive_merged(&benches[HOME].port, &benches[HOME].destination.base,
+                               &benches[HOME].remote, bytes, sizeof(bytes), SEGMENT);
+}
+
+Test(engine_group, forwards_datagrams_that_came_merged_as_one_where_they_are_of_one_stream)
+{
+    grant_image();
+    receive_piece_at_home(0, STREAM_LOG_SESSION);
+    run();
+    cr_assert_eq(image.rcv_pos, 512);
+    cr_assert_eq(forwarded(), 1);
+    receive_piece_at_home(256, STREAM_LOG_SESSION);
+    run();
+    cr_assert_eq(image.rcv_pos, 768, "what is new of it");
+    receive_piece_at_home(768, STREAM_LOG_SESSION + 1);
+    run();
+    cr_assert_eq(image.rcv_pos, 1024, "what is its own");
+    cr_assert_eq(forwarded(), 4);
+    cr_assert_eq(memory_port_count(&benches[HOME].port, RJ_FRAME_TYPE_SM), 1, "for the other");
+    rj_log_close(&image.log);
+}
+
 Test(engine_group, drops_what_comes_to_an_owner_that_has_the_image_no_more)
 {
     grant_image();

@@ -222,6 +222,41 @@ Test(frame, lets_no_frame_of_another_stream_follow)
     }
 }
 
+static int64_t walk_piece(const piece_t *pieces, size_t count, uint32_t length, uint32_t segment)
+{
+    _Alignas(8) uint8_t data[256] = {0};
+    uint32_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        const rj_wire_data_t frame = {.frame_length = pieces[i].frame_length,
+                                      .type = pieces[i].type,
+                                      .term_offset = pieces[i].term_offset};
+        memcpy(data + at, &frame, sizeof(frame));
+        at += ((uint32_t)pieces[i].frame_length + 31) & ~31u;
+    }
+    return rj_frame_walk_piece(data, length, segment, VECTOR_TERM_LENGTH);
+}
+
+Test(frame, takes_datagrams_at_once_only_where_each_could_be_taken_alone)
+{
+    const int16_t data = RJ_FRAME_TYPE_DATA;
+    const int16_t pad = RJ_FRAME_TYPE_PAD;
+    const piece_t row[] = {{32, 0, data}, {40, 32, data}, {64, 96, data}, {20, 160, data}};
+    cr_assert_eq(walk_piece(row, 4, 192, 96), 192, "two frames in the first");
+    cr_assert_eq(walk_piece(row, 4, 192, 32), -1, "a frame across the end of its datagram");
+    cr_assert_eq(walk_piece(row, 4, 160, 96), 160);
+    cr_assert_eq(walk_piece(row, 4, 176, 96), -1, "unaligned");
+    cr_assert_eq(walk_piece((piece_t[]){{64, 0, data}, {64, 128, data}}, 2, 128, 64), -1, "a hole");
+    cr_assert_eq(walk_piece((piece_t[]){{64, 0, data}, {0, 64, data}}, 2, 96, 64), -1);
+    cr_assert_eq(walk_piece((piece_t[]){{64, 0, data}, {40, 64, 5}}, 2, 128, 64), -1, "a setup");
+    cr_assert_eq(walk_piece((piece_t[]){{64, 0, data}, {1024, 64, pad}}, 2, 96, 64), 64 + 1024);
+    cr_assert_eq(walk_piece((piece_t[]){{64, 0, data}, {1024, 64, data}}, 2, 96, 64), -1);
+    cr_assert_eq(walk_piece((piece_t[]){{32, 65472, data}, {32, 65504, data}}, 2, 64, 32), 64);
+    cr_assert_eq(walk_piece((piece_t[]){{32, 65504, data}, {32, 65536, data}}, 2, 64, 32), -1,
+                 "beyond the term");
+    cr_assert_eq(walk_piece(row, 4, 32, 16), -1);
+    cr_assert_eq(walk_piece(row, 4, 0, 16), -1);
+}
+
 Test(frame, takes_a_heartbeat_only_where_its_offset_is_one)
 {
     wire_vector_t vector = wire_vectors[V11];

@@ -89,8 +89,11 @@ void rj_engine_note_io_error(rj_engine_t *engine, rj_endpoint_t *endpoint, int c
 
 /* --- packets --- */
 
-static void on_packet(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+static void on_datagram(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
+    if (engine->params.interceptor != NULL &&
+        !rj_interceptor_passes(engine->params.interceptor, packet))
+        return;
     const bool is_receiver = packet->endpoint->kind == RJ_ENDPOINT_RECEIVE;
     if (is_receiver)
         rj_engine_count(engine, RJ_SYSTEM_BYTES_RECEIVED, packet->length_bytes);
@@ -103,6 +106,23 @@ static void on_packet(rj_engine_t *engine, const rj_packet_t *packet, int64_t no
         rj_receiver_on_frame(engine, packet, type, now_ns);
     else
         rj_sender_on_frame(engine, packet, type, now_ns);
+}
+
+/* What came merged is taken whole where it is one piece of a stream, as most of it is. */
+static void on_packet(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+{
+    if (packet->segment_bytes == 0) {
+        on_datagram(engine, packet, now_ns);
+        return;
+    }
+    if (engine->params.interceptor == NULL && packet->endpoint->kind == RJ_ENDPOINT_RECEIVE &&
+        rj_receiver_on_piece(engine, packet, now_ns)) {
+        rj_engine_count(engine, RJ_SYSTEM_BYTES_RECEIVED, packet->length_bytes);
+        return;
+    }
+    rj_packet_t datagram;
+    for (uint32_t at = 0; rj_packet_next(packet, &at, &datagram);)
+        on_datagram(engine, &datagram, now_ns);
 }
 
 static void note_poll_errors(rj_engine_t *engine, rj_port_t *port, int64_t now_ns)
@@ -123,11 +143,7 @@ static int poll_ports(rj_engine_t *engine, int64_t now_ns)
         rj_port_t *port = engine->params.ports[i];
         const int polled =
             port->ops->poll(port, engine->packets, (size_t)engine->params.receive_batch, now_ns);
-        const int count =
-            engine->params.interceptor == NULL
-                ? polled
-                : rj_interceptor_filter(engine->params.interceptor, engine->packets, polled);
-        for (int n = 0; n < count; n++)
+        for (int n = 0; n < polled; n++)
             on_packet(engine, &engine->packets[n], now_ns);
         note_poll_errors(engine, port, now_ns);
         work += polled;

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "proto/frame.h"
+
 /* Others look at these while the engine works. */
 static void count(int64_t *value)
 {
@@ -35,7 +37,8 @@ void rj_engine_forward(rj_engine_t *engine, int to, const rj_packet_t *packet, i
                                   .source = packet->source,
                                   .arrival_engine = engine->arrival,
                                   .type = type,
-                                  .length_bytes = packet->length_bytes};
+                                  .length_bytes = packet->length_bytes,
+                                  .segment_bytes = packet->segment_bytes};
     if (rj_forward_push(engine->outgoing[to], &frame, packet->data))
         count(&engine->stats.frames_forwarded);
     else
@@ -75,6 +78,33 @@ void rj_engine_on_guest_frame(rj_engine_t *engine, const rj_packet_t *packet, in
 
 /* --- from other engines --- */
 
+static void on_forwarded_frame(rj_engine_t *engine, const rj_packet_t *packet, int type,
+                               int64_t now_ns)
+{
+    const rj_endpoint_t *endpoint = packet->endpoint;
+    if (endpoint->home == engine->params.index && endpoint->kind == RJ_ENDPOINT_SEND)
+        rj_sender_on_frame(engine, packet, type, now_ns);
+    else if (endpoint->home == engine->params.index)
+        rj_receiver_on_frame(engine, packet, type, now_ns);
+    else if (!rj_receiver_on_guest_frame(engine, packet, type, now_ns))
+        count(&engine->stats.forward_strays);
+}
+
+/* Where a piece does not fit as it is, each of its datagrams is looked at anew. */
+static void on_forwarded_piece(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+{
+    if (rj_receiver_on_piece(engine, packet, now_ns))
+        return;
+    rj_packet_t datagram;
+    for (uint32_t at = 0; rj_packet_next(packet, &at, &datagram);) {
+        const int type = rj_frame_check(datagram.data, datagram.length_bytes);
+        if (type < 0)
+            rj_engine_count(engine, RJ_SYSTEM_INVALID_PACKETS, 1);
+        else
+            on_forwarded_frame(engine, &datagram, type, now_ns);
+    }
+}
+
 static void on_forwarded(rj_engine_t *engine, const rj_forwarded_t *frame, uint8_t *bytes,
                          int64_t now_ns)
 {
@@ -86,17 +116,16 @@ static void on_forwarded(rj_engine_t *engine, const rj_forwarded_t *frame, uint8
     }
     const rj_packet_t packet = {.data = bytes,
                                 .length_bytes = frame->length_bytes,
+                                .segment_bytes = frame->segment_bytes,
                                 .endpoint = endpoint,
                                 .receive_time_ns = frame->receive_time_ns,
                                 .media_epoch_ns = frame->media_epoch_ns,
                                 .source = frame->source};
     engine->arrival = frame->arrival_engine;
-    if (endpoint->home == engine->params.index && endpoint->kind == RJ_ENDPOINT_SEND)
-        rj_sender_on_frame(engine, &packet, frame->type, now_ns);
-    else if (endpoint->home == engine->params.index)
-        rj_receiver_on_frame(engine, &packet, frame->type, now_ns);
-    else if (!rj_receiver_on_guest_frame(engine, &packet, frame->type, now_ns))
-        count(&engine->stats.forward_strays);
+    if (packet.segment_bytes != 0)
+        on_forwarded_piece(engine, &packet, now_ns);
+    else
+        on_forwarded_frame(engine, &packet, frame->type, now_ns);
     engine->arrival = engine->params.index;
 }
 

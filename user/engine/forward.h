@@ -28,7 +28,7 @@ enum {
     RJ_FORWARD_FRAME_BYTES_MAX = 65535, /* what one UDP datagram can hold */
 };
 
-/* All that a frame's packet said, but for the bytes. */
+/* All that a frame's packet said, but for the bytes; or that of a piece of several frames. */
 typedef struct rj_forwarded {
     int64_t endpoint_id;
     int64_t receive_time_ns;
@@ -37,6 +37,7 @@ typedef struct rj_forwarded {
     int32_t arrival_engine; /* whose port it came by */
     int32_t type;           /* as rj_frame_check found it */
     uint32_t length_bytes;
+    uint32_t segment_bytes; /* as in rj_packet_t */
 } rj_forwarded_t;
 
 typedef struct rj_forward_ring {

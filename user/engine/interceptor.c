@@ -109,27 +109,17 @@ static bool loses(rj_interceptor_t *self, const rj_packet_t *packet, int32_t kin
     return loses_by_place(self, packet, kind);
 }
 
-/* The first in the order of their names that wants it lost. */
-static bool is_lost(rj_interceptor_t *self, const rj_packet_t *packet)
+/* The first in the order of their names that wants it lost has it. */
+bool rj_interceptor_passes(rj_interceptor_t *interceptor, const rj_packet_t *packet)
 {
-    for (int32_t i = 0; i < self->config.list.count; i++) {
-        const int32_t kind = self->config.list.kinds[i];
-        if (loses(self, packet, kind)) {
-            rj_fetch_add_i64(self->counters.lost[kind], 1);
-            return true;
+    for (int32_t i = 0; i < interceptor->config.list.count; i++) {
+        const int32_t kind = interceptor->config.list.kinds[i];
+        if (loses(interceptor, packet, kind)) {
+            rj_fetch_add_i64(interceptor->counters.lost[kind], 1);
+            return false;
         }
     }
-    return false;
-}
-
-int rj_interceptor_filter(rj_interceptor_t *interceptor, rj_packet_t *packets, int count)
-{
-    int left = 0;
-    for (int i = 0; i < count; i++) {
-        if (!is_lost(interceptor, &packets[i]))
-            packets[left++] = packets[i];
-    }
-    return left;
+    return true;
 }
 
 /* --- open, close --- */

@@ -2,7 +2,8 @@
 /* interceptor.h - loses datagrams on purpose, by the names and arguments of the reference's loss
  * filters, for its users' own tests (driver.md 15.4).
  *
- *     port's poll ──► interceptor ──► dispatch         of every kind of port, before anything else
+ *     port's poll ──► interceptor ──► dispatch         of every kind of port, before anything else;
+ *                                                      what came merged is taken apart for it
  *
  * Same seed, same datagrams, same losses.
  *
@@ -13,6 +14,8 @@
  */
 #ifndef RJ_ENGINE_INTERCEPTOR_H
 #define RJ_ENGINE_INTERCEPTOR_H
+
+#include <stdbool.h>
 
 #include "base/atomic.h"
 #include "base/err.h"
@@ -39,8 +42,7 @@ int rj_interceptor_open(rj_interceptor_t **ret_interceptor, const rj_filter_conf
 /* NULL is allowed. */
 void rj_interceptor_close(rj_interceptor_t *interceptor);
 
-/* Takes the lost ones out of what a poll has given, and closes up the rest; returns how many are
- * left. */
-int rj_interceptor_filter(rj_interceptor_t *interceptor, rj_packet_t *packets, int count);
+/* Whether a packet of one datagram is not lost. */
+bool rj_interceptor_passes(rj_interceptor_t *interceptor, const rj_packet_t *packet);
 
 #endif

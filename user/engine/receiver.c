@@ -200,16 +200,22 @@ static void count_insert(rj_engine_t *engine, rj_network_image_insert_t result)
     }
 }
 
-/* Readers find the times in the messages, so they go in before these are to be seen. */
+/* Readers find the times in the messages, so they go in before these are to be seen; into each
+ * datagram by itself, whatever may have come with it. */
 static void stamp(const rj_engine_t *engine, const rj_packet_t *packet)
 {
     const rj_receive_endpoint_t *endpoint = rj_receiver_destination_of(packet)->endpoint;
     if (!endpoint->media_timestamp.is_wanted && !endpoint->channel_timestamp.is_wanted)
         return;
     const int64_t epoch_ns = rj_engine_epoch_ns(engine);
-    rj_timestamp_write(packet->data, packet->length_bytes, endpoint->media_timestamp,
-                       packet->media_epoch_ns != 0 ? packet->media_epoch_ns : epoch_ns);
-    rj_timestamp_write(packet->data, packet->length_bytes, endpoint->channel_timestamp, epoch_ns);
+    const int64_t media_ns = packet->media_epoch_ns != 0 ? packet->media_epoch_ns : epoch_ns;
+    rj_packet_t datagram;
+    for (uint32_t at = 0; rj_packet_next(packet, &at, &datagram);) {
+        rj_timestamp_write(datagram.data, datagram.length_bytes, endpoint->media_timestamp,
+                           media_ns);
+        rj_timestamp_write(datagram.data, datagram.length_bytes, endpoint->channel_timestamp,
+                           epoch_ns);
+    }
 }
 
 static void insert(rj_engine_t *engine, const rj_packet_t *packet, rj_network_image_t *image,
@@ -282,6 +288,7 @@ static void on_rttm(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_
     else if (rj_dispatcher_owner(endpoint->dispatcher, rttm->stream_id, rttm->session_id) >= 0)
         forward_to_owner(engine, packet, RJ_FRAME_TYPE_RTTM, rttm->stream_id, rttm->session_id);
 }
+
 void rj_receiver_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int type, int64_t now_ns)
 {
     switch (type) {
@@ -367,6 +374,52 @@ bool rj_receiver_on_guest_frame(rj_engine_t *engine, const rj_packet_t *packet, 
     if (!on_guest_frame(engine, packet, type, now_ns))
         return false;
     rj_receive_destination_touch(rj_receiver_destination_of(packet), now_ns);
+    return true;
+}
+
+/* --- several datagrams at once --- */
+
+static rj_network_image_t *image_of_piece(const rj_engine_t *engine, const rj_packet_t *packet)
+{
+    const rj_wire_data_t *data = (const rj_wire_data_t *)packet->data;
+    if (packet->endpoint->home == engine->params.index)
+        return rj_dispatcher_find_image(rj_receiver_destination_of(packet)->endpoint->dispatcher,
+                                        data->stream_id, data->session_id);
+    rj_received_image_t *received =
+        find_guest_image(engine, packet, data->stream_id, data->session_id);
+    return received != NULL ? &received->image : NULL;
+}
+
+/* To the engine that owns the image, if nothing else is in it. */
+static bool forward_piece(rj_engine_t *engine, const rj_packet_t *packet, int type)
+{
+    const rj_wire_data_t *data = (const rj_wire_data_t *)packet->data;
+    const rj_dispatcher_t *dispatcher = rj_receiver_destination_of(packet)->endpoint->dispatcher;
+    if (packet->endpoint->home != engine->params.index ||
+        rj_dispatcher_owner(dispatcher, data->stream_id, data->session_id) < 0 ||
+        rj_frame_walk_piece(packet->data, packet->length_bytes, packet->segment_bytes,
+                            RJ_TERM_LENGTH_MAX) < 0)
+        return false;
+    forward_to_owner(engine, packet, type, data->stream_id, data->session_id);
+    return true;
+}
+
+bool rj_receiver_on_piece(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+{
+    const int type = rj_frame_check(packet->data, packet->length_bytes);
+    if (type != RJ_FRAME_TYPE_DATA && type != RJ_FRAME_TYPE_PAD)
+        return false;
+    rj_network_image_t *image = image_of_piece(engine, packet);
+    if (image == NULL)
+        return forward_piece(engine, packet, type);
+    stamp(engine, packet);
+    rj_received_image_t *received = received_of(image);
+    const int connection = rj_receiver_connect(engine, received, packet, now_ns);
+    if (!rj_network_image_insert_piece(image, connection, packet->data, packet->length_bytes,
+                                       packet->segment_bytes, now_ns))
+        return false;
+    rj_receive_destination_touch(rj_receiver_destination_of(packet), now_ns);
+    rj_receiver_touch_image(engine, received);
     return true;
 }
 

@@ -106,6 +106,43 @@ int64_t rj_frame_walk_data(const uint8_t *data, uint32_t length_bytes, int32_t t
     return is_whole ? covered : -1;
 }
 
+/* Whether a frame goes on where the datagram before it ended, as its own datagram alone could. */
+static bool goes_on(const rj_wire_data_t *frame, const rj_wire_data_t *first, int64_t offset)
+{
+    return frame->frame_length > 0 && frame->version == RJ_FRAME_VERSION &&
+           (frame->type == RJ_FRAME_TYPE_DATA || frame->type == RJ_FRAME_TYPE_PAD) &&
+           frame->term_offset == offset && is_of_stream(frame, first);
+}
+
+int64_t rj_frame_walk_piece(const uint8_t *data, uint32_t length_bytes, uint32_t segment_bytes,
+                            int32_t term_length)
+{
+    rj_wire_data_t frame;
+    if (length_bytes < sizeof(frame) || length_bytes % RJ_FRAME_ALIGNMENT != 0)
+        return -1;
+    memcpy(&frame, data, sizeof(frame));
+    const rj_wire_data_t first = frame;
+    const int64_t start = frame.term_offset;
+    if (start < 0 || start >= term_length || start % RJ_FRAME_ALIGNMENT != 0)
+        return -1;
+    int64_t datagram_end = segment_bytes;
+    for (int64_t covered = 0;;) {
+        memcpy(&frame, data + covered, sizeof(frame));
+        if (!goes_on(&frame, &first, start + covered))
+            return -1;
+        covered += rj_align_up(frame.frame_length, RJ_FRAME_ALIGNMENT);
+        if (covered < datagram_end && covered < length_bytes)
+            continue;
+        if (datagram_end >= length_bytes) {
+            const bool is_whole = covered == length_bytes || frame.type == RJ_FRAME_TYPE_PAD;
+            return is_whole && start + covered <= term_length ? covered : -1;
+        }
+        if (covered != datagram_end)
+            return -1;
+        datagram_end += segment_bytes;
+    }
+}
+
 uint32_t rj_frame_write_setup(rj_wire_setup_t *ret, const rj_frame_setup_t *params)
 {
     *ret = (rj_wire_setup_t){

@@ -84,11 +84,18 @@ static inline bool rj_frame_is_heartbeat(const rj_wire_data_t *data, uint32_t le
 }
 
 /* Walks a datagram of DATA and PAD frames that rj_frame_check has passed, and checks that they
- * follow each other without a hole and within one term of one session (wire.md 12.1): a kernel that
- * was told to merge datagrams may put two streams of one sender together. Returns the bytes of the
- * term that they cover, 0 for a heartbeat, or -1. That is more than `length_bytes` only where the
- * last frame is a PAD, of which the header alone travels; it never reaches beyond the term. */
+ * follow each other without a hole and within one term of one session (wire.md 12.1). Returns the
+ * bytes of the term that they cover, 0 for a heartbeat, or -1. That is more than `length_bytes`
+ * only where the last frame is a PAD, of which the header alone travels; it never reaches beyond
+ * the term. */
 int64_t rj_frame_walk_data(const uint8_t *data, uint32_t length_bytes, int32_t term_length);
+
+/* The same of several datagrams, each of `segment_bytes` but the last: every one passes both checks
+ * alone, and each goes on where the one before it ended. A kernel that was told to merge datagrams
+ * may also put two streams of one sender together, or data and something else: -1, and each is to
+ * be looked at. */
+int64_t rj_frame_walk_piece(const uint8_t *data, uint32_t length_bytes, uint32_t segment_bytes,
+                            int32_t term_length);
 
 /* The header of a message's frame; 32-byte alignment is the writer's business. */
 typedef struct rj_frame_data {

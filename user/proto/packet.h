@@ -20,6 +20,7 @@
 #ifndef RJ_PROTO_PACKET_H
 #define RJ_PROTO_PACKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/address.h"
@@ -35,5 +36,20 @@ typedef struct rj_packet {
     int64_t media_epoch_ns;       /* when the kernel had it, since 1970; 0: it has not told */
     rj_address_t source;
 } rj_packet_t;
+
+/* The datagram that begins at `*at`, which moves on behind it; from 0 on, until it is false. */
+static inline bool rj_packet_next(const rj_packet_t *packet, uint32_t *at, rj_packet_t *ret)
+{
+    if (*at >= packet->length_bytes)
+        return false;
+    const uint32_t left = packet->length_bytes - *at;
+    *ret = *packet;
+    ret->data += *at;
+    ret->length_bytes =
+        packet->segment_bytes > 0 && packet->segment_bytes < left ? packet->segment_bytes : left;
+    ret->segment_bytes = 0;
+    *at += ret->length_bytes;
+    return true;
+}
 
 #endif

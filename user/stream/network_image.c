@@ -242,39 +242,86 @@ static rj_network_image_insert_t on_underrun(rj_network_image_t *image, int conn
     return RJ_NETWORK_IMAGE_UNDERRUN;
 }
 
-rj_network_image_insert_t rj_network_image_insert(rj_network_image_t *image, int connection,
-                                                  const uint8_t *data, uint32_t length_bytes,
-                                                  int64_t now_ns)
+/* Where data would go. */
+typedef struct place {
+    int64_t position;
+    int64_t end_pos;
+    int32_t offset;
+    uint8_t flags; /* of the first frame */
+} place_t;
+
+/* What is to be done with data of one datagram, or of several (segment_bytes above 0):
+ * RJ_NETWORK_IMAGE_INSERTED if they may be inserted. Changes nothing. */
+static rj_network_image_insert_t judge(const rj_network_image_t *image, const uint8_t *data,
+                                       uint32_t length_bytes, uint32_t segment_bytes,
+                                       place_t *ret_place)
 {
     const rj_log_t *log = image->log;
     rj_wire_data_t frame;
     memcpy(&frame, data, sizeof(frame));
-    int32_t term_count = rj_term_count(frame.term_id, log->initial_term_id);
+    const int32_t term_count = rj_term_count(frame.term_id, log->initial_term_id);
     if (term_count < 0 || image->is_rejected)
         return RJ_NETWORK_IMAGE_IGNORED;
-    int64_t covered = rj_frame_walk_data(data, length_bytes, log->term_length);
+    const int64_t covered =
+        segment_bytes == 0
+            ? rj_frame_walk_data(data, length_bytes, log->term_length)
+            : rj_frame_walk_piece(data, length_bytes, segment_bytes, log->term_length);
     if (covered < 0)
         return RJ_NETWORK_IMAGE_INVALID;
 
-    int64_t position = ((int64_t)term_count << log->position_shift) + frame.term_offset;
-    int64_t end_pos = position + covered;
+    ret_place->position = ((int64_t)term_count << log->position_shift) + frame.term_offset;
+    ret_place->end_pos = ret_place->position + covered;
+    ret_place->offset = frame.term_offset;
+    ret_place->flags = frame.flags;
     if (covered == 0)
-        return on_heartbeat(image, connection, frame.flags, position, now_ns);
-    if (end_pos > image->overrun_position)
+        return RJ_NETWORK_IMAGE_HEARTBEAT;
+    if (ret_place->end_pos > image->overrun_position)
         return RJ_NETWORK_IMAGE_OVERRUN;
-    if (position < image->last_sm_position)
-        return on_underrun(image, connection, end_pos, now_ns);
+    if (ret_place->position < image->last_sm_position)
+        return RJ_NETWORK_IMAGE_UNDERRUN;
+    return RJ_NETWORK_IMAGE_INSERTED;
+}
 
+static rj_network_image_insert_t insert(rj_network_image_t *image, int connection,
+                                        const place_t *place, const uint8_t *data,
+                                        uint32_t length_bytes, int64_t now_ns)
+{
     on_accepted(image, connection, now_ns);
     /* What is complete may be in readers' hands: there a slot that reads zero is payload. */
-    if (position < rj_loss_first_missing_pos(&image->loss) ||
-        !rj_term_insert(rj_log_term(log, position), frame.term_offset, data,
+    if (place->position < rj_loss_first_missing_pos(&image->loss) ||
+        !rj_term_insert(rj_log_term(image->log, place->position), place->offset, data,
                         (int32_t)length_bytes)) {
-        rj_loss_on_heartbeat(&image->loss, end_pos, now_ns);
+        rj_loss_on_heartbeat(&image->loss, place->end_pos, now_ns);
         return RJ_NETWORK_IMAGE_DUPLICATE;
     }
-    rj_loss_on_received(&image->loss, position, end_pos, now_ns);
+    rj_loss_on_received(&image->loss, place->position, place->end_pos, now_ns);
     return RJ_NETWORK_IMAGE_INSERTED;
+}
+
+rj_network_image_insert_t rj_network_image_insert(rj_network_image_t *image, int connection,
+                                                  const uint8_t *data, uint32_t length_bytes,
+                                                  int64_t now_ns)
+{
+    place_t place;
+    const rj_network_image_insert_t judgement = judge(image, data, length_bytes, 0, &place);
+    if (judgement == RJ_NETWORK_IMAGE_HEARTBEAT)
+        return on_heartbeat(image, connection, place.flags, place.position, now_ns);
+    if (judgement == RJ_NETWORK_IMAGE_UNDERRUN)
+        return on_underrun(image, connection, place.end_pos, now_ns);
+    if (judgement != RJ_NETWORK_IMAGE_INSERTED)
+        return judgement;
+    return insert(image, connection, &place, data, length_bytes, now_ns);
+}
+
+bool rj_network_image_insert_piece(rj_network_image_t *image, int connection, const uint8_t *data,
+                                   uint32_t length_bytes, uint32_t segment_bytes, int64_t now_ns)
+{
+    place_t place;
+    if (judge(image, data, length_bytes, segment_bytes, &place) != RJ_NETWORK_IMAGE_INSERTED ||
+        place.position < image->loss.hwm_pos)
+        return false;
+    return insert(image, connection, &place, data, length_bytes, now_ns) ==
+           RJ_NETWORK_IMAGE_INSERTED;
 }
 
 void rj_network_image_on_rttm(rj_network_image_t *image, const rj_wire_rttm_t *rttm, int64_t now_ns)
