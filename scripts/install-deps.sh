@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what ramjet needs on Debian 12.
-# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop]
+# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop] [guest]
 #
 # Asks dpkg first, so that a machine that has everything pays a few milliseconds and needs
 # neither root nor a network. Only Debian's own packages: what comes from other registries is
@@ -37,7 +37,8 @@ packages_of() {
         command -v cargo >/dev/null && command -v rustfmt >/dev/null ||
             echo rustc-web cargo-web rustfmt-web
         ;;
-    *) die "unknown group '$1': product, test, lint, bare or interop" ;;
+    guest) echo qemu-system-x86 busybox-static cpio ethtool xz-utils ;;
+    *) die "unknown group '$1': product, test, lint, bare, interop or guest" ;;
     esac
     return 0
 }

@@ -8,7 +8,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-stages_all="style build install unit sim asan tsan fuzz bpf netns interop"
+stages_all="style build install unit sim asan tsan fuzz bpf netns guest interop"
 O=${O:-build}
 log=$O/test-logs
 results=$log/results
@@ -271,6 +271,28 @@ stage_netns() {
     done
 }
 
+# A kernel of its own, in QEMU. Where those cannot be had there is nothing to judge; all else that
+# goes wrong is a failure.
+stage_guest() {
+    some guest tests/guest/test_*.sh || return 0
+    for tool in qemu-system-x86_64 busybox cpio ethtool xz; do
+        PATH=$PATH:/usr/sbin command -v $tool >/dev/null && continue
+        say skip guest "$tool cannot be installed, or 'scripts/install-deps.sh guest' has not run"
+        return 0
+    done
+    compile guest O="$O" all || return 0
+    status=0
+    await "$log/guest.kernel" tests/guest/fetch.sh || status=$?
+    case $status in
+    0) ;;
+    77) say skip guest "$(tail -n 1 "$log/guest.kernel")" && return 0 ;;
+    *) say not ok guest kernel && show "$log/guest.kernel" && return 0 ;;
+    esac
+    for test in $(list tests/guest/test_*.sh); do
+        RJ_BUILD=$PWD/$O run guest "$(basename "$test" .sh)" "$test"
+    done
+}
+
 # interop PASS SETTINGS TEST...: settings are VARIABLE=VALUE words; the pass ends each name.
 interop() {
     pass=$1 settings=$2
@@ -322,6 +344,8 @@ install_for() {
     case "$(id -u) $* " in "0 "*" interop "*) groups="$groups interop" ;; esac
     # shellcheck disable=SC2086
     scripts/install-deps.sh $groups || say not ok "install what the tests need"
+    # Without these that stage skips, and says so.
+    case " $* " in *" guest "*) scripts/install-deps.sh guest || true ;; esac
 }
 
 finish() {

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154 # `machine` of whoever sources it
+# What the tests in a guest share, on top of tests/netns/xdp.sh: they name their `machine`, source
+# this file, which starts them again in such a guest (boot.sh), and find the two ends of its wire
+# as hosts h1 and h2, each with the address 10.0.0.1 or .2 on its eth0.
+#
+# In there everything is busybox's, and there is no Python.
+
+if [ -z "${RJ_ISOLATED:-}" ]; then
+    exec tests/guest/boot.sh "$machine" "$0"
+fi
+. tests/netns/xdp.sh
+
+# make_hosts: the cards' links, in namespaces as `ramjet lab` would make them.
+make_hosts() {
+    mkdir -p /run/netns
+    make_host 1 eth0 && make_host 2 eth1
+}
+make_host() { # NUMBER CARD
+    touch "/run/netns/$lab-h$1"
+    unshare "--net=/run/netns/$lab-h$1" true || return 1
+    # A namespace is named to busybox by a process of it.
+    nsenter "--net=/run/netns/$lab-h$1" -- sleep 1000 &
+    await is_in "h$1" $! && ip link set dev "$2" netns $! && kill $! &&
+        on "h$1" ip link set dev lo up && on "h$1" ip link set dev "$2" name eth0 &&
+        on "h$1" ip addr add "10.0.0.$1/24" dev eth0 && on "h$1" ip link set dev eth0 up
+}
+is_in() {
+    [ "$(stat -Lc %i "/proc/$2/ns/net")" = "$(stat -Lc %i "/run/netns/$lab-$1")" ]
+}
+
+# frames HOST REASON: as in xdp.sh.
+frames() {
+    on "$1" "$ramjet" status eth0 --json >"$work/status.$1" 2>"$work/status.$1.err" || return 1
+    grep '"kind":"reason"' "$work/status.$1" | grep -F "\"frames\":\"$2" | field packets |
+        head -n 1 | grep . || echo 0
+}
+
+# start_xdp NAME [VARIABLE=VALUE...]: as in xdp.sh, by one thread that rests for longer: in a guest
+# time is dear, and processors stand still for it. Streams outlive that.
+start_xdp() {
+    who=$1
+    shift
+    start_driver "$who" RAMJET_INTERFACE=eth0 AERON_THREADING_MODE=SHARED \
+        AERON_IMAGE_LIVENESS_TIMEOUT=20s AERON_PUBLICATION_CONNECTION_TIMEOUT=20s "$@"
+}
