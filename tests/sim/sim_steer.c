@@ -157,7 +157,7 @@ static void wish_of_neighbour(sim_steer_t *steer, int which)
     rj_address_t local =
         which % 2 == 0 ? steer->host->address : rj_address_wildcard(steer->host->address.family);
     local.port = (uint16_t)(NEIGHBOUR_PORT + which);
-    rj_steer_wish_t *wish = rj_steering_add(steer->neighbour, &local, 0);
+    rj_steer_wish_t *wish = rj_steering_add(steer->neighbour, &local, 0, 0);
     const rj_steer_stream_t stream = {.stream_id = 1000 + which};
     rj_steering_add_stream(steer->neighbour, wish, &stream);
 }

@@ -25,6 +25,8 @@ Test(ring_config, says_nothing_where_nothing_was_asked_for)
     cr_expect_eq(config.queue_last, -1);
     cr_expect_eq(config.control, RJ_CONTROL_KERNEL);
     cr_expect_eq(config.engine_cpu_count, 0);
+    cr_expect_eq(config.steer_queues, RJ_STEER_QUEUES_AUTO);
+    cr_expect_eq(config.busy_poll_us, 0);
     cr_expect_str_eq(config.instance, "");
 }
 
@@ -44,6 +46,10 @@ Test(ring_config, reads_every_setting_of_ours)
                                  "7,1-3",
                                  "RAMJET_INSTANCE",
                                  "left_1",
+                                 "RAMJET_STEER_QUEUES",
+                                 "on",
+                                 "RAMJET_BUSY_POLL",
+                                 "20:128",
                                  NULL};
     rj_driver_config_t config;
     rj_err_t err;
@@ -61,6 +67,19 @@ Test(ring_config, reads_every_setting_of_ours)
     const int32_t cpus[] = {7, 1, 2, 3};
     cr_expect_arr_eq(config.engine_cpus, cpus, sizeof(cpus));
     cr_expect_str_eq(config.instance, "left_1");
+    cr_expect_eq(config.steer_queues, RJ_STEER_QUEUES_ON);
+    cr_expect_eq(config.busy_poll_us, 20);
+    cr_expect_eq(config.busy_poll_budget, 128);
+}
+
+Test(ring_config, takes_the_kernels_budget_where_busy_polling_names_none)
+{
+    const char *const pairs[] = {"RAMJET_BUSY_POLL", "50", "RAMJET_STEER_QUEUES", "off", NULL};
+    rj_driver_config_t config;
+    rj_config_read(&config, from_pairs, pairs, NULL);
+    cr_expect_eq(config.busy_poll_us, 50);
+    cr_expect_eq(config.busy_poll_budget, 64);
+    cr_expect_eq(config.steer_queues, RJ_STEER_QUEUES_OFF);
 }
 
 Test(ring_config, takes_one_queue_for_a_range_of_one)
@@ -101,6 +120,11 @@ Test(ring_config, refuses_what_it_cannot_read_by_the_name_of_the_setting)
         {"RAMJET_ENGINE_CPUS", "0-16", NULL},
         {"RAMJET_INSTANCE", "a/b", NULL},
         {"RAMJET_INSTANCE", "a.b", NULL},
+        {"RAMJET_STEER_QUEUES", "yes", NULL},
+        {"RAMJET_BUSY_POLL", "20:", NULL},
+        {"RAMJET_BUSY_POLL", "20:0", NULL},
+        {"RAMJET_BUSY_POLL", "10001", NULL},
+        {"RAMJET_BUSY_POLL", "20us", NULL},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         rj_driver_config_t config;

@@ -2,6 +2,7 @@
 #include "fabric/steering.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -175,7 +176,7 @@ static rj_steer_stream_t any_of(int32_t stream_id)
 
 static rj_steer_wish_t *wish(const rj_address_t *local, int32_t stream_id)
 {
-    rj_steer_wish_t *made = rj_steering_add(steering, local, 0);
+    rj_steer_wish_t *made = rj_steering_add(steering, local, 0, 0);
     const rj_steer_stream_t stream = any_of(stream_id);
     rj_steering_add_stream(steering, made, &stream);
     return made;
@@ -243,9 +244,73 @@ Test(steering, lets_the_setting_say_where_control_frames_go)
 {
     open_with(RJ_STEERING_CONTROL_TO_RING, 1);
     const rj_address_t local = ipv4(10, 0, 0, 1, PORT);
-    cr_assert_not_null(rj_steering_add(steering, &local, 0));
+    cr_assert_not_null(rj_steering_add(steering, &local, 0, 0));
     cr_expect_eq(channel_of("10.0.0.1")->flags, RJ_XDP_CONTROL_TO_USER);
     cr_expect_eq(tables[0].stream_count, 0);
+}
+
+/* --- bringing frames to their engine --- */
+
+static struct {
+    rj_address_t to;
+    int engine;
+} brought[4];
+static int brought_count;
+static int bring_result;
+
+static int on_bring(void *state, const rj_address_t *to, int engine)
+{
+    cr_assert_eq(state, &brought_count);
+    cr_assert_lt(brought_count, 4);
+    brought[brought_count].to = *to;
+    brought[brought_count++].engine = engine;
+    return bring_result;
+}
+
+static void open_with_bring(void)
+{
+    const rj_steering_params_t params = {.interfaces = {{.maps = &tables[0].maps,
+                                                         .name = "eth0",
+                                                         .index = ETH0,
+                                                         .queue_count = 2,
+                                                         .room_bytes = 3840,
+                                                         .bring = on_bring,
+                                                         .bring_state = &brought_count}},
+                                         .interface_count = 1,
+                                         .on_event = on_event};
+    rj_prng_t prng;
+    rj_err_t err;
+    rj_prng_init(&prng, 7);
+    cr_assert_eq(rj_steering_open(&steering, &params, &prng, host.snapshot, now_ns, &err), 0);
+}
+
+Test(steering, has_frames_brought_to_the_home_of_an_address_while_somebody_wants_them)
+{
+    open_with_bring();
+    const rj_address_t local = ipv4(10, 0, 0, 1, PORT);
+    rj_steer_wish_t *first = rj_steering_add(steering, &local, 0, 1);
+    rj_steer_wish_t *second = rj_steering_add(steering, &local, 0, 0);
+    cr_assert_eq(brought_count, 1, "to one place");
+    cr_expect_eq(brought[0].engine, 1);
+    cr_expect(rj_address_equal(&brought[0].to, &local));
+    rj_steering_remove(steering, first);
+    cr_expect_eq(brought_count, 1);
+    rj_steering_remove(steering, second);
+    cr_assert_eq(brought_count, 2);
+    cr_expect_eq(brought[1].engine, -1);
+    cr_expect(rj_address_equal(&brought[1].to, &local));
+}
+
+Test(steering, tells_once_of_frames_that_are_not_brought)
+{
+    open_with_bring();
+    bring_result = -ENOSPC;
+    const rj_address_t local = ipv4(10, 0, 0, 1, PORT), other = ipv4(10, 0, 0, 1, PORT + 1);
+    (void)wish(&local, 1001);
+    (void)wish(&other, 1001);
+    cr_assert_eq(event_count, 1);
+    cr_expect_not_null(strstr(events[0], "engines forward to each other"), "%s", events[0]);
+    cr_expect_not_null(channel_of("10.0.0.1"), "the rest is as ever");
 }
 
 Test(steering, comes_to_rest_and_does_not_write_what_stands)
@@ -300,7 +365,7 @@ Test(steering, takes_a_link_local_address_on_its_own_link_only)
     open_with(RJ_STEERING_CONTROL_TO_KERNEL, 2);
     rj_address_t local = rj_address_wildcard(AF_INET6);
     local.port = PORT;
-    cr_assert_not_null(rj_steering_add(steering, &local, 0));
+    cr_assert_not_null(rj_steering_add(steering, &local, 0, 0));
     cr_expect_eq(tables[0].channel_count, 1);
     cr_expect_eq(tables[1].channel_count, 1);
     cr_expect_not_null(channel_on(0, "fe80::1"));
@@ -311,7 +376,7 @@ Test(steering, leaves_loopback_alone_and_drops_an_address_that_is_no_longer_ours
 {
     open_with(RJ_STEERING_CONTROL_TO_KERNEL, 1);
     const rj_address_t loopback = ipv4(127, 0, 0, 1, PORT);
-    cr_assert_not_null(rj_steering_add(steering, &loopback, 0));
+    cr_assert_not_null(rj_steering_add(steering, &loopback, 0, 0));
     cr_expect_eq(tables[0].channel_count, 0);
     const rj_address_t local = ipv4(10, 0, 0, 1, PORT);
     (void)wish(&local, 1001);
@@ -539,7 +604,7 @@ Test(steering, searches_once_a_second_where_all_numbers_are_taken)
     rj_address_t local = ipv4(10, 0, 0, 1, 0);
     for (int i = 0; i < WISHES; i++) {
         local.port = (uint16_t)(PORT + i);
-        (void)rj_steering_add(steering, &local, 0);
+        (void)rj_steering_add(steering, &local, 0, 0);
     }
     for (uint32_t i = 0; i < 8; i++) {
         for (uint32_t k = 0; i == 3 && k < WISHES; k++) {
@@ -558,7 +623,7 @@ Test(steering, takes_a_group_only_while_all_members_on_this_host_are_its_own)
 {
     open_with(RJ_STEERING_CONTROL_TO_KERNEL, 2);
     const rj_address_t group = ipv4(224, 20, 30, 39, PORT);
-    rj_steer_wish_t *made = rj_steering_add(steering, &group, ETH0);
+    rj_steer_wish_t *made = rj_steering_add(steering, &group, ETH0, 0);
     const rj_steer_stream_t stream = any_of(1001);
     rj_steering_add_stream(steering, made, &stream);
     /* Nobody has counted the members yet. */
@@ -588,9 +653,9 @@ Test(steering, counts_its_own_members_of_a_group_and_waits_for_a_late_count_of_t
 {
     open_with(RJ_STEERING_CONTROL_TO_KERNEL, 1);
     rj_address_t group = ipv4(224, 20, 30, 39, PORT);
-    cr_assert_not_null(rj_steering_add(steering, &group, ETH0));
+    cr_assert_not_null(rj_steering_add(steering, &group, ETH0, 0));
     group.port = PORT + 1;
-    rj_steer_wish_t *second = rj_steering_add(steering, &group, ETH0);
+    rj_steer_wish_t *second = rj_steering_add(steering, &group, ETH0, 0);
     give_members("224.20.30.39", ETH0, 2);
     publish();
     turn();

@@ -223,7 +223,7 @@ static void tell(void *state, rj_ring_told_t told, const char *text)
     const daemon_t *daemon = state;
     const bool is_asked_for =
         daemon->config.interface_count > 0 || rj_transport_is_ring(daemon->config.transport);
-    if (told == RJ_RING_REFUSED && (is_asked_for || !daemon->is_aeronmd))
+    if (told != RJ_RING_CHOSEN && (is_asked_for || !daemon->is_aeronmd))
         fprintf(stderr, "WARNING: %s\n", text);
     else if (!daemon->is_aeronmd)
         printf("%s\n", text);

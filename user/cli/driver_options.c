@@ -18,6 +18,8 @@ enum {
     KEY_CONTROL,
     KEY_ENGINE_CPUS,
     KEY_INSTANCE,
+    KEY_STEER_QUEUES,
+    KEY_BUSY_POLL,
     KEY_REFERENCE_TIMING,
     GROUP = 4
 };
@@ -34,6 +36,10 @@ static const struct argp_option rows[] = {
     {"engine-cpus", KEY_ENGINE_CPUS, "LIST", 0, "CPUs of the engines, as 2,3 or 2-5 (any)", GROUP},
     {"instance", KEY_INSTANCE, "NAME", 0, "whose pinned maps (the number of the network namespace)",
      GROUP},
+    {"steer-queues", KEY_STEER_QUEUES, "WAY", 0,
+     "the card's rules bring datagrams to their engine's queue: auto, on or off (auto)", GROUP},
+    {"busy-poll", KEY_BUSY_POLL, "US[:BUDGET]", 0,
+     "engines do their card's work, for so many us and packets (0: off)", GROUP},
     {"reference-timing", KEY_REFERENCE_TIMING, NULL, 0,
      "repair losses at the reference's pace, not at that of round trips", GROUP},
     {"define", 'D', "NAME=VALUE", 0, "a setting, as aeron.mtu.length=8k or AERON_MTU_LENGTH=8k",
@@ -42,8 +48,9 @@ static const struct argp_option rows[] = {
 
 /* Row i of the options, whose key is KEY_INTERFACE + i, sets variable i. */
 static const char *const variables[] = {
-    "RAMJET_INTERFACE", "RAMJET_TRANSPORT",   "RAMJET_XDP_MODE", "RAMJET_QUEUES",
-    "RAMJET_CONTROL",   "RAMJET_ENGINE_CPUS", "RAMJET_INSTANCE"};
+    "RAMJET_INTERFACE", "RAMJET_TRANSPORT",    "RAMJET_XDP_MODE",
+    "RAMJET_QUEUES",    "RAMJET_CONTROL",      "RAMJET_ENGINE_CPUS",
+    "RAMJET_INSTANCE",  "RAMJET_STEER_QUEUES", "RAMJET_BUSY_POLL"};
 
 /* The command line replaces what the environment says, and then adds to itself. */
 static void add_interface(const rj_driver_options_t *options, char *arg, char *text, size_t size)
@@ -97,7 +104,7 @@ static int parse_row(int key, char *arg, struct argp_state *state)
         take_flag("RAMJET_REFERENCE_TIMING", state);
         return 0;
     }
-    if (key < KEY_INTERFACE || key > KEY_INSTANCE)
+    if (key < KEY_INTERFACE || key > KEY_BUSY_POLL)
         return ARGP_ERR_UNKNOWN;
     note(options, rows[key - KEY_INTERFACE].name);
     take(options, key - KEY_INTERFACE, arg, state);

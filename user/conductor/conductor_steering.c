@@ -233,7 +233,7 @@ static rj_steer_wish_t *wish_for(rj_conductor_t *conductor, const rj_endpoint_t 
         return NULL;
     if (feed != NULL && rj_address_is_multicast(&base->local))
         feed->ops->want(feed, &base->local);
-    return rj_steering_add(conductor->steering, &base->local, channel->interface_index);
+    return rj_steering_add(conductor->steering, &base->local, channel->interface_index, base->home);
 }
 
 static void unwish(rj_conductor_t *conductor, rj_steer_wish_t **wish, const rj_endpoint_t *base)

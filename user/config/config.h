@@ -54,6 +54,13 @@ typedef enum rj_control_way {
     RJ_CONTROL_RING    /* by AF_XDP, with the data */
 } rj_control_way_t;
 
+/* Whether a card's own rules bring datagrams to the engine that serves them (nic/flow_rules.h). */
+typedef enum rj_steer_queues {
+    RJ_STEER_QUEUES_AUTO, /* where the card has rules */
+    RJ_STEER_QUEUES_ON,   /* the same, or else its hash's table; told where it has neither */
+    RJ_STEER_QUEUES_OFF,
+} rj_steer_queues_t;
+
 /* In the order of the reference, which prints the number. */
 typedef enum rj_group_consideration {
     RJ_GROUP_FALSE,
@@ -262,6 +269,8 @@ typedef struct rj_driver_config {
     char control_text[RJ_CONFIG_NAME_MAX];
     char engine_cpu_list[RJ_CONFIG_NAME_MAX];
     char instance[RJ_CONFIG_NAME_MAX];
+    char busy_poll_text[RJ_CONFIG_NAME_MAX];
+    char steer_queues_text[RJ_CONFIG_NAME_MAX];
 
     /* what they say */
     char interfaces[RJ_CONFIG_INTERFACES_MAX][RJ_CONFIG_INTERFACE_NAME_MAX]; /* each once */
@@ -273,6 +282,9 @@ typedef struct rj_driver_config {
     rj_control_way_t control;
     int32_t engine_cpus[RJ_ENGINES_MAX];
     int engine_cpu_count;
+    uint32_t busy_poll_us; /* 0: off */
+    uint32_t busy_poll_budget;
+    rj_steer_queues_t steer_queues;
 
     /* The first value that start refuses, and why; rj_config_check tells it. */
     char refusal[RJ_CONFIG_REFUSAL_MAX];

@@ -8,7 +8,14 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { CPU_MAX = 1023, NUMBER_DIGITS_MAX = 5 };
+enum {
+    CPU_MAX = 1023,
+    NUMBER_DIGITS_MAX = 5,
+    BUSY_POLL_US_MAX = 10000,
+    BUSY_POLL_BUDGET_DEFAULT =
+        64, /* what NAPI does at a time, and what needs no right of its own */
+    BUSY_POLL_BUDGET_MAX = 1024,
+};
 
 typedef int (*reader_t)(rj_driver_config_t *config, const char *text, rj_err_t *err);
 
@@ -140,6 +147,38 @@ static int read_engine_cpus(rj_driver_config_t *config, const char *text, rj_err
     }
 }
 
+static int read_steer_queues(rj_driver_config_t *config, const char *text, rj_err_t *err)
+{
+    static const char *const names[] = {[RJ_STEER_QUEUES_AUTO] = "auto",
+                                        [RJ_STEER_QUEUES_ON] = "on",
+                                        [RJ_STEER_QUEUES_OFF] = "off"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) != 0)
+            continue;
+        config->steer_queues = (rj_steer_queues_t)i;
+        return 0;
+    }
+    return rj_fail(err, -EINVAL, "give auto, on or off");
+}
+
+/* "20" or "20:64". */
+static int read_busy_poll(rj_driver_config_t *config, const char *text, rj_err_t *err)
+{
+    int32_t us = 0;
+    int32_t budget = BUSY_POLL_BUDGET_DEFAULT;
+    const char *rest = read_number(text, BUSY_POLL_US_MAX, &us);
+    if (rest != NULL && *rest == ':')
+        rest = read_number(rest + 1, BUSY_POLL_BUDGET_MAX, &budget);
+    if (rest == NULL || *rest != '\0' || budget == 0)
+        return rj_fail(err, -EINVAL,
+                       "give microseconds from 0 (off) to %d, and packets from 1 to %d, such as 20 "
+                       "or 20:64",
+                       BUSY_POLL_US_MAX, BUSY_POLL_BUDGET_MAX);
+    config->busy_poll_us = (uint32_t)us;
+    config->busy_poll_budget = (uint32_t)budget;
+    return 0;
+}
+
 /* It becomes the name of a folder in bpffs, which takes no dots. */
 static int read_instance(rj_driver_config_t *config, const char *text, rj_err_t *err)
 {
@@ -162,6 +201,8 @@ static const struct {
     {"RAMJET_CONTROL", read_control, offsetof(rj_driver_config_t, control_text)},
     {"RAMJET_ENGINE_CPUS", read_engine_cpus, offsetof(rj_driver_config_t, engine_cpu_list)},
     {"RAMJET_INSTANCE", read_instance, offsetof(rj_driver_config_t, instance)},
+    {"RAMJET_STEER_QUEUES", read_steer_queues, offsetof(rj_driver_config_t, steer_queues_text)},
+    {"RAMJET_BUSY_POLL", read_busy_poll, offsetof(rj_driver_config_t, busy_poll_text)},
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
@@ -198,6 +239,9 @@ int rj_ring_config_read(rj_driver_config_t *config, rj_err_t *err)
     config->queue_last = -1;
     config->control = RJ_CONTROL_KERNEL;
     config->engine_cpu_count = 0;
+    config->steer_queues = RJ_STEER_QUEUES_AUTO;
+    config->busy_poll_us = 0;
+    config->busy_poll_budget = 0;
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const char *text = (const char *)config + rows[i].offset;
         rj_err_t reason;

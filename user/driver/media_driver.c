@@ -82,7 +82,7 @@ static int read_settings(rj_driver_config_t *config, const rj_media_driver_optio
 static void tell(void *state, rj_ring_told_t told, const char *text)
 {
     const rj_media_driver_options_t *options = state;
-    if (told == RJ_RING_REFUSED && options->warnings != NULL)
+    if (told != RJ_RING_CHOSEN && options->warnings != NULL)
         fprintf(options->warnings, "WARNING: %s\n", text);
 }
 

@@ -10,6 +10,7 @@
 #include "config/ring_config.h"
 #include "driver/agent.h"
 #include "driver/capabilities.h"
+#include "driver/ring_nic.h"
 #include "netlink/agent.h"
 #include "transport/af_xdp.h"
 #include "transport/registry.h"
@@ -27,6 +28,9 @@ typedef struct ring_interface {
     uint32_t queue_count; /* that the interface receives on */
     uint32_t room_bytes;  /* of the smallest UMEM */
     int ring_count;       /* of its queues, from the first asked for on */
+    bool busy_polls;      /* and they do so busily */
+    rj_kernel_nic_t card;
+    rj_ring_nic_t nic;
 } ring_interface_t;
 
 typedef struct ring {
@@ -201,7 +205,21 @@ static rj_af_xdp_ring_params_t ring_params(const rj_ring_world_t *world,
                                      .mtu_bytes = interface->mtu_bytes,
                                      .queue = queue,
                                      .mode = xsk_mode(interface->steer.wanted_mode),
-                                     .never_sleeps = never_sleeps(world->params.config)};
+                                     .never_sleeps = never_sleeps(world->params.config),
+                                     .busy_poll_us = world->params.config->busy_poll_us,
+                                     .busy_poll_budget = world->params.config->busy_poll_budget};
+}
+
+static const char *busy_poll_lack(int result)
+{
+    switch (-result) {
+    case EPERM:
+        return "it needs CAP_NET_ADMIN: run as root or grant it";
+    case ENOPROTOOPT:
+        return "this kernel's sockets cannot (Linux 5.11 with CONFIG_NET_RX_BUSY_POLL)";
+    default:
+        return strerror(-result);
+    }
 }
 
 static void note_ring(rj_ring_world_t *world, rj_frame_ring_t *opened, ring_interface_t *interface)
@@ -218,12 +236,17 @@ static void note_ring(rj_ring_world_t *world, rj_frame_ring_t *opened, ring_inte
     }
     world->ring_count++;
     interface->ring_count++;
+    interface->busy_polls = ring->info.busy_polls;
     if (opened->receive_room_bytes < interface->room_bytes)
         interface->room_bytes = opened->receive_room_bytes;
     rj_ring_view_t view;
     rj_ring_world_look(world, world->ring_count - 1, &view);
-    tell(world, RJ_RING_CHOSEN, "%s%s%s", view.name, interface->steer.why[0] != '\0' ? ": " : "",
+    tell(world, RJ_RING_CHOSEN, "%s%s%s%s", view.name,
+         ring->info.busy_polls ? ", busy polling" : "", interface->steer.why[0] != '\0' ? ": " : "",
          interface->steer.why);
+    if (ring->info.busy_poll_result < 0 && interface->ring_count == 1)
+        tell(world, RJ_RING_LACKING, "%s queue %u: no busy polling: %s", interface->steer.interface,
+             ring->info.queue, busy_poll_lack(ring->info.busy_poll_result));
 }
 
 /* Whether that queue of the interface is to be tried: a ring whose queue is missing would leave a
@@ -327,6 +350,39 @@ static int open_ports(rj_ring_world_t *world, rj_err_t *err)
     return 0;
 }
 
+/* --- cards --- */
+
+static void tell_of_card(void *state, bool is_lack, const char *text)
+{
+    tell(state, is_lack ? RJ_RING_LACKING : RJ_RING_CHOSEN, "%s", text);
+}
+
+static void open_cards(rj_ring_world_t *world)
+{
+    const rj_driver_config_t *config = world->params.config;
+    for (int i = 0; i < world->interface_count; i++) {
+        ring_interface_t *interface = &world->interfaces[i];
+        rj_err_t err;
+        if (interface->ring_count == 0)
+            continue;
+        if (rj_kernel_nic_open(&interface->card, interface->steer.interface, &err) < 0) {
+            tell(world, RJ_RING_LACKING, "%s", err.text);
+            continue;
+        }
+        const rj_ring_nic_params_t params = {.nic = &interface->card.base,
+                                             .interface = interface->steer.interface,
+                                             .undo_folder = RJ_NIC_UNDO_FOLDER,
+                                             .steer_queues = config->steer_queues,
+                                             .wants_busy_poll = interface->busy_polls,
+                                             .queue_first = first_queue(world),
+                                             .queue_count = (uint32_t)interface->ring_count,
+                                             .queues_of_card = interface->queue_count,
+                                             .tell = tell_of_card,
+                                             .tell_state = world};
+        rj_ring_nic_open(&interface->nic, &params);
+    }
+}
+
 /* --- open, close --- */
 
 static bool is_wanted(const rj_driver_config_t *config)
@@ -400,6 +456,7 @@ static int open_rings(rj_ring_world_t *world, rj_err_t *err)
         result = open_ports(world, err);
     if (result == 0 && world->engine_count > 0) {
         tell_of_other_queues(world);
+        open_cards(world);
         reduce_privilege(world);
         return rj_netlink_start(world->netlink, err);
     }
@@ -430,8 +487,11 @@ void rj_ring_world_close(rj_ring_world_t *world)
         return;
     close_netlink(world);
     close_ports(world);
-    for (int i = 0; i < world->interface_count; i++)
+    for (int i = 0; i < world->interface_count; i++) {
+        rj_ring_nic_close(&world->interfaces[i].nic);
+        rj_kernel_nic_close(&world->interfaces[i].card);
         rj_steer_close(&world->interfaces[i].steer);
+    }
     free(world);
 }
 
@@ -488,7 +548,9 @@ void rj_ring_world_steering(const rj_ring_world_t *world, rj_steering_params_t *
             .queue_count = (uint32_t)interface->ring_count,
             .room_bytes = interface->room_bytes,
             .is_bound = is_bound,
-            .is_bound_state = interface};
+            .is_bound_state = interface,
+            .bring = rj_ring_nic_bring,
+            .bring_state = (rj_ring_nic_t *)(uintptr_t)&interface->nic};
     }
 }
 

@@ -27,8 +27,9 @@
 typedef struct rj_ring_world rj_ring_world_t;
 
 typedef enum rj_ring_told {
-    RJ_RING_CHOSEN, /* what is used, and why */
-    RJ_RING_REFUSED /* what was wanted and could not be had; what to do */
+    RJ_RING_CHOSEN,  /* what is used, and why */
+    RJ_RING_REFUSED, /* what was wanted and could not be had; what to do */
+    RJ_RING_LACKING, /* the same of what a ring does without */
 } rj_ring_told_t;
 
 /* Who may put a steering program on an interface that has none. */

@@ -53,7 +53,7 @@ static void tell(void *state, rj_ring_told_t told, const char *text)
 {
     teller_t *teller = state;
     char *kept = told == RJ_RING_REFUSED ? teller->refused : teller->chosen;
-    if (kept[0] == '\0')
+    if (kept[0] == '\0' && told != RJ_RING_LACKING)
         snprintf(kept, RJ_DRIVER_CHOICE_MAX, "%s", text);
     if (teller->start->tell != NULL)
         teller->start->tell(teller->start->tell_state, told, text);

@@ -199,6 +199,24 @@ static rj_steered_channel_t *make_channel(rj_steered_interface_t *interface,
     return channel;
 }
 
+/* Where several endpoints share an address, the first one's home gets its frames. */
+static void bring(rj_steering_t *steering, rj_steered_interface_t *interface,
+                  const rj_steered_channel_t *channel, int engine)
+{
+    const rj_steering_interface_t *params = &interface->params;
+    if (params->bring == NULL)
+        return;
+    const int result = params->bring(params->bring_state, &channel->address, engine);
+    if (result == 0 || (interface->told & RJ_STEERED_TOLD_NOT_BROUGHT) != 0)
+        return;
+    char text[RJ_ADDRESS_TEXT_BYTES];
+    rj_address_print(&channel->address, text);
+    interface->told |= RJ_STEERED_TOLD_NOT_BROUGHT;
+    rj_steering_tell(steering, interface,
+                     "its card takes no flow rule for %s: %s: engines forward to each other", text,
+                     strerror(-result));
+}
+
 static bool has_room_for_hold(rj_steer_wish_t *wish)
 {
     if (wish->hold_count < wish->hold_room)
@@ -222,8 +240,11 @@ static void want_channel(rj_steering_t *steering, rj_steer_wish_t *wish,
         return;
     }
     rj_steered_channel_t *channel = find_channel(interface, &key);
-    if (has_room_for_hold(wish) && channel == NULL)
+    if (has_room_for_hold(wish) && channel == NULL) {
         channel = make_channel(interface, &key, address, wish->local.port);
+        if (channel != NULL)
+            bring(steering, interface, channel, wish->engine);
+    }
     if (channel == NULL || wish->hold_count == wish->hold_room)
         return; /* no memory: the socket serves it, and the next review tries again */
     wish->holds[wish->hold_count++] =
@@ -237,6 +258,7 @@ static void want_channel(rj_steering_t *steering, rj_steer_wish_t *wish,
 static void free_channel(rj_steering_t *steering, rj_steered_interface_t *interface,
                          rj_steered_channel_t *channel)
 {
+    bring(steering, interface, channel, -1);
     rj_steered_withdraw(steering, interface, channel);
     steering->stats.groups_shared -= channel->is_shared;
     if (interface->cursor == channel)
@@ -316,7 +338,7 @@ static void review(rj_steering_t *steering, rj_steer_wish_t *wish)
 /* --- wishes --- */
 
 rj_steer_wish_t *rj_steering_add(rj_steering_t *steering, const rj_address_t *local,
-                                 uint32_t link_index)
+                                 uint32_t link_index, int engine)
 {
     rj_steer_wish_t *wish = calloc(1, sizeof(*wish));
     if (wish == NULL) {
@@ -327,6 +349,7 @@ rj_steer_wish_t *rj_steering_add(rj_steering_t *steering, const rj_address_t *lo
     }
     wish->local = *local;
     wish->link_index = link_index;
+    wish->engine = engine;
     DL_APPEND(steering->wishes, wish);
     review(steering, wish);
     return wish;

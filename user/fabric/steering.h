@@ -49,6 +49,10 @@ typedef struct rj_steering_interface {
     /* Whether the ring of a queue is still bound to it; NULL: always. Asked once a second. */
     bool (*is_bound)(const void *state, uint32_t queue);
     const void *is_bound_state;
+    /* Datagrams to `to` should arrive at the queue of that engine; engine -1: no longer. NULL:
+     * nobody can help it. A negative errno is told once: engines forward to each other then. */
+    int (*bring)(void *state, const rj_address_t *to, int engine);
+    void *bring_state;
 } rj_steering_interface_t;
 
 /* Who gets status messages, NAKs and the like. */
@@ -97,11 +101,11 @@ int rj_steering_open(rj_steering_t **ret_steering, const rj_steering_params_t *p
 void rj_steering_close(rj_steering_t *steering);
 
 /* A socket of this driver is bound to `local`: an address, a wildcard, or a group, joined on
- * `link_index` (0: where the routes lead). Frames that are no data are steered by the control
+ * `link_index` (0: where the routes lead), and `engine` is its home. Frames that are no data are steered by the control
  * setting, data and setups by the streams that follow. NULL, and told, without memory: its socket
  * serves it. */
 rj_steer_wish_t *rj_steering_add(rj_steering_t *steering, const rj_address_t *local,
-                                 uint32_t link_index);
+                                 uint32_t link_index, int engine);
 /* Safe on a NULL wish, as the two below are. */
 void rj_steering_remove(rj_steering_t *steering, rj_steer_wish_t *wish);
 

@@ -23,6 +23,7 @@ enum {
     RJ_STEERED_TOLD_STREAMS_FULL = 2,
     RJ_STEERED_TOLD_UNCOUNTED = 4,
     RJ_STEERED_TOLD_ERROR = 8,
+    RJ_STEERED_TOLD_NOT_BROUGHT = 16,
 };
 
 typedef struct rj_steered_stream {
@@ -82,6 +83,7 @@ struct rj_steer_wish {
     struct rj_steer_wish *prev, *next;
     rj_address_t local;
     uint32_t link_index; /* of a group; 0: not known yet */
+    int engine;          /* its home */
     rj_steer_stream_t *streams;
     int stream_count, stream_room;
     rj_steer_hold_t *holds;

@@ -139,6 +139,8 @@ static int open_ring(ring_set_t *set, const rj_af_xdp_params_t *params, uint32_t
         .mtu_bytes = wanted->mtu_bytes,
         .mode = wanted->mode,
         .uses_segments = wanted->mtu_bytes > RJ_XSK_MTU_MAX,
+        .busy_poll_us = wanted->busy_poll_us,
+        .busy_poll_budget = wanted->busy_poll_budget,
         .rx_size = params->rx_size,
         .tx_size = params->tx_size,
         .fill_size = params->rx_size,
@@ -202,5 +204,10 @@ void rj_af_xdp_ring_info(const rj_frame_ring_t *ring, rj_af_xdp_ring_info_t *ret
 {
     const rj_xsk_t *xsk = ((const rj_xdp_ring_t *)ring)->xsk;
     *ret_info = (rj_af_xdp_ring_info_t){
-        .fd = xsk->fd, .is_zero_copy = xsk->is_zero_copy, .uses_segments = xsk->uses_segments};
+        .fd = xsk->fd,
+        .is_zero_copy = xsk->is_zero_copy,
+        .uses_segments = xsk->uses_segments,
+        .busy_polls = xsk->busy_polls,
+        .busy_poll_result = xsk->busy_poll_result,
+    };
 }

@@ -35,7 +35,9 @@ typedef struct rj_af_xdp_ring_params {
     uint32_t mtu_bytes;
     uint32_t queue;
     rj_xsk_mode_t mode;
-    bool never_sleeps; /* its engine polls without a pause (transport/xdp_ring.h) */
+    bool never_sleeps;     /* its engine polls without a pause (transport/xdp_ring.h) */
+    uint32_t busy_poll_us; /* 0: none (xsk/xsk.h) */
+    uint32_t busy_poll_budget;
 } rj_af_xdp_ring_params_t;
 
 typedef struct rj_af_xdp_params {
@@ -51,6 +53,8 @@ typedef struct rj_af_xdp_ring_info {
     int fd; /* for the XSKMAP */
     bool is_zero_copy;
     bool uses_segments; /* the XDP program must be of kind frags in native mode */
+    bool busy_polls;
+    int busy_poll_result; /* why not, where it was asked for */
 } rj_af_xdp_ring_info_t;
 
 /* Opens all rings, ring_count of them, or fails: then `*ret_failed_ring` says which one could not

@@ -99,7 +99,7 @@ static void kick(rj_xdp_ring_t *ring)
 {
     rj_xsk_ring_t *tx = &ring->xsk->tx;
     uint32_t pending = rj_xsk_ring_pending(tx);
-    while (pending > 0 && rj_xsk_ring_needs_wakeup(tx)) {
+    while (pending > 0 && (rj_xsk_ring_needs_wakeup(tx) || ring->xsk->busy_polls)) {
         const int result = rj_xsk_kick_tx(ring->xsk);
         rj_frame_ring_count(&ring->base.stats.tx_kicks, 1);
         if (result == -ENXIO || result == -ENODEV)
@@ -194,7 +194,8 @@ void rj_xdp_ring_recycle(rj_xdp_ring_t *ring)
         adapt(ring);
     if (ring->held_count > 0)
         refill(ring);
-    if (!ring->base.is_gone && rj_xsk_ring_needs_wakeup(&ring->xsk->fill))
+    if (!ring->base.is_gone &&
+        (ring->xsk->busy_polls || rj_xsk_ring_needs_wakeup(&ring->xsk->fill)))
         rj_xsk_kick_rx(ring->xsk);
 }
 

@@ -18,6 +18,11 @@
 #define XDP_MAX_TX_SKB_BUDGET 9 /* since 6.17: packets that one kick sends in copy mode */
 #endif
 
+#ifndef SO_PREFER_BUSY_POLL
+#define SO_PREFER_BUSY_POLL 69 /* since 5.11 */
+#define SO_BUSY_POLL_BUDGET 70
+#endif
+
 enum { BIND_TRIES = 50 };
 
 static const int64_t bind_pause_ns = INT64_C(20000000);
@@ -213,6 +218,23 @@ static int bind_patiently(const rj_xsk_t *xsk, const rj_xsk_params_t *params, co
     return result;
 }
 
+/* A socket without it works as well; who asked for it hears why. */
+static void set_busy_poll(rj_xsk_t *xsk, const rj_xsk_params_t *params)
+{
+    const int options[][2] = {{SO_PREFER_BUSY_POLL, 1},
+                              {SO_BUSY_POLL, (int)params->busy_poll_us},
+                              {SO_BUSY_POLL_BUDGET, (int)params->busy_poll_budget}};
+    if (params->busy_poll_us == 0)
+        return;
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        if (setsockopt(xsk->fd, SOL_SOCKET, options[i][0], &options[i][1], sizeof(int)) == 0)
+            continue;
+        xsk->busy_poll_result = -errno;
+        return;
+    }
+    xsk->busy_polls = true;
+}
+
 static bool is_zero_copy(int fd)
 {
     struct xdp_options options = {0};
@@ -261,6 +283,7 @@ static int open_in_mode(rj_xsk_t *xsk, const rj_xsk_params_t *params, const rj_u
     xsk->is_zero_copy = is_zero_copy(xsk->fd);
     /* A kernel without the option goes on in small steps. */
     setsockopt(xsk->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &params->tx_size, sizeof(params->tx_size));
+    set_busy_poll(xsk, params);
     return 0;
 fail:
     rj_xsk_close(xsk);

@@ -43,7 +43,9 @@ typedef struct rj_xsk_params {
     uint32_t queue;
     uint32_t mtu_bytes;
     rj_xsk_mode_t mode;
-    bool uses_segments; /* packets may lie in several frames: the mode of jumbo MTUs */
+    bool uses_segments;        /* packets may lie in several frames: the mode of jumbo MTUs */
+    uint32_t busy_poll_us;     /* 0: none (nic/busy_poll.h) */
+    uint32_t busy_poll_budget; /* packets of one such poll */
     uint32_t rx_size;
     uint32_t tx_size;
     uint32_t fill_size;
@@ -55,6 +57,8 @@ struct rj_xsk {
     bool is_zero_copy;
     bool uses_segments;
     bool owns_registration;   /* others of its mode may share it */
+    bool busy_polls;          /* kicks do the card's work, so every poll kicks */
+    int busy_poll_result;     /* why not, where it was asked for: a negative errno */
     rj_xsk_ring_t rx;         /* struct xdp_desc */
     rj_xsk_ring_t tx;         /* struct xdp_desc */
     rj_xsk_ring_t fill;       /* addresses */
