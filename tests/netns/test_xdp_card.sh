@@ -65,9 +65,9 @@ cannot_note() {
     return "$noted"
 }
 
-rules_are_not_had() { # WAY TEXT
+rules_are_not_had() {
     start_xdp h2 RAMJET_QUEUES=0-1 RAMJET_STEER_QUEUES=on &&
-        warned_once h2 'eth0: neither flow rules (Operation not supported) nor a table of its hash' &&
+        warned_once h2 'neither flow rules (Operation not supported) nor a table of its hash' &&
         carry h1 h2 "$channel" --messages 500 && stop_driver h2 &&
         start_xdp h2 RAMJET_QUEUES=0-3 RAMJET_STEER_QUEUES=on &&
         warned_once h2 'its hash chooses queues, and engines forward to each other' &&

@@ -2,7 +2,6 @@
 #include "fabric/steering.h"
 
 #include <criterion/criterion.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -247,70 +246,6 @@ Test(steering, lets_the_setting_say_where_control_frames_go)
     cr_assert_not_null(rj_steering_add(steering, &local, 0, 0));
     cr_expect_eq(channel_of("10.0.0.1")->flags, RJ_XDP_CONTROL_TO_USER);
     cr_expect_eq(tables[0].stream_count, 0);
-}
-
-/* --- bringing frames to their engine --- */
-
-static struct {
-    rj_address_t to;
-    int engine;
-} brought[4];
-static int brought_count;
-static int bring_result;
-
-static int on_bring(void *state, const rj_address_t *to, int engine)
-{
-    cr_assert_eq(state, &brought_count);
-    cr_assert_lt(brought_count, 4);
-    brought[brought_count].to = *to;
-    brought[brought_count++].engine = engine;
-    return bring_result;
-}
-
-static void open_with_bring(void)
-{
-    const rj_steering_params_t params = {.interfaces = {{.maps = &tables[0].maps,
-                                                         .name = "eth0",
-                                                         .index = ETH0,
-                                                         .queue_count = 2,
-                                                         .room_bytes = 3840,
-                                                         .bring = on_bring,
-                                                         .bring_state = &brought_count}},
-                                         .interface_count = 1,
-                                         .on_event = on_event};
-    rj_prng_t prng;
-    rj_err_t err;
-    rj_prng_init(&prng, 7);
-    cr_assert_eq(rj_steering_open(&steering, &params, &prng, host.snapshot, now_ns, &err), 0);
-}
-
-Test(steering, has_frames_brought_to_the_home_of_an_address_while_somebody_wants_them)
-{
-    open_with_bring();
-    const rj_address_t local = ipv4(10, 0, 0, 1, PORT);
-    rj_steer_wish_t *first = rj_steering_add(steering, &local, 0, 1);
-    rj_steer_wish_t *second = rj_steering_add(steering, &local, 0, 0);
-    cr_assert_eq(brought_count, 1, "to one place");
-    cr_expect_eq(brought[0].engine, 1);
-    cr_expect(rj_address_equal(&brought[0].to, &local));
-    rj_steering_remove(steering, first);
-    cr_expect_eq(brought_count, 1);
-    rj_steering_remove(steering, second);
-    cr_assert_eq(brought_count, 2);
-    cr_expect_eq(brought[1].engine, -1);
-    cr_expect(rj_address_equal(&brought[1].to, &local));
-}
-
-Test(steering, tells_once_of_frames_that_are_not_brought)
-{
-    open_with_bring();
-    bring_result = -ENOSPC;
-    const rj_address_t local = ipv4(10, 0, 0, 1, PORT), other = ipv4(10, 0, 0, 1, PORT + 1);
-    (void)wish(&local, 1001);
-    (void)wish(&other, 1001);
-    cr_assert_eq(event_count, 1);
-    cr_expect_not_null(strstr(events[0], "engines forward to each other"), "%s", events[0]);
-    cr_expect_not_null(channel_of("10.0.0.1"), "the rest is as ever");
 }
 
 Test(steering, comes_to_rest_and_does_not_write_what_stands)

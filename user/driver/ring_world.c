@@ -246,7 +246,7 @@ static void note_ring(rj_ring_world_t *world, rj_frame_ring_t *opened, ring_inte
          interface->steer.why);
     if (ring->info.busy_poll_result < 0 && interface->ring_count == 1)
         tell(world, RJ_RING_LACKING, "%s queue %u: no busy polling: %s", interface->steer.interface,
-             ring->info.queue, busy_poll_lack(ring->info.busy_poll_result));
+             opened->queue, busy_poll_lack(ring->info.busy_poll_result));
 }
 
 /* Whether that queue of the interface is to be tried: a ring whose queue is missing would leave a

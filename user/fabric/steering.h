@@ -101,9 +101,9 @@ int rj_steering_open(rj_steering_t **ret_steering, const rj_steering_params_t *p
 void rj_steering_close(rj_steering_t *steering);
 
 /* A socket of this driver is bound to `local`: an address, a wildcard, or a group, joined on
- * `link_index` (0: where the routes lead), and `engine` is its home. Frames that are no data are steered by the control
- * setting, data and setups by the streams that follow. NULL, and told, without memory: its socket
- * serves it. */
+ * `link_index` (0: where the routes lead), and `engine` is its home. Frames that are no data are
+ * steered by the control setting, data and setups by the streams that follow. NULL, and told,
+ * without memory: its socket serves it. */
 rj_steer_wish_t *rj_steering_add(rj_steering_t *steering, const rj_address_t *local,
                                  uint32_t link_index, int engine);
 /* Safe on a NULL wish, as the two below are. */
