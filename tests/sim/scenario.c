@@ -427,6 +427,7 @@ const scenario_t scenarios[] = {
     {"storm", run_storm},
     {"paces", run_paces},
     {"unreliable", run_unreliable},
+    {"doors", run_doors},
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -76,6 +76,7 @@ typedef struct sim_rings {
     int capacity;       /* frames in each ring; more are lost */
     uint32_t spray_ppm; /* come to any queue instead of the one that the flow's hash names */
     uint32_t pass_ppm;  /* come by the socket, whatever the door says */
+    int64_t sockets_interval_ns; /* between two looks at sockets that were found empty */
     /* NULL: everything comes by the ring. */
     sim_door_t (*door)(void *state, int engine, const sim_arrival_t *arrival);
     void *door_state;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bits.h"
 #include "sim_steer.h"
 
 typedef struct sim_port {
@@ -20,6 +21,9 @@ typedef struct sim_port {
     uint64_t run_number;
     sim_datagram_t *given; /* lent to the engine until the next poll */
     uint32_t batch;
+    int64_t sockets_polled_ns;
+    int64_t ring_empty_ns; /* when each door was last found so */
+    int64_t sockets_empty_ns;
 } sim_port_t;
 
 /* Cuts a run where the seed says that the queue is full: whole datagrams only. */
@@ -111,14 +115,9 @@ static size_t poll_ring(sim_port_t *self, rj_packet_t *packets, size_t limit)
     return taken;
 }
 
-static int port_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns)
+/* Goes on from what the ring brought. */
+static size_t poll_sockets(sim_port_t *self, rj_packet_t *packets, size_t taken, size_t limit)
 {
-    sim_port_t *self = (sim_port_t *)port;
-    (void)now_ns;
-    sim_free_datagrams(self->given);
-    self->given = NULL;
-    size_t limit = count < self->batch ? count : self->batch;
-    size_t taken = poll_ring(self, packets, limit);
     int idle = 0;
     while (taken < limit && self->endpoint_count > 0 && idle < self->endpoint_count) {
         self->next = (self->next + 1) % self->endpoint_count;
@@ -129,7 +128,32 @@ static int port_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_
             idle++;
         }
     }
+    return taken;
+}
+
+static int port_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns)
+{
+    sim_port_t *self = (sim_port_t *)port;
+    sim_free_datagrams(self->given);
+    self->given = NULL;
+    size_t limit = count < self->batch ? count : self->batch;
+    size_t taken = poll_ring(self, packets, limit);
+    if (self->ring->first == NULL)
+        self->ring_empty_ns = now_ns;
+    if (now_ns - self->sockets_polled_ns < self->host->rings.sockets_interval_ns)
+        return (int)taken;
+    taken = poll_sockets(self, packets, taken, limit);
+    if (taken < limit) {
+        self->sockets_polled_ns = now_ns;
+        self->sockets_empty_ns = now_ns;
+    }
     return (int)taken;
+}
+
+static int64_t port_drained_ns(const rj_port_t *port)
+{
+    const sim_port_t *self = (const sim_port_t *)port;
+    return rj_min_i64(self->ring_empty_ns, self->sockets_empty_ns);
 }
 
 static uint64_t port_reclaim(rj_port_t *port)
@@ -189,6 +213,17 @@ static void port_close(rj_port_t *port)
     free(port);
 }
 
+/* With rings there are two ways in. */
+static const rj_port_ops_t two_doors_ops = {.name = "sim",
+                                            .send = port_send,
+                                            .poll = port_poll,
+                                            .reclaim = port_reclaim,
+                                            .attach = port_attach,
+                                            .detach = port_detach,
+                                            .drained_ns = port_drained_ns,
+                                            .take_error = port_take_error,
+                                            .close = port_close};
+
 static const rj_port_ops_t port_ops = {.name = "sim",
                                        .send = port_send,
                                        .poll = port_poll,
@@ -204,8 +239,11 @@ int sim_host_open_port(void *host, int index, const rj_port_params_t *params, rj
     sim_port_t *self = calloc(1, sizeof(*self));
     if (self == NULL)
         return rj_fail(err, -ENOMEM, "sim: out of memory");
-    self->port.ops = &port_ops;
     self->host = host;
+    self->port.ops = self->host->rings.engine_count > 0 ? &two_doors_ops : &port_ops;
+    self->sockets_polled_ns = INT64_MIN / 2;
+    self->ring_empty_ns = INT64_MIN;
+    self->sockets_empty_ns = INT64_MIN;
     self->ring = &self->host->ring[index];
     self->batch = params->receive_batch;
     *ret_port = &self->port;

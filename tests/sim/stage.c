@@ -54,6 +54,7 @@ void stage_open_world(uint64_t seed, const char *directory, int host_count)
     stage_steer = NULL;
     stage_sends_all = false;
     stage_has_names = false;
+    stage.nak_delay_is_explicit = params.nak_delay_is_explicit;
     stage.world = world_open(&params);
 }
 

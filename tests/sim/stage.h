@@ -26,6 +26,7 @@ typedef struct stage {
     world_t *world;
     lane_t lanes[STAGE_LANES_MAX];
     int lane_count;
+    bool nak_delay_is_explicit;             /* of every driver */
     int64_t errors_expected[SIM_HOSTS_MAX]; /* that hosts count, beside steering's warnings */
     uint64_t trace;
 } stage_t;

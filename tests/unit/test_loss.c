@@ -52,6 +52,78 @@ Test(loss, naks_after_the_delay_then_at_every_retry)
     cr_assert_eq(lost, 128);
 }
 
+Test(loss, counts_a_gap_once_all_doors_were_found_empty_behind_it)
+{
+    rj_loss_t loss;
+    rj_loss_init(&loss, &adaptive, TERM, 0);
+    rj_loss_on_drained(&loss, INT64_MIN);
+    rj_loss_on_received(&loss, 64, 128, 500);
+    cr_assert_eq(rj_loss_deadline_ns(&loss), 1500);
+    cr_assert_eq(poll(&loss, 1500), 0, "a door was never found empty");
+    cr_assert_eq(rj_loss_deadline_ns(&loss), 1500 + RJ_LOSS_DOORS_LOOK_NS);
+    rj_loss_on_drained(&loss, 500);
+    cr_assert_eq(poll(&loss, 10 * us), 0, "found empty in the turn in which it was seen");
+    rj_loss_on_drained(&loss, 501);
+    cr_assert_eq(poll(&loss, 16 * us), 1);
+    rj_loss_on_drained(&loss, INT64_MIN);
+    cr_assert_eq(poll(&loss, 16 * us + 100 * us), 1, "it counts for good");
+}
+
+Test(loss, waits_for_doors_no_longer_than_a_millisecond)
+{
+    rj_loss_t loss;
+    rj_loss_init(&loss, &adaptive, TERM, 0);
+    rj_loss_on_drained(&loss, INT64_MIN);
+    rj_loss_on_received(&loss, 64, 128, 0);
+    for (int64_t now_ns = 1000; now_ns < RJ_LOSS_DOORS_NS_MAX;
+         now_ns = rj_loss_deadline_ns(&loss)) {
+        cr_assert_eq(poll(&loss, now_ns), 0);
+        cr_assert_gt(rj_loss_deadline_ns(&loss), now_ns);
+    }
+    cr_assert_eq(rj_loss_deadline_ns(&loss), RJ_LOSS_DOORS_NS_MAX);
+    cr_assert_eq(poll(&loss, RJ_LOSS_DOORS_NS_MAX), 1);
+}
+
+Test(loss, waits_again_where_a_gap_grows)
+{
+    rj_loss_t loss;
+    rj_loss_init(&loss, &adaptive, TERM, 0);
+    rj_loss_on_drained(&loss, INT64_MIN);
+    rj_loss_on_heartbeat(&loss, 64, 0);
+    rj_loss_on_heartbeat(&loss, 128, 50 * us);
+    rj_loss_on_drained(&loss, 50 * us);
+    cr_assert_eq(poll(&loss, 60 * us), 0);
+    rj_loss_on_drained(&loss, 51 * us);
+    cr_assert_eq(poll(&loss, 70 * us), 1);
+}
+
+Test(loss, asks_at_once_for_one_gap_and_waits_for_another)
+{
+    rj_loss_t loss;
+    rj_span_t spans[2];
+    int64_t lost = 0;
+    rj_loss_init(&loss, &adaptive, TERM, 0);
+    rj_loss_on_received(&loss, 64, 128, 0);
+    rj_loss_on_received(&loss, 192, 256, 20 * us);
+    rj_loss_on_drained(&loss, 20 * us);
+    cr_assert_eq(rj_loss_poll(&loss, spans, 2, &lost, 30 * us), 1);
+    cr_assert(span_is(spans[0], 0, 64));
+    rj_loss_on_drained(&loss, 40 * us);
+    cr_assert_eq(rj_loss_poll(&loss, spans, 2, &lost, 40 * us), 1);
+    cr_assert(span_is(spans[0], 128, 192));
+}
+
+Test(loss, does_not_wait_for_doors_where_somebody_set_the_timing)
+{
+    rj_loss_config_t config = by_hand;
+    config.counts_at_once = true;
+    rj_loss_t loss;
+    rj_loss_init(&loss, &config, TERM, 0);
+    rj_loss_on_drained(&loss, INT64_MIN);
+    rj_loss_on_received(&loss, 64, 128, 0);
+    cr_assert_eq(poll(&loss, 1000), 1);
+}
+
 Test(loss, asks_for_every_gap_once_and_by_hand_again_for_the_first_alone)
 {
     rj_loss_t loss;

@@ -167,6 +167,7 @@ static rj_loss_config_t group_loss_config(rj_conductor_t *conductor)
     return (rj_loss_config_t){
         .retry_ns = is_explicit ? 0 : RJ_LOSS_GROUP_RETRY_NS,
         .is_explicit = is_explicit,
+        .counts_at_once = is_explicit,
         .back_off = {
             .max_ns = rj_min_i64(config->nak_multicast_max_backoff_ns, RJ_CONFIG_DURATION_NS_MAX),
             .group_size = config->nak_multicast_group_size,
@@ -178,7 +179,7 @@ rj_loss_config_t rj_conductor_loss_config(rj_conductor_t *conductor,
 {
     const rj_driver_config_t *config = conductor->config;
     if (!params->is_reliable)
-        return (rj_loss_config_t){.delay_ns = 0, .retry_ns = 0, .is_explicit = true};
+        return (rj_loss_config_t){.is_explicit = true, .counts_at_once = config->reference_timing};
     if (is_group)
         return group_loss_config(conductor);
     bool is_explicit = config->has_nak_unicast_delay || config->reference_timing;
@@ -192,8 +193,10 @@ rj_loss_config_t rj_conductor_loss_config(rj_conductor_t *conductor,
         retry_ns = INT64_MAX;
     delay_ns = rj_min_i64(delay_ns, RJ_CONFIG_DURATION_NS_MAX);
     retry_ns = rj_min_i64(retry_ns, RJ_CONFIG_DURATION_NS_MAX);
-    return (rj_loss_config_t){
-        .delay_ns = delay_ns, .retry_ns = retry_ns, .is_explicit = is_explicit};
+    return (rj_loss_config_t){.delay_ns = delay_ns,
+                              .retry_ns = retry_ns,
+                              .is_explicit = is_explicit,
+                              .counts_at_once = is_explicit};
 }
 
 static int32_t slot_count(const rj_conductor_t *conductor, bool is_group)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bits.h"
 #include "proto/frame.h"
 
 static const int64_t io_error_interval_ns = INT64_C(1000000000);
@@ -136,6 +137,17 @@ static void note_poll_errors(rj_engine_t *engine, rj_port_t *port, int64_t now_n
     }
 }
 
+/* What an image misses may wait at a door that nobody has looked behind yet. */
+static void note_drained(rj_engine_t *engine)
+{
+    engine->drained_ns = INT64_MAX;
+    for (int i = 0; i < engine->params.port_count; i++) {
+        const rj_port_t *port = engine->params.ports[i];
+        if (port->ops->drained_ns != NULL)
+            engine->drained_ns = rj_min_i64(engine->drained_ns, port->ops->drained_ns(port));
+    }
+}
+
 static int poll_ports(rj_engine_t *engine, int64_t now_ns)
 {
     int work = 0;
@@ -148,6 +160,7 @@ static int poll_ports(rj_engine_t *engine, int64_t now_ns)
         note_poll_errors(engine, port, now_ns);
         work += polled;
     }
+    note_drained(engine);
     return work;
 }
 

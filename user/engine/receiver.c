@@ -512,6 +512,7 @@ static int track(rj_engine_t *engine, rj_image_slot_t *slot, int64_t now_ns)
     rj_network_image_t *image = &received->image;
     rj_network_image_work_t work;
     int frames = 0;
+    rj_loss_on_drained(&image->loss, engine->drained_ns);
     if (rj_network_image_track(image, &work, now_ns) > 0 && received->endpoint != NULL)
         frames = answer(engine, received, &work, now_ns);
     rj_engine_count(engine, RJ_SYSTEM_LOSS_GAP_FILLS, work.gaps_filled);

@@ -20,6 +20,7 @@ void rj_loss_init(rj_loss_t *loss, const rj_loss_config_t *config, int32_t term_
     loss->hwm_pos = position;
     loss->retry_ns = config->retry_ns;
     loss->due_ns = INT64_MAX;
+    loss->drained_ns = INT64_MAX;
     loss->ask_due_ns = INT64_MIN;
     loss->ask_ns = RJ_LOSS_ASK_NS_MIN;
     rj_nak_back_off_init(&loss->back_off, &config->back_off);
@@ -139,11 +140,13 @@ static void append(rj_loss_t *loss, rj_span_t span, int64_t now_ns)
         if (last != NULL && last->span.end_pos == begin && last->nak_count == 0 &&
             (begin & loss->term_mask) != 0) {
             last->span.end_pos = end;
+            last->seen_ns = now_ns;
         } else if (loss->gap_count < RJ_LOSS_GAPS_MAX) {
             rj_loss_gap_t *gap = &loss->gaps[loss->gap_count++];
             *gap = (rj_loss_gap_t){.span = {begin, end},
                                    .reported_pos = begin,
                                    .since_ns = now_ns,
+                                   .seen_ns = now_ns,
                                    .back_off_ns = rj_nak_back_off_draw(&loss->back_off)};
             loss->due_ns =
                 last == NULL ? due_ns(loss, gap) : rj_min_i64(loss->due_ns, due_ns(loss, gap));
@@ -240,6 +243,19 @@ static bool may_ask(const rj_loss_t *loss, int at)
            (is_measured(loss) && !loss->config.is_explicit);
 }
 
+/* Whether it is not merely on its way through another door. */
+static bool counts(const rj_loss_t *loss, const rj_loss_gap_t *gap, int64_t now_ns)
+{
+    return gap->nak_count > 0 || loss->drained_ns > gap->seen_ns || loss->config.counts_at_once ||
+           now_ns - gap->seen_ns >= RJ_LOSS_DOORS_NS_MAX;
+}
+
+/* When a gap that is due and does not count yet is to be looked at again. */
+static int64_t look_again_ns(const rj_loss_gap_t *gap, int64_t now_ns)
+{
+    return rj_min_i64(gap->seen_ns + RJ_LOSS_DOORS_NS_MAX, now_ns + RJ_LOSS_DOORS_LOOK_NS);
+}
+
 /* What is newly missing, and the gap's timer from now on. */
 static int64_t on_nak(rj_loss_t *loss, rj_loss_gap_t *gap, int64_t now_ns)
 {
@@ -264,6 +280,10 @@ int rj_loss_poll(rj_loss_t *loss, rj_span_t *spans, int span_max, int64_t *lost_
         rj_loss_gap_t *gap = &loss->gaps[at];
         if (!may_ask(loss, at))
             continue;
+        if (due_ns(loss, gap) <= now_ns && !counts(loss, gap, now_ns)) {
+            loss->due_ns = rj_min_i64(loss->due_ns, look_again_ns(gap, now_ns));
+            continue;
+        }
         if (due_ns(loss, gap) <= now_ns && count < span_max) {
             spans[count++] = gap->span;
             *lost_bytes += on_nak(loss, gap, now_ns);

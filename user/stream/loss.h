@@ -34,6 +34,10 @@
  *               soonest goes on doing so, and who loses alone asks soon.
  *               Where somebody set the timing, only the draw counts, of the maximum that was set.
  *
+ * Where packets come in by several doors, which keep no order among each other, what seems to be
+ * missing may be waiting at another one. So a gap counts only once all doors were found empty after
+ * it was seen, or RJ_LOSS_DOORS_NS_MAX later; unless somebody set the timing.
+ *
  * A gap that shrinks, or is split by bytes that arrive in its middle, keeps its timer, and each
  * sign of progress moves that on by one interval. What is added at its end after it was NAKed is a
  * new gap. No gap crosses a term's end or the high-water mark.
@@ -60,6 +64,8 @@ enum {
     RJ_LOSS_ASK_NS_MIN =
         10 * 1000 * 1000, /* between questions for a round trip, until one is known */
     RJ_LOSS_ASK_NS_MAX = 1000 * 1000 * 1000,
+    RJ_LOSS_DOORS_NS_MAX = 1000 * 1000,
+    RJ_LOSS_DOORS_LOOK_NS = 5 * 1000, /* how often to look whether a gap counts by now */
 };
 
 typedef struct rj_span {
@@ -68,9 +74,10 @@ typedef struct rj_span {
 } rj_span_t;
 
 typedef struct rj_loss_config {
-    int64_t delay_ns; /* before the first NAK of a gap; 0 for unreliable streams */
-    int64_t retry_ns; /* between the first and the second, until something is measured */
-    bool is_explicit; /* somebody set them: they hold exactly */
+    int64_t delay_ns;    /* before the first NAK of a gap; 0 for unreliable streams */
+    int64_t retry_ns;    /* between the first and the second, until something is measured */
+    bool is_explicit;    /* somebody set them: they hold exactly */
+    bool counts_at_once; /* a gap does, whatever may wait at other doors */
     rj_nak_back_off_config_t back_off; /* all zero: no group */
 } rj_loss_config_t;
 
@@ -78,6 +85,7 @@ typedef struct rj_loss_gap {
     rj_span_t span;
     int64_t reported_pos; /* loss below it has been reported */
     int64_t since_ns; /* first seen, last asked for, or last progress: the timer runs from here */
+    int64_t seen_ns;  /* all of it; other doors may still hold it from here on */
     int64_t first_nak_ns;
     int64_t last_nak_ns;
     int64_t back_off_ns; /* drawn: so much later than it would be otherwise */
@@ -90,7 +98,8 @@ typedef struct rj_loss {
     int64_t hwm_pos;   /* highest position that anything told of */
     int32_t gap_count;
     int32_t term_mask;
-    int64_t due_ns; /* nothing is due earlier; may be too early after a gap went away */
+    int64_t due_ns;     /* nothing is due earlier; may be too early after a gap went away */
+    int64_t drained_ns; /* when all doors were last found empty */
     int64_t retry_ns;
     int64_t rtt_ns; /* smoothed; 0 until there is a sample */
     int64_t rtt_variation_ns;
@@ -140,6 +149,14 @@ static inline bool rj_loss_is_blind(const rj_loss_t *loss)
 
 /* From known_pos all is there up to `gap.begin_pos`, then `gap` is missing (it may be empty). */
 void rj_loss_on_scanned(rj_loss_t *loss, rj_span_t gap, int64_t now_ns);
+
+/* All doors by which packets come were found empty at some time from `drained_ns` on, each of them;
+ * INT64_MAX, as in the beginning: there is one door, which keeps order. Times are those of turns:
+ * what was found in the turn in which a gap was seen was found before. */
+static inline void rj_loss_on_drained(rj_loss_t *loss, int64_t drained_ns)
+{
+    loss->drained_ns = drained_ns;
+}
 
 /* Writes up to `span_max` gaps for which a NAK is due now, and re-arms their timers. `*lost_bytes`
  * grows by what had not been reported before. Returns their number. */

@@ -18,7 +18,6 @@ void rj_network_image_init(rj_network_image_t *image, const rj_network_image_con
                            const rj_network_image_counters_t *counters, rj_log_t *log,
                            int64_t now_ns)
 {
-    static const rj_loss_config_t fill_at_once = {.is_explicit = true};
     int64_t position = config->join_position;
     memset(image, 0, sizeof(*image));
     image->config = *config;
@@ -26,8 +25,10 @@ void rj_network_image_init(rj_network_image_t *image, const rj_network_image_con
     image->log = log;
     rj_congestion_init(&image->congestion, &config->congestion, config->window_bytes,
                        log->term_length, now_ns);
-    rj_loss_init(&image->loss, config->is_reliable ? &config->loss : &fill_at_once,
-                 log->term_length, position);
+    rj_loss_config_t loss = config->loss;
+    if (!config->is_reliable)
+        loss = (rj_loss_config_t){.is_explicit = true, .counts_at_once = loss.counts_at_once};
+    rj_loss_init(&image->loss, &loss, log->term_length, position);
 
     image->last_packet_ns = now_ns;
     image->is_drained = 1;

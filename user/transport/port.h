@@ -77,6 +77,7 @@ typedef struct rj_port_ops {
     /* Fills up to `count` received packets, never more than the port's batch, valid until the next
      * poll of this port. `now_ns` becomes their receive time where the port has none of its own;
      * when the kernel had them is told where the endpoint wants it and a socket brings them.
+     * Fewer than wanted: nothing more was there.
      * Serves attached endpoints fairly. A socket's error is kept for `take_error` and stops no
      * other. */
     int (*poll)(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns);
@@ -88,6 +89,10 @@ typedef struct rj_port_ops {
      * -ENOSPC when the port's table is full. */
     int (*attach)(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role);
     void (*detach)(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role);
+
+    /* NULL where what arrives keeps its order, for it comes by one way in. Else each of the ways in
+     * was found empty in a poll at this time or a later one; INT64_MIN until all have been. */
+    int64_t (*drained_ns)(const rj_port_t *port);
 
     /* Hands out one error of poll that nobody has seen yet: 0 when there is none, else a negative
      * errno and the endpoint it struck. */
