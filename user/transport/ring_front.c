@@ -15,12 +15,19 @@
 enum {
     RUNS_MAX = 512, /* of one send: what the engine's batch holds */
     SCRATCH_ALIGN = 64,
+    BULK_PATHS = 256, /* remembered, a power of two; who is forgotten may see his order change */
 };
 
 /* Unless they brought the last packet, the sockets, of which each is a system call, may wait so
  * long: an engine that spins pays for none of them, one that has slept asks them at once. */
 static const int64_t sockets_interval_ns = 20000;
 static const int64_t long_ago_ns = INT64_MIN / 2;
+
+/* A path whose datagrams go by the sockets for now. */
+typedef struct bulk_path {
+    const rj_path_t *path; /* compared, never followed */
+    int64_t until_ns;
+} bulk_path_t;
 
 typedef struct ring_front {
     rj_port_t base;
@@ -32,13 +39,18 @@ typedef struct ring_front {
     uint32_t ring_count;
     uint32_t first_ring; /* where the next poll begins */
     rj_frame_ring_t *rings[RJ_RING_FRONT_RINGS_MAX];
+    uint32_t bulk_datagrams_min[RJ_RING_FRONT_RINGS_MAX];
+    bulk_path_t bulk_paths[BULK_PATHS];
 
     rj_endpoint_table_t endpoints;
     uint32_t receive_batch;
     int64_t rings_brought_ns; /* when a ring last had a packet */
     int64_t sockets_brought_ns;
     int64_t sockets_polled_ns;
-    bool sockets_waited; /* the batch was full when it was their turn */
+    bool sockets_waited;    /* the batch was full when it was their turn */
+    int64_t now_ns;         /* of the last poll */
+    int64_t rings_empty_ns; /* when all of them were last found so */
+    int64_t sockets_empty_ns;
     /* A place for each packet of a batch that cannot stay where it came: in several frames, or for
      * one more endpoint, which may write to it. */
     uint8_t *scratch;
@@ -46,6 +58,7 @@ typedef struct ring_front {
 
     rj_run_t socket_runs[RUNS_MAX];
     uint32_t socket_run_index[RUNS_MAX];
+    bool socket_run_is_bulk[RUNS_MAX];
     rj_ring_front_stats_t stats;
 } ring_front_t;
 
@@ -56,23 +69,40 @@ static ring_front_t *from_port(rj_port_t *port)
 
 /* --- send --- */
 
-/* The ring that can send all of the run; NULL: the sockets do. */
-static rj_frame_ring_t *ring_of(ring_front_t *front, const rj_run_t *run)
+/* The number of the ring that can send all of the run; -1: the sockets do. */
+static int ring_for(const ring_front_t *front, const rj_run_t *run)
 {
     const rj_path_header_t *header = run->path->header;
     if (header == NULL)
-        return NULL;
+        return -1;
     const uint32_t longest =
         run->total_bytes < run->segment_bytes ? run->total_bytes : run->segment_bytes;
     if (longest > header->payload_bytes_max)
-        return NULL;
+        return -1;
     for (uint32_t i = 0; i < front->ring_count; i++) {
-        rj_frame_ring_t *ring = front->rings[i];
+        const rj_frame_ring_t *ring = front->rings[i];
         if (ring->interface_index == header->interface_index)
-            return !ring->is_gone && header->length_bytes + longest <= ring->send_room_bytes ? ring
-                                                                                             : NULL;
+            return !ring->is_gone && header->length_bytes + longest <= ring->send_room_bytes
+                       ? (int)i
+                       : -1;
     }
-    return NULL;
+    return -1;
+}
+
+/* Whether the sockets do better than that ring, or what went last on this path may still be on its
+ * way through them. */
+static bool is_bulk(ring_front_t *front, int ring, const rj_run_t *run)
+{
+    const uint32_t datagrams_min = front->bulk_datagrams_min[ring];
+    if (datagrams_min == 0)
+        return false;
+    bulk_path_t *slot =
+        &front->bulk_paths[((uintptr_t)run->path / sizeof(*run->path)) % BULK_PATHS];
+    if (run->total_bytes > (uint64_t)(datagrams_min - 1) * run->segment_bytes) {
+        *slot = (bulk_path_t){run->path, front->now_ns + RJ_RING_FRONT_QUIET_NS};
+        return true;
+    }
+    return slot->path == run->path && front->now_ns < slot->until_ns;
 }
 
 /* A full ring is flushed before it is taken at its word. */
@@ -114,14 +144,17 @@ static void send_by_sockets(ring_front_t *front, rj_run_t *runs, uint32_t count)
         return;
     const int looked_at = front->sockets->ops->send(front->sockets, front->socket_runs, count);
     uint64_t datagrams = 0;
+    uint64_t bulk = 0;
     for (int i = 0; i < looked_at; i++) {
         const rj_run_t *sent = &front->socket_runs[i];
         runs[front->socket_run_index[i]].result = sent->result;
         datagrams += datagrams_of(sent);
+        bulk += front->socket_run_is_bulk[i] ? datagrams_of(sent) : 0;
     }
     if (looked_at > 0)
         front->sockets_sent_until = front->socket_runs[looked_at - 1].number + 1;
     rj_frame_ring_count(&front->stats.socket_sends, datagrams);
+    rj_frame_ring_count(&front->stats.bulk_sends, bulk);
 }
 
 static int ring_front_send(rj_port_t *port, rj_run_t *runs, size_t count)
@@ -132,10 +165,12 @@ static int ring_front_send(rj_port_t *port, rj_run_t *runs, size_t count)
     for (uint32_t i = 0; i < looked_at; i++) {
         runs[i].number = front->next_run_number++;
         runs[i].result = 0;
-        rj_frame_ring_t *ring = ring_of(front, &runs[i]);
-        if (ring != NULL) {
-            send_by_ring(ring, &runs[i]);
+        const int ring = ring_for(front, &runs[i]);
+        const bool goes_in_bulk = ring >= 0 && is_bulk(front, ring, &runs[i]);
+        if (ring >= 0 && !goes_in_bulk) {
+            send_by_ring(front->rings[ring], &runs[i]);
         } else {
+            front->socket_run_is_bulk[socket_count] = goes_in_bulk;
             front->socket_run_index[socket_count] = i;
             front->socket_runs[socket_count++] = runs[i];
         }
@@ -257,25 +292,33 @@ static bool has_room(const ring_front_t *front, const sink_t *sink)
     return room > 0 && (room >= front->endpoints.fan_out_max || sink->filled == 0);
 }
 
-/* Reads as many frames at most as a batch has packets, whatever becomes of them. */
-static void poll_ring(ring_front_t *front, rj_frame_ring_t *ring, sink_t *sink)
+/* Reads as many frames at most as a batch has packets, whatever becomes of them. Says whether the
+ * ring was found empty. */
+static bool poll_ring(ring_front_t *front, rj_frame_ring_t *ring, sink_t *sink)
 {
     rj_ring_frame_t frame;
+    bool is_empty = false;
     for (uint32_t looked_at = 0; looked_at < sink->count && has_room(front, sink); looked_at++) {
-        if (!ring->ops->next(ring, scratch_of(front, sink->filled), &frame))
+        is_empty = !ring->ops->next(ring, scratch_of(front, sink->filled), &frame);
+        if (is_empty)
             break;
         on_frame(front, ring, &frame, sink);
     }
     ring->ops->end(ring);
+    return is_empty;
 }
 
 static void poll_rings(ring_front_t *front, sink_t *sink)
 {
     const uint32_t before = sink->filled;
+    bool are_empty = true;
     for (uint32_t i = 0; i < front->ring_count; i++) {
-        const uint32_t at = front->first_ring + i;
-        poll_ring(front, front->rings[at < front->ring_count ? at : at - front->ring_count], sink);
+        const uint32_t next = front->first_ring + i;
+        const uint32_t at = next < front->ring_count ? next : next - front->ring_count;
+        are_empty = poll_ring(front, front->rings[at], sink) && are_empty;
     }
+    if (are_empty)
+        front->rings_empty_ns = sink->now_ns;
     front->first_ring = front->first_ring + 1 < front->ring_count ? front->first_ring + 1 : 0;
     if (sink->filled > before)
         front->rings_brought_ns = sink->now_ns;
@@ -292,6 +335,8 @@ static void poll_sockets(ring_front_t *front, sink_t *sink)
     front->sockets_polled_ns = sink->now_ns;
     if (got > 0)
         front->sockets_brought_ns = sink->now_ns;
+    if (got < (int)room)
+        front->sockets_empty_ns = sink->now_ns;
     sink->filled += (uint32_t)got;
     rj_frame_ring_count(&front->stats.socket_receives, (uint64_t)got);
 }
@@ -300,6 +345,7 @@ static int ring_front_poll(rj_port_t *port, rj_packet_t *packets, size_t count, 
 {
     ring_front_t *front = from_port(port);
     sink_t sink = {.packets = packets, .now_ns = now_ns};
+    front->now_ns = now_ns;
     sink.count = count < front->receive_batch ? (uint32_t)count : front->receive_batch;
     for (uint32_t i = 0; i < front->ring_count; i++)
         front->rings[i]->ops->begin(front->rings[i]);
@@ -312,6 +358,12 @@ static int ring_front_poll(rj_port_t *port, rj_packet_t *packets, size_t count, 
     if (is_sockets_turn && !have_waited)
         poll_sockets(front, &sink);
     return (int)sink.filled;
+}
+
+static int64_t ring_front_drained_ns(const rj_port_t *port)
+{
+    const ring_front_t *front = (const ring_front_t *)port;
+    return rj_min_i64(front->rings_empty_ns, front->sockets_empty_ns);
 }
 
 static int ring_front_take_error(rj_port_t *port, rj_endpoint_t **ret_endpoint)
@@ -370,6 +422,7 @@ static const rj_port_ops_t ring_front_ops = {
     .reclaim = ring_front_reclaim,
     .attach = ring_front_attach,
     .detach = ring_front_detach,
+    .drained_ns = ring_front_drained_ns,
     .take_error = ring_front_take_error,
     .close = ring_front_close,
 };
@@ -408,8 +461,14 @@ int rj_ring_front_open(const rj_ring_front_params_t *params, rj_port_t **ret_por
         .rings_brought_ns = long_ago_ns,
         .sockets_brought_ns = long_ago_ns,
         .sockets_polled_ns = long_ago_ns,
+        .now_ns = long_ago_ns,
+        .rings_empty_ns = INT64_MIN,
+        .sockets_empty_ns = INT64_MIN,
     };
     memcpy(front->rings, params->rings, params->ring_count * sizeof(front->rings[0]));
+    if (params->bulk_datagrams_min != NULL)
+        memcpy(front->bulk_datagrams_min, params->bulk_datagrams_min,
+               params->ring_count * sizeof(front->bulk_datagrams_min[0]));
     int result = rj_endpoint_table_open(&front->endpoints, params->port.endpoint_max, err);
     if (result == 0)
         result = take_scratch(front, err);
