@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what ramjet needs on Debian 12.
-# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop] [guest]
+# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop] [guest] [bench]
 #
 # Asks dpkg first, so that a machine that has everything pays a few milliseconds and needs
 # neither root nor a network. Only Debian's own packages: what comes from other registries is
@@ -29,6 +29,7 @@ packages_of() {
         ;;
     lint) echo clang-tidy ;;
     bare) echo debootstrap git ;;
+    bench) echo python3 python3-matplotlib ;;
     interop)
         echo openjdk-17-jdk-headless maven
         # The official C driver is built from its crate, whose build generates Rust and formats it.
@@ -38,7 +39,7 @@ packages_of() {
             echo rustc-web cargo-web rustfmt-web
         ;;
     guest) echo qemu-system-x86 busybox-static cpio ethtool xz-utils ;;
-    *) die "unknown group '$1': product, test, lint, bare, interop or guest" ;;
+    *) die "unknown group '$1': product, test, lint, bare, interop, guest or bench" ;;
     esac
     return 0
 }
