@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what ramjet needs on Debian 12.
-# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop] [guest] [bench]
+# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop] [guest]
 #
 # Asks dpkg first, so that a machine that has everything pays a few milliseconds and needs
 # neither root nor a network. Only Debian's own packages: what comes from other registries is
@@ -16,7 +16,7 @@ die() {
 packages_of() {
     case $1 in
     product)
-        echo gcc libc6-dev libssl-dev libcap-ng-dev uthash-dev make pkg-config iproute2
+        echo gcc libc6-dev libssl-dev libcap-ng-dev liburing-dev uthash-dev make pkg-config iproute2
         # A group asks only for what the tree at hand uses.
         ls bpf/*.bpf.c >/dev/null 2>&1 && echo clang bpftool libbpf-dev libxdp-dev
         ls netlink/*.c >/dev/null 2>&1 && echo libmnl-dev
@@ -29,7 +29,6 @@ packages_of() {
         ;;
     lint) echo clang-tidy ;;
     bare) echo debootstrap git ;;
-    bench) echo python3 python3-matplotlib ;;
     interop)
         echo openjdk-17-jdk-headless maven
         # The official C driver is built from its crate, whose build generates Rust and formats it.
@@ -39,7 +38,7 @@ packages_of() {
             echo rustc-web cargo-web rustfmt-web
         ;;
     guest) echo qemu-system-x86 busybox-static cpio ethtool xz-utils ;;
-    *) die "unknown group '$1': product, test, lint, bare, interop, guest or bench" ;;
+    *) die "unknown group '$1': product, test, lint, bare, interop or guest" ;;
     esac
     return 0
 }

@@ -81,11 +81,20 @@ static int count_turns(void *state, int64_t now_ns)
     return 0;
 }
 
+static pthread_t ended_in;
+static int32_t turns_at_end;
+
+static void note_end(void *state)
+{
+    ended_in = pthread_self();
+    turns_at_end = rj_load_acquire_i32(state);
+}
+
 Test(agent, runs_its_agents_in_a_thread_until_it_is_stopped)
 {
     int32_t turns = 0;
     rj_runner_t runner = {.name = "a-rather-long-thread-name",
-                          .agents = {{count_turns, &turns}},
+                          .agents = {{count_turns, &turns, note_end}},
                           .agent_count = 1,
                           .idle = idle_of("sleep-ns", "10us"),
                           .cpu = -1};
@@ -93,9 +102,12 @@ Test(agent, runs_its_agents_in_a_thread_until_it_is_stopped)
     cr_assert_eq(rj_runner_start(&runner, &err), 0);
     while (rj_load_acquire_i32(&turns) < 3)
         continue;
+    const pthread_t thread = runner.thread;
     rj_runner_stop(&runner);
     int32_t after = rj_load_acquire_i32(&turns);
     rj_runner_stop(&runner);
     rj_runner_close(&runner);
     cr_expect_eq(rj_load_acquire_i32(&turns), after);
+    cr_expect_eq(turns_at_end, after, "told after the last turn, once");
+    cr_expect(pthread_equal(ended_in, thread), "by the thread itself");
 }

@@ -150,6 +150,13 @@ static void wait_to_be_woken(rj_runner_t *runner)
     sem_clockwait(&runner->wake, CLOCK_MONOTONIC, &until);
 }
 
+static void end_agents(const rj_runner_t *runner)
+{
+    for (int i = 0; i < runner->agent_count; i++)
+        if (runner->agents[i].end != NULL)
+            runner->agents[i].end(runner->agents[i].state);
+}
+
 void rj_runner_run(rj_runner_t *runner)
 {
     /* Acquire: pairs with the release of whoever stops it. */
@@ -163,6 +170,7 @@ void rj_runner_run(rj_runner_t *runner)
         else
             wait_idle(&runner->idle, work);
     }
+    end_agents(runner);
 }
 
 static int pin(int cpu)

@@ -62,6 +62,7 @@ int64_t rj_idle_next(rj_idle_t *idle, int work, bool *ret_yields);
 typedef struct rj_agent {
     int (*do_work)(void *state, int64_t now_ns);
     void *state;
+    void (*end)(void *state); /* from its thread after the last turn; NULL: nothing to do then */
 } rj_agent_t;
 
 typedef struct rj_runner {

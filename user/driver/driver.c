@@ -384,6 +384,11 @@ int rj_driver_engine_work(rj_driver_t *driver, int index, int64_t now_ns)
     return rj_engine_do_work(driver->engines[index], now_ns);
 }
 
+void rj_driver_engine_end(rj_driver_t *driver, int index)
+{
+    rj_engine_retire(driver->engines[index]);
+}
+
 int rj_driver_helper_work(rj_driver_t *driver, int64_t now_ns)
 {
     return rj_helper_do_work(&driver->helper, now_ns) + rj_event_log_do_work(driver->event_log);

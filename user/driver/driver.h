@@ -110,6 +110,10 @@ const rj_engine_stats_t *rj_driver_engine_stats(const rj_driver_t *driver, int i
 
 int rj_driver_conductor_work(rj_driver_t *driver, int64_t now_ns, int64_t epoch_ms);
 int rj_driver_engine_work(rj_driver_t *driver, int index, int64_t now_ns);
+
+/* The thread that worked for this engine does so no more: what only it can let go of it lets go of.
+ * Nobody has to call this. */
+void rj_driver_engine_end(rj_driver_t *driver, int index);
 int rj_driver_helper_work(rj_driver_t *driver, int64_t now_ns);
 
 /* The earliest time at which any agent would work without something new. */

@@ -38,6 +38,12 @@ static int work_engine(void *state, int64_t now_ns)
     return rj_driver_engine_work(agent->driver, agent->index, now_ns);
 }
 
+static void end_engine(void *state)
+{
+    const rj_engine_agent_t *agent = state;
+    rj_driver_engine_end(agent->driver, agent->index);
+}
+
 static int work_helper(void *state, int64_t now_ns)
 {
     return rj_driver_helper_work(state, now_ns);
@@ -45,7 +51,13 @@ static int work_helper(void *state, int64_t now_ns)
 
 static void add_agent(rj_runner_t *runner, int (*do_work)(void *state, int64_t now_ns), void *state)
 {
-    runner->agents[runner->agent_count++] = (rj_agent_t){do_work, state};
+    runner->agents[runner->agent_count++] = (rj_agent_t){.do_work = do_work, .state = state};
+}
+
+static void add_engine(rj_runner_t *runner, rj_engine_agent_t *engine)
+{
+    runner->agents[runner->agent_count++] =
+        (rj_agent_t){.do_work = work_engine, .state = engine, .end = end_engine};
 }
 
 /* --- arrangement --- */
@@ -136,8 +148,7 @@ int rj_driver_threads_fill(rj_driver_threads_t *threads, rj_driver_t *driver,
         return result;
     for (int i = 0; i < rj_driver_engine_count(driver); i++) {
         threads->engines[i] = (rj_engine_agent_t){driver, i};
-        add_agent(&threads->runners[is_shared ? FIRST : ENGINES + i], work_engine,
-                  &threads->engines[i]);
+        add_engine(&threads->runners[is_shared ? FIRST : ENGINES + i], &threads->engines[i]);
     }
     add_agent(&threads->runners[HELPER], work_helper, driver);
     add_agent(&threads->runners[FIRST], work_conductor, driver);

@@ -317,6 +317,15 @@ int rj_engine_open(rj_engine_t **ret_engine, const rj_engine_params_t *params, r
     return 0;
 }
 
+void rj_engine_retire(rj_engine_t *engine)
+{
+    for (int i = 0; i < engine->params.port_count; i++) {
+        rj_port_t *port = engine->params.ports[i];
+        if (port->ops->retire != NULL)
+            port->ops->retire(port);
+    }
+}
+
 void rj_engine_close(rj_engine_t *engine)
 {
     if (engine == NULL)

@@ -23,6 +23,7 @@
 #include "proto/packet.h"
 #include "proto/run.h"
 #include "transport/path.h"
+#include "transport/port_stats.h"
 
 enum {
     RJ_PORT_RECEIVE_BATCH_DEFAULT = 64,
@@ -30,10 +31,19 @@ enum {
     RJ_PORT_ENDPOINTS_MAX = 8192,
 };
 
+/* Whether `uring` sends long runs without a copy; `auto` begins to, and gives it up where the
+ * kernel says that it had to copy after all. */
+typedef enum rj_port_zero_copy {
+    RJ_PORT_ZERO_COPY_OFF,
+    RJ_PORT_ZERO_COPY_ON,
+    RJ_PORT_ZERO_COPY_AUTO
+} rj_port_zero_copy_t;
+
 /* What a port is opened with; it takes all memory that it will ever need. */
 typedef struct rj_port_params {
     uint32_t receive_batch; /* most packets that one poll gives, 1..RJ_PORT_RECEIVE_BATCH_MAX */
     uint32_t endpoint_max;  /* endpoints attached at a time, 1..RJ_PORT_ENDPOINTS_MAX */
+    rj_port_zero_copy_t zero_copy;
 } rj_port_params_t;
 
 /* Which half of an engine wants what arrives here. */
@@ -100,6 +110,13 @@ typedef struct rj_port_ops {
 
     /* Gives everything back, the port itself included. */
     void (*close)(rj_port_t *port);
+
+    /* May be missing. The port will only be closed: its engine's thread is about to end, and lets
+     * go of what no other thread can let go of at once. */
+    void (*retire)(rj_port_t *port);
+
+    /* May be missing. Any thread, until `close`. */
+    const rj_port_stats_t *(*stats)(const rj_port_t *port);
 } rj_port_ops_t;
 
 struct rj_port {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "transport/udp_mmsg.h"
+#include "transport/uring.h"
 
 typedef struct port_kind {
     const char *name;
@@ -15,6 +16,7 @@ typedef struct port_kind {
 
 static const port_kind_t kinds[] = {
     {"socket", rj_udp_mmsg_open},
+    {"uring", rj_uring_open},
     {"xdp", NULL},
 };
 

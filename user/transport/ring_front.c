@@ -415,6 +415,13 @@ static void ring_front_close(rj_port_t *port)
     sockets->ops->close(sockets);
 }
 
+static void ring_front_retire(rj_port_t *port)
+{
+    rj_port_t *sockets = from_port(port)->sockets;
+    if (sockets->ops->retire != NULL)
+        sockets->ops->retire(sockets);
+}
+
 static const rj_port_ops_t ring_front_ops = {
     .name = "rings",
     .send = ring_front_send,
@@ -425,6 +432,7 @@ static const rj_port_ops_t ring_front_ops = {
     .drained_ns = ring_front_drained_ns,
     .take_error = ring_front_take_error,
     .close = ring_front_close,
+    .retire = ring_front_retire,
 };
 
 static int take_scratch(ring_front_t *front, rj_err_t *err)

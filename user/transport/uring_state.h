@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* uring_state.h - what the sources of the port `uring` share; nobody else includes it.
+ *
+ * Each attached endpoint has a slot, which is also its place in the table of registered files. A
+ * slot has at most one lasting request, and is free for another endpoint only when that has ended;
+ * what the request brought before is recognised by the generation of the slot and let go.
+ *
+ *      attach --> queued --> armed --(out of buffers, an error)--> queued
+ *                   '--- detach ---'--> cancelled --(its last completion)--> free
+ *
+ * Units      bytes.
+ * Ownership  as uring.h says.
+ * Thread     the engine's.
+ * Errors     as in port.h.
+ */
+#ifndef RJ_TRANSPORT_URING_STATE_H
+#define RJ_TRANSPORT_URING_STATE_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "transport/port.h"
+#include "transport/segment_refusals.h"
+#include "transport/uring_ring.h"
+
+enum {
+    RJ_URING_PIECES = 256,           /* of one submission */
+    RJ_URING_SEGMENTS = 64,          /* of one super-datagram, as every kernel takes them */
+    RJ_URING_SECOND_TRIES = 64,      /* pieces that take the place of one: its datagrams */
+    RJ_URING_SLOT_NONE = UINT32_MAX, /* ends a list */
+    RJ_URING_UNCOPIED = 1024,        /* runs that the kernel still reads, a power of two */
+};
+
+/* What a completion is about: the top byte of its user data. */
+typedef enum rj_uring_about {
+    RJ_URING_RECEIVED,      /* slot, generation */
+    RJ_URING_SENT,          /* piece */
+    RJ_URING_UNCOPIED_SENT, /* piece, and the entry that says which run it is of */
+    RJ_URING_CANCELLED,
+} rj_uring_about_t;
+
+static inline uint64_t rj_uring_user_data(rj_uring_about_t about, uint32_t high, uint32_t low)
+{
+    return (uint64_t)about << 56 | (uint64_t)high << 32 | low;
+}
+
+typedef struct rj_uring_slot {
+    rj_endpoint_t *endpoint; /* NULL: free, or being cancelled */
+    uint32_t generation;
+    uint32_t next; /* in the list of free ones or of those that are to be armed */
+    int error;     /* positive errno that nobody has seen yet */
+    bool has_file;
+    bool is_armed;
+    bool is_queued;
+} rj_uring_slot_t;
+
+typedef struct rj_uring_list {
+    uint32_t head, tail;
+} rj_uring_list_t;
+
+/* A buffer that the kernel has filled. */
+typedef struct rj_uring_arrival {
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t filled_bytes; /* of the buffer, header included */
+    uint32_t buffer;
+} rj_uring_arrival_t;
+
+typedef union rj_uring_segment_control {
+    struct cmsghdr header; /* for the alignment */
+    uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
+} rj_uring_segment_control_t;
+
+/* A run that the kernel reads until it says that it is done. */
+typedef struct rj_uring_uncopied {
+    uint64_t run_number;
+    bool is_done;
+} rj_uring_uncopied_t;
+
+/* What one request sends: a datagram, or a super-datagram. */
+typedef struct rj_uring_piece {
+    struct msghdr header;
+    struct iovec iovec;
+    rj_uring_segment_control_t control;
+    uint32_t run;
+    int32_t result;
+    rj_uring_uncopied_t *uncopied; /* NULL: the kernel copies it */
+} rj_uring_piece_t;
+
+typedef struct rj_uring {
+    rj_port_t base;
+    rj_uring_ring_t ring;
+    rj_port_stats_t stats;
+    bool is_retired;
+
+    rj_uring_slot_t *slots;
+    uint32_t slot_count;
+    rj_uring_list_t free_slots;
+    rj_uring_list_t to_arm;
+    uint32_t armed_count;
+    int error_count;
+
+    struct msghdr receive_header; /* of every receiving request */
+    uint32_t receive_batch;
+    rj_uring_arrival_t *arrivals; /* [number % buffer_count] */
+    uint32_t arrival_head;
+    uint32_t arrival_tail;
+    uint32_t *held; /* buffers of the packets that the last poll gave */
+    uint32_t held_count;
+
+    uint64_t next_run_number;
+    uint32_t pending_count; /* pieces that have no result yet */
+    uint32_t linked_left;   /* so many submissions keep their order even where they fail */
+    rj_uring_piece_t *pieces;
+    rj_segment_refusals_t refusals;
+    int64_t now_ns; /* of the last poll */
+
+    rj_port_zero_copy_t zero_copy;
+    uint32_t copied_count; /* runs sent without a copy that the kernel then copied itself */
+    rj_uring_uncopied_t *uncopied;
+    uint32_t uncopied_head;
+    uint32_t uncopied_tail;
+} rj_uring_t;
+
+static inline rj_uring_t *rj_uring_from(rj_port_t *port)
+{
+    return (rj_uring_t *)port;
+}
+
+/* Takes all completions that there are. */
+void rj_uring_reap(rj_uring_t *uring);
+
+/* --- uring_receive.c --- */
+
+int rj_uring_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns);
+
+void rj_uring_on_received(rj_uring_t *uring, const struct io_uring_cqe *completion);
+
+/* The slot's request is made by the next poll that has buffers for it. */
+void rj_uring_queue_slot(rj_uring_t *uring, uint32_t slot);
+
+void rj_uring_keep_error(rj_uring_t *uring, uint32_t slot, int code);
+
+/* --- uring_send.c --- */
+
+int rj_uring_send(rj_port_t *port, rj_run_t *runs, size_t count);
+uint64_t rj_uring_reclaim(rj_port_t *port);
+
+void rj_uring_on_sent(rj_uring_t *uring, const struct io_uring_cqe *completion);
+void rj_uring_on_uncopied(rj_uring_t *uring, const struct io_uring_cqe *completion);
+
+/* --- lists of slots --- */
+
+static inline void rj_uring_list_push(rj_uring_list_t *list, rj_uring_slot_t *slots, uint32_t slot)
+{
+    slots[slot].next = RJ_URING_SLOT_NONE;
+    if (list->head == RJ_URING_SLOT_NONE)
+        list->head = slot;
+    else
+        slots[list->tail].next = slot;
+    list->tail = slot;
+}
+
+/* RJ_URING_SLOT_NONE when it is empty. */
+static inline uint32_t rj_uring_list_pop(rj_uring_list_t *list, const rj_uring_slot_t *slots)
+{
+    const uint32_t slot = list->head;
+    if (slot != RJ_URING_SLOT_NONE)
+        list->head = slots[slot].next;
+    return slot;
+}
+
+#endif
