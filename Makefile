@@ -4,8 +4,9 @@
 VERSION := 0.1.0
 comma   := ,
 SAN     ?=
-# A build with sanitizers never shares objects with a plain one.
-O       ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+DPDK    ?=
+# A build with sanitizers never shares objects with a plain one, nor one with DPDK in its library.
+O       ?= build$(if $(DPDK),-dpdk)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
@@ -36,11 +37,13 @@ LDFLAGS += -Wl,-z,relro,-z,now,--as-needed $(SANFLAG)
 
 # Sources: a new file in a known folder needs no line here.
 BPF_SRC := $(wildcard bpf/*.bpf.c)
-LIB_SRC := $(filter-out user/cli/%,$(wildcard user/*/*.c netlink/*.c))
+LIB_SRC := $(filter-out user/cli/% user/dpdk/%,$(wildcard user/*/*.c netlink/*.c))
+DPDK_SRC := $(wildcard user/dpdk/*.c)
 CLI_SRC := $(wildcard user/cli/*.c)
 FIX_SRC := $(wildcard tests/fixtures/*.c)
 SIM_SRC := $(wildcard tests/sim/*.c)
 PROGS   := $(wildcard tests/unit/test_*.c tests/bpf/*.c tests/netns/*.c)
+DPDK_PROGS := $(wildcard tests/dpdk/*.c)
 STRESS  := $(patsubst %.c,$(O)/%,$(wildcard tests/stress/*.c))
 RJ_STREAM := $(O)/tests/interop/rj_stream
 RJ_PEER := $(O)/tests/interop/rj_peer
@@ -52,12 +55,18 @@ LDLIBS  += $(if $(strip $(LIBS)),$(shell pkg-config --libs $(LIBS) 2>/dev/null))
 # What only the programs need: SHA-256.
 CLI_LIBS = $(shell pkg-config --libs libcrypto 2>/dev/null)
 
+# DPDK is in programs that ask for it, and its inline code in nobody's warnings.
+DPDK_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdpdk))
+DPDK_LIBS = $(shell pkg-config --libs libdpdk)
+
 SKEL    := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.skel.h)
 obj      = $(patsubst %.c,$(O)/obj/%.o,$(1))
 LIB     := $(O)/libramjet.a
 FIX     := $(O)/libfixtures.a
 TESTS   := $(PROGS:%.c=$(O)/%)
-ALL_OBJ := $(call obj,$(LIB_SRC) $(CLI_SRC) $(FIX_SRC) $(SIM_SRC) $(PROGS) \
+DPDK_OBJ := $(call obj,$(DPDK_SRC))
+DPDK_TESTS := $(DPDK_PROGS:%.c=$(O)/%)
+ALL_OBJ := $(call obj,$(LIB_SRC) $(DPDK_SRC) $(CLI_SRC) $(FIX_SRC) $(SIM_SRC) $(PROGS) $(DPDK_PROGS) \
              $(wildcard tests/stress/*.c tests/fuzz/fuzz_*.c tests/interop/*.c bench/*.c))
 
 all: $(LIB) $(SKEL) $(if $(CLI_SRC),$(O)/ramjet $(O)/aeronmd) ## build the library and the programs
@@ -84,15 +93,25 @@ $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
 
 $(call obj,$(wildcard user/xdp/*.c tests/bpf/*.c)): $(SKEL)
 
-$(LIB): $(call obj,$(LIB_SRC))
+$(LIB): $(call obj,$(LIB_SRC)) $(if $(DPDK),$(DPDK_OBJ))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 link = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
-$(O)/ramjet: $(call obj,$(CLI_SRC)) $(LIB)
+$(O)/ramjet: $(call obj,$(CLI_SRC)) $(if $(DPDK),$(DPDK_OBJ)) $(LIB)
 	$(call say,LD,$@)
-	$(link) $(CLI_LIBS) $(LDLIBS)
+	$(link) $(CLI_LIBS) $(LDLIBS) $(if $(DPDK),$(DPDK_LIBS))
+
+# The same with DPDK, for tests: all but a few objects are those of the plain build.
+dpdk: $(O)/ramjet-dpdk $(DPDK_TESTS)
+$(DPDK_OBJ) $(call obj,$(DPDK_PROGS)): CPPFLAGS += $(DPDK_CFLAGS)
+$(O)/ramjet-dpdk: $(call obj,$(CLI_SRC)) $(DPDK_OBJ) $(LIB)
+	$(call say,LD,$@)
+	$(link) $(CLI_LIBS) $(LDLIBS) $(DPDK_LIBS)
+$(DPDK_TESTS): $(O)/%: $(O)/obj/%.o $(DPDK_OBJ) $(FIX) $(LIB)
+	$(call say,LD,$@)
+	$(link) -lcriterion $(LDLIBS) $(DPDK_LIBS)
 
 $(O)/aeronmd: $(O)/ramjet
 	$(Q)ln -sf ramjet $@
@@ -160,7 +179,7 @@ clean: ## remove every build folder
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-.PHONY: all tests stress fuzzers programs tools unit check test sim fuzz interop soak run bench \
+.PHONY: all tests dpdk stress fuzzers programs tools unit check test sim fuzz interop soak run bench \
         bare tidy lint format deps install clean help
 .SECONDARY:
 -include $(ALL_OBJ:.o=.d) $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.d)

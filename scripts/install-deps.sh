@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what ramjet needs on Debian 12.
-# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop] [guest]
+# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop] [guest] [dpdk]
 #
 # Asks dpkg first, so that a machine that has everything pays a few milliseconds and needs
 # neither root nor a network. Only Debian's own packages: what comes from other registries is
@@ -29,6 +29,8 @@ packages_of() {
         ;;
     lint) echo clang-tidy ;;
     bare) echo debootstrap git ;;
+    # What it depends on brings the drivers of all devices.
+    dpdk) echo libdpdk-dev ;;
     interop)
         echo openjdk-17-jdk-headless maven
         # The official C driver is built from its crate, whose build generates Rust and formats it.
@@ -38,7 +40,7 @@ packages_of() {
             echo rustc-web cargo-web rustfmt-web
         ;;
     guest) echo qemu-system-x86 busybox-static cpio ethtool xz-utils ;;
-    *) die "unknown group '$1': product, test, lint, bare, interop or guest" ;;
+    *) die "unknown group '$1': product, test, lint, bare, interop, guest or dpdk" ;;
     esac
     return 0
 }
@@ -62,11 +64,15 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     # Absent or stale lists give old packages or none; without a network they may still serve.
     apt-get update -q </dev/null >"$log" 2>&1 || true
-    if apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" \
-        </dev/null >>"$log" 2>&1; then
-        rm -f "$log"
-        return 0
-    fi
+    # Once more takes up where the first broke off: seen where systemd was upgraded on the way, and
+    # what apt had put into /tmp was gone.
+    for _ in first second; do
+        if apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" \
+            </dev/null >>"$log" 2>&1; then
+            rm -f "$log"
+            return 0
+        fi
+    done
     tail -n 15 "$log" >&2
     rm -f "$log"
     die "apt-get could not install: $*"

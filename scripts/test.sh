@@ -263,6 +263,8 @@ stage_netns() {
     some netns tests/netns/*.c tests/netns/test_*.sh || return 0
     root_or_skip netns || return 0
     compile netns O="$O" tests || return 0
+    # A few objects and a second program: all else is the build's.
+    ! pkg-config --exists libdpdk || compile netns O="$O" dpdk || return 0
     for test in $(list tests/netns/*.c); do
         run_criterion netns "$O/${test%.c}"
     done
@@ -344,6 +346,10 @@ install_for() {
     case "$(id -u) $* " in "0 "*" interop "*) groups="$groups interop" ;; esac
     # shellcheck disable=SC2086
     scripts/install-deps.sh $groups || say not ok "install what the tests need"
+    # Without it, what needs it is skipped.
+    case "$(id -u) $* " in "0 "*" netns "*)
+        scripts/install-deps.sh dpdk >"$log/install.dpdk" 2>&1 || show "$log/install.dpdk" 5 ;;
+    esac
     # Without these that stage skips, and says so.
     case " $* " in *" guest "*) scripts/install-deps.sh guest || true ;; esac
 }

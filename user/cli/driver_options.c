@@ -20,6 +20,7 @@ enum {
     KEY_INSTANCE,
     KEY_STEER_QUEUES,
     KEY_BUSY_POLL,
+    KEY_DPDK_ARGS,
     KEY_REFERENCE_TIMING,
     GROUP = 4
 };
@@ -40,6 +41,8 @@ static const struct argp_option rows[] = {
      "the card's rules bring datagrams to their engine's queue: auto, on or off (auto)", GROUP},
     {"busy-poll", KEY_BUSY_POLL, "US[:BUDGET]", 0,
      "engines do their card's work, for so many us and packets (0: off)", GROUP},
+    {"dpdk-args", KEY_DPDK_ARGS, "WORDS", 0,
+     "what DPDK is started with, for --transport dpdk, as \"--no-pci --vdev=...\"", GROUP},
     {"reference-timing", KEY_REFERENCE_TIMING, NULL, 0,
      "repair losses at the reference's pace, not at that of round trips", GROUP},
     {"define", 'D', "NAME=VALUE", 0, "a setting, as aeron.mtu.length=8k or AERON_MTU_LENGTH=8k",
@@ -48,9 +51,9 @@ static const struct argp_option rows[] = {
 
 /* Row i of the options, whose key is KEY_INTERFACE + i, sets variable i. */
 static const char *const variables[] = {
-    "RAMJET_INTERFACE", "RAMJET_TRANSPORT",    "RAMJET_XDP_MODE",
-    "RAMJET_QUEUES",    "RAMJET_CONTROL",      "RAMJET_ENGINE_CPUS",
-    "RAMJET_INSTANCE",  "RAMJET_STEER_QUEUES", "RAMJET_BUSY_POLL"};
+    "RAMJET_INTERFACE", "RAMJET_TRANSPORT",   "RAMJET_XDP_MODE", "RAMJET_QUEUES",
+    "RAMJET_CONTROL",   "RAMJET_ENGINE_CPUS", "RAMJET_INSTANCE", "RAMJET_STEER_QUEUES",
+    "RAMJET_BUSY_POLL", "RAMJET_DPDK_ARGS"};
 
 /* The command line replaces what the environment says, and then adds to itself. */
 static void add_interface(const rj_driver_options_t *options, char *arg, char *text, size_t size)
@@ -104,7 +107,7 @@ static int parse_row(int key, char *arg, struct argp_state *state)
         take_flag("RAMJET_REFERENCE_TIMING", state);
         return 0;
     }
-    if (key < KEY_INTERFACE || key > KEY_BUSY_POLL)
+    if (key < KEY_INTERFACE || key > KEY_DPDK_ARGS)
         return ARGP_ERR_UNKNOWN;
     note(options, rows[key - KEY_INTERFACE].name);
     take(options, key - KEY_INTERFACE, arg, state);

@@ -472,6 +472,8 @@ const rj_option_t rj_options[] = {
          "the card's rules bring datagrams to their engine's queue: auto, on or off"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_BUSY_POLL", "busy_poll", busy_poll_text, "0",
          "engines do their card's work for so many us, as 20 or 20:64 (packets); 0: off"),
+    TEXT(RJ_SETTINGS_OURS, "RAMJET_DPDK_ARGS", "dpdk_args", dpdk_args, "",
+         "what DPDK is started with, as --no-pci --vdev=net_af_packet0,iface=eth0"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_ENGINE_CPUS", "engine_cpus", engine_cpu_list, "",
          "CPUs of the engines in their order, as 2,3 or 2-5; none: any"),
     BOOL(RJ_SETTINGS_OURS, "RAMJET_MDC_STREAM_AWARE", "mdc_stream_aware", mdc_stream_aware, 1,

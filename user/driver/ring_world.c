@@ -13,6 +13,7 @@
 #include "driver/ring_nic.h"
 #include "netlink/agent.h"
 #include "transport/af_xdp.h"
+#include "transport/dpdk.h"
 #include "transport/registry.h"
 #include "transport/ring_front.h"
 #include "xdp/privilege.h"
@@ -20,10 +21,14 @@
 
 enum { TEXT_MAX = 512, RINGS_MAX = RJ_ENGINES_MAX * RJ_AF_XDP_RINGS_MAX };
 
-/* An interface whose steering program is there. */
+/* An interface that can be steered: its program is there, or it is a port of DPDK's. */
 typedef struct ring_interface {
     const rj_ring_world_t *world;
-    rj_steer_t steer;
+    const char *name;
+    uint32_t index;
+    rj_steer_maps_t *maps;
+    int dpdk_port;    /* -1: XDP */
+    rj_steer_t steer; /* of XDP, as card and nic are */
     uint32_t mtu_bytes;
     uint32_t queue_count; /* that the interface receives on */
     uint32_t room_bytes;  /* of the smallest UMEM */
@@ -42,6 +47,7 @@ typedef struct ring {
 struct rj_ring_world {
     rj_ring_world_params_t params;
     rj_netlink_t *netlink; /* NULL: not open */
+    rj_dpdk_t *dpdk;       /* the same */
     ring_interface_t interfaces[RJ_STEERING_INTERFACES_MAX];
     int interface_count;
     rj_port_t *ports[RJ_ENGINES_MAX];                          /* NULL once taken */
@@ -65,6 +71,18 @@ __attribute__((format(printf, 3, 4))) static void tell(const rj_ring_world_t *wo
 }
 
 /* --- interfaces --- */
+
+static uint32_t first_queue(const rj_ring_world_t *world)
+{
+    const int32_t first = world->params.config->queue_first;
+    return first < 0 ? 0 : (uint32_t)first;
+}
+
+static int wanted_engine_count(const rj_ring_world_t *world)
+{
+    const rj_driver_config_t *config = world->params.config;
+    return config->queue_first < 0 ? 1 : config->queue_last - config->queue_first + 1;
+}
 
 static const rj_net_snapshot_t *snapshot_of(rj_ring_world_t *world)
 {
@@ -91,10 +109,14 @@ static void add_interface(rj_ring_world_t *world, const rj_steer_t *steer,
     ring_interface_t *interface = &world->interfaces[world->interface_count++];
     *interface =
         (ring_interface_t){.world = world,
+                           .index = steer->maps.interface_index,
+                           .dpdk_port = -1,
                            .steer = *steer,
                            .mtu_bytes = link->mtu_bytes,
                            .queue_count = link->rx_queue_count > 0 ? link->rx_queue_count : 1,
                            .room_bytes = UINT32_MAX};
+    interface->name = interface->steer.interface;
+    interface->maps = &interface->steer.maps.maps;
 }
 
 static void add_named(rj_ring_world_t *world, const char *name)
@@ -143,9 +165,50 @@ static void add_attached(rj_ring_world_t *world)
     }
 }
 
+static void tell_of_port(void *state, const char *text)
+{
+    tell(state, RJ_RING_REFUSED, "%s", text);
+}
+
+static void add_ports_of_dpdk(rj_ring_world_t *world)
+{
+    const rj_driver_config_t *config = world->params.config;
+    const char *names[RJ_STEERING_INTERFACES_MAX];
+    rj_err_t err;
+    for (int i = 0; i < config->interface_count; i++)
+        names[i] = config->interfaces[i];
+    const rj_dpdk_params_t params = {.arguments = config->dpdk_args,
+                                     .interfaces = names,
+                                     .interface_count = (uint32_t)config->interface_count,
+                                     .queue_count = (uint32_t)wanted_engine_count(world),
+                                     .tell = tell_of_port,
+                                     .tell_state = world};
+    if (rj_dpdk_ops.open(&world->dpdk, &params, &err) < 0) {
+        tell(world, RJ_RING_REFUSED, "%s", err.text);
+        return;
+    }
+    for (uint32_t i = 0; i < rj_dpdk_ops.port_count(world->dpdk); i++) {
+        rj_dpdk_view_t view;
+        rj_dpdk_ops.view(world->dpdk, i, &view);
+        world->interfaces[world->interface_count++] =
+            (ring_interface_t){.world = world,
+                               .name = view.interface_name,
+                               .index = view.interface_index,
+                               .maps = view.maps,
+                               .dpdk_port = (int)i,
+                               .mtu_bytes = view.mtu_bytes,
+                               .queue_count = view.queue_count,
+                               .room_bytes = UINT32_MAX};
+    }
+}
+
 static void find_interfaces(rj_ring_world_t *world)
 {
     const rj_driver_config_t *config = world->params.config;
+    if (config->transport == RJ_TRANSPORT_DPDK) {
+        add_ports_of_dpdk(world);
+        return;
+    }
     for (int i = 0; i < config->interface_count; i++)
         add_named(world, config->interfaces[i]);
     if (config->interface_count == 0)
@@ -153,18 +216,6 @@ static void find_interfaces(rj_ring_world_t *world)
 }
 
 /* --- rings --- */
-
-static uint32_t first_queue(const rj_ring_world_t *world)
-{
-    const int32_t first = world->params.config->queue_first;
-    return first < 0 ? 0 : (uint32_t)first;
-}
-
-static int wanted_engine_count(const rj_ring_world_t *world)
-{
-    const rj_driver_config_t *config = world->params.config;
-    return config->queue_first < 0 ? 1 : config->queue_last - config->queue_first + 1;
-}
 
 static rj_xsk_mode_t xsk_mode(enum rj_xdp_mode mode)
 {
@@ -225,13 +276,15 @@ static const char *busy_poll_lack(int result)
 static void note_ring(rj_ring_world_t *world, rj_frame_ring_t *opened, ring_interface_t *interface)
 {
     ring_t *ring = &world->rings[world->ring_count];
-    ring->interface = interface;
-    ring->ring = opened;
-    rj_af_xdp_ring_info(opened, &ring->info);
-    const int result = rj_steer_put_xsk(&interface->steer, opened->queue, ring->info.fd);
+    *ring = (ring_t){.interface = interface, .ring = opened};
+    int result = 0;
+    if (interface->dpdk_port < 0) {
+        rj_af_xdp_ring_info(opened, &ring->info);
+        result = rj_steer_put_xsk(&interface->steer, opened->queue, ring->info.fd);
+    }
     if (result < 0) {
         tell(world, RJ_RING_REFUSED, "%s queue %u: the steering program does not take the ring: %s",
-             interface->steer.interface, opened->queue, strerror(-result));
+             interface->name, opened->queue, strerror(-result));
         return;
     }
     world->ring_count++;
@@ -260,15 +313,15 @@ static bool has_queue(const rj_ring_world_t *world, const ring_interface_t *inte
     tell(world, RJ_RING_REFUSED,
          "%s has %u receive queues, and queue %u is not among them: `ethtool -L %s combined N` "
          "(veth: rx N tx N), or fewer --queues",
-         interface->steer.interface, interface->queue_count, first_queue(world) + (uint32_t)engine,
-         interface->steer.interface);
+         interface->name, interface->queue_count, first_queue(world) + (uint32_t)engine,
+         interface->name);
     return false;
 }
 
 /* Opens as many of the rings as can be had: one that cannot is told of and left out. */
-static uint32_t open_engine_rings(const rj_ring_world_t *world, rj_af_xdp_ring_params_t *wanted,
-                                  ring_interface_t **interfaces, uint32_t count,
-                                  rj_frame_ring_t **ret_rings)
+static uint32_t open_xdp_rings(const rj_ring_world_t *world, rj_af_xdp_ring_params_t *wanted,
+                               ring_interface_t **interfaces, uint32_t count,
+                               rj_frame_ring_t **ret_rings)
 {
     while (count > 0) {
         uint32_t failed = 0;
@@ -285,6 +338,21 @@ static uint32_t open_engine_rings(const rj_ring_world_t *world, rj_af_xdp_ring_p
                 (count - failed) * sizeof(interfaces[0]));
     }
     return count;
+}
+
+static uint32_t open_dpdk_rings(const rj_ring_world_t *world, ring_interface_t **interfaces,
+                                uint32_t count, uint32_t queue, rj_frame_ring_t **ret_rings)
+{
+    uint32_t opened = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        rj_err_t err;
+        if (rj_dpdk_ops.open_ring(world->dpdk, (uint32_t)interfaces[i]->dpdk_port, queue,
+                                  &ret_rings[opened], &err) == 0)
+            interfaces[opened++] = interfaces[i];
+        else
+            tell(world, RJ_RING_REFUSED, "%s", err.text);
+    }
+    return opened;
 }
 
 /* The port of one engine: its sockets, and its rings in front of them. */
@@ -307,7 +375,9 @@ static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
         interfaces[count] = interface;
         wanted[count++] = ring_params(world, interface, first_queue(world) + (uint32_t)engine);
     }
-    count = open_engine_rings(world, wanted, interfaces, count, rings);
+    count = world->dpdk == NULL ? open_xdp_rings(world, wanted, interfaces, count, rings)
+                                : open_dpdk_rings(world, interfaces, count,
+                                                  first_queue(world) + (uint32_t)engine, rings);
     if (count == 0)
         return 0;
     const rj_ring_front_params_t front = {
@@ -363,7 +433,7 @@ static void open_cards(rj_ring_world_t *world)
     for (int i = 0; i < world->interface_count; i++) {
         ring_interface_t *interface = &world->interfaces[i];
         rj_err_t err;
-        if (interface->ring_count == 0)
+        if (interface->ring_count == 0 || interface->dpdk_port >= 0)
             continue;
         if (rj_kernel_nic_open(&interface->card, interface->steer.interface, &err) < 0) {
             tell(world, RJ_RING_LACKING, "%s", err.text);
@@ -419,8 +489,7 @@ static void tell_of_other_queues(const rj_ring_world_t *world)
             tell(world, RJ_RING_CHOSEN,
                  "%s has %u receive queues: what comes by others than queue 0 takes the sockets; "
                  "--queues 0-%u has an engine for each",
-                 interface->steer.interface, count,
-                 (count < RJ_ENGINES_MAX ? count : RJ_ENGINES_MAX) - 1);
+                 interface->name, count, (count < RJ_ENGINES_MAX ? count : RJ_ENGINES_MAX) - 1);
     }
 }
 
@@ -428,7 +497,8 @@ static void tell_of_other_queues(const rj_ring_world_t *world)
 static void tell_of_none(const rj_ring_world_t *world)
 {
     const rj_driver_config_t *config = world->params.config;
-    if (config->interface_count == 0 && rj_transport_is_ring(config->transport))
+    if (config->interface_count == 0 && rj_transport_is_ring(config->transport) &&
+        config->transport != RJ_TRANSPORT_DPDK)
         tell(world, RJ_RING_REFUSED,
              "transport %s: no interface is named (--interface IF) and none was attached before "
              "(`ramjet attach IF`)",
@@ -488,10 +558,15 @@ void rj_ring_world_close(rj_ring_world_t *world)
     close_netlink(world);
     close_ports(world);
     for (int i = 0; i < world->interface_count; i++) {
-        rj_ring_nic_close(&world->interfaces[i].nic);
-        rj_kernel_nic_close(&world->interfaces[i].card);
-        rj_steer_close(&world->interfaces[i].steer);
+        ring_interface_t *interface = &world->interfaces[i];
+        if (interface->dpdk_port >= 0)
+            continue;
+        rj_ring_nic_close(&interface->nic);
+        rj_kernel_nic_close(&interface->card);
+        rj_steer_close(&interface->steer);
     }
+    if (world->dpdk != NULL)
+        rj_dpdk_ops.close(world->dpdk);
     free(world);
 }
 
@@ -539,18 +614,18 @@ void rj_ring_world_steering(const rj_ring_world_t *world, rj_steering_params_t *
         const ring_interface_t *interface = &world->interfaces[i];
         if (interface->ring_count == 0)
             continue;
-        ret_params->interfaces[ret_params->interface_count++] = (rj_steering_interface_t){
-            /* The maps are written through; the world itself stays as it is. */
-            .maps = (rj_steer_maps_t *)(uintptr_t)&interface->steer.maps.maps,
-            .name = interface->steer.interface,
-            .index = interface->steer.maps.interface_index,
-            .queue_first = first_queue(world),
-            .queue_count = (uint32_t)interface->ring_count,
-            .room_bytes = interface->room_bytes,
-            .is_bound = is_bound,
-            .is_bound_state = interface,
-            .bring = rj_ring_nic_bring,
-            .bring_state = (rj_ring_nic_t *)(uintptr_t)&interface->nic};
+        ret_params->interfaces[ret_params->interface_count++] =
+            (rj_steering_interface_t){.maps = interface->maps,
+                                      .name = interface->name,
+                                      .index = interface->index,
+                                      .queue_first = first_queue(world),
+                                      .queue_count = (uint32_t)interface->ring_count,
+                                      .room_bytes = interface->room_bytes,
+                                      .is_bound = is_bound,
+                                      .is_bound_state = interface,
+                                      .bring = interface->dpdk_port < 0 ? rj_ring_nic_bring : NULL,
+                                      /* The world itself stays as it is. */
+                                      .bring_state = (rj_ring_nic_t *)(uintptr_t)&interface->nic};
     }
 }
 
@@ -563,6 +638,14 @@ int rj_ring_world_ring_count(const rj_ring_world_t *world)
 static uint64_t load(const uint64_t *value)
 {
     return __atomic_load_n(value, __ATOMIC_RELAXED);
+}
+
+static void describe_port(const ring_t *ring, rj_ring_view_t *view)
+{
+    rj_dpdk_view_t port;
+    rj_dpdk_ops.view(ring->interface->world->dpdk, (uint32_t)ring->interface->dpdk_port, &port);
+    snprintf(view->name, sizeof(view->name), "%s queue %u, DPDK %.20s%s", ring->interface->name,
+             ring->ring->queue, port.name, port.has_tap ? ", tap" : "");
 }
 
 void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *ret_view)
@@ -578,10 +661,12 @@ void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *
                                             load(&stats->rx_malformed) + load(&stats->rx_unknown),
                                  .lost_full = look.lost_full,
                                  .lost_other = look.lost_other};
-    snprintf(ret_view->name, sizeof(ret_view->name), "%s queue %u, %s, %s",
-             at->interface->steer.interface, at->ring->queue,
-             rj_xdp_mode_name(at->interface->steer.mode),
-             at->info.is_zero_copy ? "zero-copy" : "copy");
+    if (at->interface->dpdk_port < 0)
+        snprintf(ret_view->name, sizeof(ret_view->name), "%s queue %u, %s, %s", at->interface->name,
+                 at->ring->queue, rj_xdp_mode_name(at->interface->steer.mode),
+                 at->info.is_zero_copy ? "zero-copy" : "copy");
+    else
+        describe_port(at, ret_view);
 }
 
 void rj_ring_world_sockets(const rj_ring_world_t *world, int engine, uint64_t *ret_sent,

@@ -71,7 +71,9 @@ static void print_choice(char choice[static RJ_DRIVER_CHOICE_MAX], const teller_
     else if (rj_transport_is_socket(asked))
         why = "asked for";
     snprintf(choice, RJ_DRIVER_CHOICE_MAX, "%s: %.480s",
-             has_rings ? "xdp" : rj_transport_name(world->socket_transport), why);
+             rj_transport_name(has_rings ? asked == RJ_TRANSPORT_AUTO ? RJ_TRANSPORT_XDP : asked
+                                         : world->socket_transport),
+             why);
 }
 
 /* --- start --- */

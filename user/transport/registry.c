@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "transport/dpdk.h"
 #include "transport/udp_mmsg.h"
 #include "transport/uring.h"
 
@@ -14,19 +15,27 @@ typedef struct port_kind {
     int (*open)(const rj_port_params_t *params, rj_port_t **ret_port, rj_err_t *err);
 } port_kind_t;
 
+static const char dpdk[] = "dpdk";
+
 static const port_kind_t kinds[] = {
     {"socket", rj_udp_mmsg_open},
     {"uring", rj_uring_open},
     {"xdp", NULL},
+    {dpdk, NULL},
 };
 
 enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
+
+static bool is_here(const port_kind_t *kind)
+{
+    return kind->name != dpdk || rj_dpdk_is_linked();
+}
 
 static const port_kind_t *find(const char *name)
 {
     for (size_t i = 0; i < KIND_COUNT; i++)
         if (strcmp(kinds[i].name, name) == 0)
-            return &kinds[i];
+            return is_here(&kinds[i]) ? &kinds[i] : NULL;
     return NULL;
 }
 
@@ -35,8 +44,10 @@ static int fail_unknown(const char *name, rj_err_t *err)
     char known[128] = "";
     size_t used = 0;
     for (size_t i = 0; i < KIND_COUNT && used < sizeof(known); i++)
-        used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", kinds[i].name);
-    return rj_fail(err, -ENOENT, "transport %s: not built into this program; there are:%s", name,
+        if (is_here(&kinds[i]))
+            used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", kinds[i].name);
+    return rj_fail(err, -ENOENT, "transport %s: not built into this program%s; there are:%s", name,
+                   strcmp(name, dpdk) == 0 ? " (`make deps GROUP=dpdk && make DPDK=1`)" : "",
                    known);
 }
 
