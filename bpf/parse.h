@@ -46,6 +46,8 @@ struct rj_steer_frame {
     const __u8 *data_end; /* of the first buffer */
     __u32 length_bytes;   /* of all of its buffers */
     __u32 queue;          /* that received it */
+    __u16 vlan;           /* of a tag that was taken off */
+    __u8 has_tag;         /* there was one */
 };
 
 /* Where things are in a frame that is a whole UDP datagram. */
@@ -153,7 +155,8 @@ static __always_inline int rj_steer_parse(const struct rj_steer_frame *frame, co
     if (!rj_steer_is_ours(frame, mac))
         return RJ_XDP_PASS_OTHER_HOST;
     __u32 type = rj_steer_be16(frame->data + 12);
-    if (type == RJ_STEER_TYPE_TAG) {
+    key->vlan = frame->vlan;
+    if (type == RJ_STEER_TYPE_TAG && !frame->has_tag) {
         if (network + RJ_STEER_TAG_BYTES > frame->data_end)
             return RJ_XDP_PASS_SHORT;
         key->vlan = (__u16)(rj_steer_be16(network) & RJ_STEER_TAG_VLAN);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* xdp_abi.h - what the steering program (bpf/steer.bpf.c) and user space agree on: its maps.
+/* xdp_abi.h - what steering programs (bpf/steer.bpf.c, packet.bpf.c) and user space agree on: maps.
  *
  *   frame -> rj_channels[destination, port, VLAN] -> channel id, default verdict, owner
  *              data and setups: rj_streams[channel, stream, session], then [channel, stream, any]
@@ -123,10 +123,12 @@ enum rj_xdp_mode {
     RJ_XDP_MODE_NATIVE = 1,
     RJ_XDP_MODE_GENERIC = 2,
     RJ_XDP_MODE_ZERO_COPY = 3, /* native; sockets that would copy are refused */
+    RJ_XDP_MODE_PACKET = 4,    /* no XDP: taps, and a program at the ingress (packet.bpf.c) */
 };
 
 enum rj_xdp_config_flags {
     RJ_XDP_GENERIC = 1, /* attached in generic mode, where the kernel remembers an unfinished sum */
+    RJ_XDP_OUTLIVES = 2, /* the program may outlive its driver: it asks for a sign of life */
 };
 
 /* One entry, index 0. */

@@ -42,7 +42,8 @@ static struct rj_steer_decision decide(const steer_frame_t *frame)
     static uint8_t bytes[STEER_FRAME_BYTES_MAX];
     struct rj_steer_datagram datagram = {0};
     uint32_t length = steer_frame_build(frame, false, bytes);
-    const struct rj_steer_frame received = {bytes, bytes + length, length, frame->queue};
+    const struct rj_steer_frame received = {
+        .data = bytes, .data_end = bytes + length, .length_bytes = length, .queue = frame->queue};
     return rj_steer_decide(&received, &steer_config, &datagram);
 }
 

@@ -210,7 +210,7 @@ static int run(const char *command, const struct argp *argp, filter_action_t act
     rj_err_t err;
     rj_options_parse(argp, command, 0, argc, argv, &input);
     const rj_steer_options_t options = {
-        .interface = input.interface, .instance = input.instance, .attach_if = RJ_STEER_USE_ONLY};
+        .interface = input.interface, .instance = input.instance, .attach_if = RJ_STEER_LOOK};
     int code = rj_steer_open(&steer, &options, rj_clock_mono_ns(), &err);
     if (code == 0)
         code = act(&input, &steer, &err);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "xdp/attached.h"
+#include "xdp/ingress.h"
 
 #include <ramjet/command.h>
 
@@ -131,13 +132,15 @@ static int show_interface(const status_input_t *input, const char *name, rj_err_
     int64_t now_ns = rj_clock_mono_ns();
     rj_output_format_t format = input->look.format;
     const rj_steer_options_t options = {
-        .interface = name, .instance = input->instance, .attach_if = RJ_STEER_USE_ONLY};
+        .interface = name, .instance = input->instance, .attach_if = RJ_STEER_LOOK};
     int code = rj_device_look(name, &device, err);
     if (code != 0)
         return rj_err_context(err, "%s: ", name);
     code = rj_attached_look(device.index, &attached);
     if (code != 0)
         return rj_fail(err, code, "%s: cannot ask what it carries: %s", name, strerror(-code));
+    if (attached.program_id == 0)
+        rj_ingress_look(device.index, &attached);
     if (attached.program_id == 0 && input->interface == NULL)
         return 0;
     bool is_open = rj_steer_open(&steer, &options, now_ns, &reason) == 0;

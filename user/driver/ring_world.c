@@ -226,6 +226,7 @@ static rj_xsk_mode_t xsk_mode(enum rj_xdp_mode mode)
         return RJ_XSK_COPY;
     case RJ_XDP_MODE_AUTO:
     case RJ_XDP_MODE_NATIVE:
+    case RJ_XDP_MODE_PACKET:
         break;
     }
     return RJ_XSK_AUTO;

@@ -27,28 +27,35 @@ static void look_at_program(rj_attached_t *attached)
     close(fd);
 }
 
-/* Interface numbers repeat from namespace to namespace, program numbers do not. */
-static bool is_link_of(uint32_t link_id, uint32_t program_id)
+/* Interface numbers repeat from namespace to namespace, program numbers do not. Links of XDP and of
+ * tcx hold theirs at the same place. */
+static bool is_link_of(uint32_t link_id, uint32_t link_type, uint32_t program_id)
 {
     struct bpf_link_info info = {0};
     uint32_t size = sizeof(info);
     int fd = bpf_link_get_fd_by_id(link_id);
     if (fd < 0)
         return false;
-    bool is_it = bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.type == BPF_LINK_TYPE_XDP &&
+    bool is_it = bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.type == link_type &&
                  info.prog_id == program_id && info.xdp.ifindex != 0;
     close(fd);
     return is_it;
 }
 
-static void look_for_link(rj_attached_t *attached)
+static void look_for_link(rj_attached_t *attached, uint32_t link_type)
 {
     uint32_t id = 0;
     for (size_t i = 0; i < LINKS_MAX && bpf_link_get_next_id(id, &id) == 0; i++)
-        if (is_link_of(id, attached->program_id)) {
+        if (is_link_of(id, link_type, attached->program_id)) {
             attached->link_id = id;
             return;
         }
+}
+
+void rj_attached_describe(rj_attached_t *attached, uint32_t link_type)
+{
+    look_at_program(attached);
+    look_for_link(attached, link_type);
 }
 
 int rj_attached_look(uint32_t interface_index, rj_attached_t *ret_attached)
@@ -65,10 +72,8 @@ int rj_attached_look(uint32_t interface_index, rj_attached_t *ret_attached)
         attached.mode = RJ_XDP_MODE_NATIVE;
     else if (opts.skb_prog_id != 0)
         attached.mode = RJ_XDP_MODE_GENERIC;
-    if (attached.program_id != 0) {
-        look_at_program(&attached);
-        look_for_link(&attached);
-    }
+    if (attached.program_id != 0)
+        rj_attached_describe(&attached, BPF_LINK_TYPE_XDP);
     *ret_attached = attached;
     return 0;
 }
@@ -133,7 +138,8 @@ void rj_attached_find_holder(rj_attached_t *attached)
 
 bool rj_attached_is_steer(const rj_attached_t *attached)
 {
-    return strcmp(attached->name, RJ_STEER_PROGRAM_NAME) == 0;
+    return strcmp(attached->name, RJ_STEER_PROGRAM_NAME) == 0 ||
+           strcmp(attached->name, RJ_PACKET_PROGRAM_NAME) == 0;
 }
 
 void rj_attached_print(const rj_attached_t *attached, char *text, size_t size)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attached.h - what XDP program an interface carries, and who holds it there.
+/* attached.h - what program an interface carries, and who holds it there: at XDP; what is at the
+ * ingress finds xdp/ingress.h.
  *
  * Names and links of other processes' programs are found by number, for which the kernel wants
  * CAP_SYS_ADMIN; without it they stay unknown, and only that there is a program is told.
@@ -18,12 +19,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RJ_STEER_PROGRAM_NAME "rj_steer"
+#define RJ_STEER_PROGRAM_NAME  "rj_steer"
+#define RJ_PACKET_PROGRAM_NAME "rj_packet_in"
 
 typedef struct rj_attached {
     uint32_t program_id;         /* 0: there is none */
     char name[BPF_OBJ_NAME_LEN]; /* empty: not known */
-    enum rj_xdp_mode mode;       /* NATIVE or GENERIC; AUTO when it is neither, as offload */
+    enum rj_xdp_mode mode;       /* AUTO when it is none that we know, as offload */
     uint32_t link_id;            /* 0: none, or not known */
     uint32_t holder_pid;         /* 0: no process that we can see holds the link */
     char holder_name[16];
@@ -31,6 +33,9 @@ typedef struct rj_attached {
 
 /* All but the holder. */
 int rj_attached_look(uint32_t interface_index, rj_attached_t *ret_attached);
+
+/* Name and link of `program_id`, as far as they can be seen. `link_type`: enum bpf_link_type. */
+void rj_attached_describe(rj_attached_t *attached, uint32_t link_type);
 
 /* Looks through /proc for a process other than this one that has the link open. */
 void rj_attached_find_holder(rj_attached_t *attached);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xdp/kernel_maps.h"
 
+#include "xdp/ingress.h"
 #include "xdp/sweep.h"
 
 #include <bpf/bpf.h>
@@ -171,6 +172,8 @@ static bool is_attached(rj_steer_maps_t *maps)
 {
     const rj_kernel_maps_t *kernel = from_const(maps);
     LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+    if (kernel->is_at_ingress)
+        return rj_ingress_has(kernel->interface_index, kernel->attached_id);
     return kernel->interface_index != 0 &&
            bpf_xdp_query((int)kernel->interface_index, 0, &opts) == 0 &&
            (opts.drv_prog_id == kernel->attached_id || opts.skb_prog_id == kernel->attached_id);

@@ -39,6 +39,7 @@ typedef struct rj_kernel_maps {
     uint32_t interface_index; /* 0: on no interface */
     uint32_t program_id;
     uint32_t attached_id; /* what the interface carries: the program, or libxdp's dispatcher */
+    bool is_at_ingress;   /* it carries the program there, and not at XDP */
     size_t cpu_count;     /* possible ones */
 } rj_kernel_maps_t;
 

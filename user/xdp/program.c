@@ -30,6 +30,7 @@ int rj_program_modes(const rj_device_t *device, enum rj_xdp_mode wanted,
         ret_modes[0] = RJ_XDP_MODE_GENERIC;
         return 1;
     case RJ_XDP_MODE_AUTO:
+    case RJ_XDP_MODE_PACKET:
     default:
         if (rj_device_is_veth(device)) {
             ret_modes[0] = RJ_XDP_MODE_GENERIC;
@@ -41,7 +42,7 @@ int rj_program_modes(const rj_device_t *device, enum rj_xdp_mode wanted,
     }
 }
 
-static int refused_load(rj_err_t *err, int code)
+int rj_program_refused_load(rj_err_t *err, int code)
 {
     switch (-code) {
     case EPERM:
@@ -132,46 +133,39 @@ static int attach_best(rj_steer_t *steer, const rj_device_t *device, int program
     return code == 0 ? 0 : rj_program_refused(device, modes[tried - 1], code, err);
 }
 
-/* The program does not look at these two, and whoever finds the maps by the program must find them
- * too. */
-static int bind_others(const struct steer *skeleton)
+/* What the program does not look at: whoever finds maps by the program must find these too. */
+static int bind_others(const struct bpf_object *object, int program_fd)
 {
-    int program_fd = bpf_program__fd(skeleton->progs.rj_steer);
-    int code = bpf_prog_bind_map(program_fd, bpf_map__fd(skeleton->maps.rj_owners), NULL);
-    return code == 0 ? bpf_prog_bind_map(program_fd, bpf_map__fd(skeleton->maps.rj_claims), NULL)
-                     : code;
+    static const rj_kernel_map_t others[] = {RJ_MAP_XSKS, RJ_MAP_OWNERS, RJ_MAP_CLAIMS};
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < sizeof(others) / sizeof(others[0]); i++)
+        code = bpf_prog_bind_map(
+            program_fd, bpf_object__find_map_fd_by_name(object, rj_kernel_map_name(others[i])),
+            NULL);
+    return code;
 }
 
-static int own_maps(rj_kernel_maps_t *maps, const struct steer *skeleton, rj_err_t *err)
+int rj_program_own_maps(rj_kernel_maps_t *maps, const struct bpf_object *object, int program_fd,
+                        rj_err_t *err)
 {
-    const struct bpf_map *const all[RJ_MAP_COUNT] = {
-        [RJ_MAP_CHANNELS] = skeleton->maps.rj_channels,
-        [RJ_MAP_STREAMS] = skeleton->maps.rj_streams,
-        [RJ_MAP_XSKS] = skeleton->maps.rj_xsks,
-        [RJ_MAP_QUEUES] = skeleton->maps.rj_queues,
-        [RJ_MAP_OWNERS] = skeleton->maps.rj_owners,
-        [RJ_MAP_CLAIMS] = skeleton->maps.rj_claims,
-        [RJ_MAP_CONFIG] = skeleton->maps.rj_config,
-        [RJ_MAP_STATS] = skeleton->maps.rj_stats,
-        [RJ_MAP_STREAM_STATS] = skeleton->maps.rj_stream_stats,
-    };
     const struct rj_xdp_config config = {.abi_version = RJ_XDP_ABI_VERSION};
     uint32_t zero = 0;
     int fds[RJ_MAP_COUNT];
-    int code = bind_others(skeleton);
+    int code = bind_others(object, program_fd);
     if (code != 0)
         return rj_fail(err, code,
                        "cannot tie the maps to the program: %s: needs Linux 5.10 or later",
                        strerror(-code));
-    code = bpf_map_update_elem(bpf_map__fd(all[RJ_MAP_CONFIG]), &zero, &config, BPF_ANY);
-    if (code != 0)
-        return rj_fail(err, -errno, "map rj_config: %s", strerror(errno));
     for (size_t i = 0; i < RJ_MAP_COUNT; i++)
-        fds[i] = fcntl(bpf_map__fd(all[i]), F_DUPFD_CLOEXEC, 0);
-    return rj_kernel_maps_open(maps, fds, err);
+        fds[i] = fcntl(bpf_object__find_map_fd_by_name(object, rj_kernel_map_name(i)),
+                       F_DUPFD_CLOEXEC, 0);
+    if (bpf_map_update_elem(fds[RJ_MAP_CONFIG], &zero, &config, BPF_ANY) != 0)
+        code = rj_fail(err, -errno, "map rj_config: %s", strerror(errno));
+    const int opened = rj_kernel_maps_open(maps, fds, code == 0 ? err : NULL);
+    return code == 0 ? opened : code;
 }
 
-static uint32_t program_id_of(int program_fd)
+uint32_t rj_program_id(int program_fd)
 {
     struct bpf_prog_info info = {0};
     uint32_t size = sizeof(info);
@@ -187,16 +181,17 @@ int rj_program_attach(rj_steer_t *steer, const rj_device_t *device, enum rj_xdp_
         return code;
     struct steer *skeleton = steer__open();
     if (skeleton == NULL)
-        return refused_load(err, -errno);
+        return rj_program_refused_load(err, -errno);
     code = steer__load(skeleton);
     if (code != 0)
-        refused_load(err, code);
+        rj_program_refused_load(err, code);
     if (code == 0)
-        code = own_maps(&steer->maps, skeleton, err);
+        code = rj_program_own_maps(&steer->maps, skeleton->obj,
+                                   bpf_program__fd(skeleton->progs.rj_steer), err);
     if (code == 0) {
         int program_fd = bpf_program__fd(skeleton->progs.rj_steer);
         steer->maps.interface_index = device->index;
-        steer->maps.program_id = program_id_of(program_fd);
+        steer->maps.program_id = rj_program_id(program_fd);
         steer->maps.attached_id = steer->maps.program_id;
         code = attach_best(steer, device, program_fd, wanted, err);
     }
@@ -215,14 +210,14 @@ static int dispatch(rj_steer_t *steer, const rj_device_t *device, enum rj_xdp_mo
     rj_attached_t attached = {.program_id = 0};
     struct steer *skeleton = steer__open();
     if (skeleton == NULL)
-        return refused_load(err, -errno);
+        return rj_program_refused_load(err, -errno);
     int code = rj_dispatcher_attach(skeleton->obj, "xdp.frags", device->index, mode, err);
     if (code >= 0) {
         steer->link_fd = code;
         steer->mode = mode;
-        code = own_maps(&steer->maps, skeleton, err);
+        code = rj_program_own_maps(&steer->maps, skeleton->obj, steer->link_fd, err);
         steer->maps.interface_index = device->index;
-        steer->maps.program_id = program_id_of(steer->link_fd);
+        steer->maps.program_id = rj_program_id(steer->link_fd);
     }
     steer__destroy(skeleton);
     if (code == 0)
@@ -232,7 +227,7 @@ static int dispatch(rj_steer_t *steer, const rj_device_t *device, enum rj_xdp_mo
     if (code == 0)
         code = rj_kernel_maps_put_config(&steer->maps, config);
     if (code != 0 && steer->link_fd >= 0)
-        rj_dispatcher_detach(device->index, program_id_of(steer->link_fd), NULL);
+        rj_dispatcher_detach(device->index, rj_program_id(steer->link_fd), NULL);
     return code;
 }
 

@@ -16,6 +16,19 @@
 #include "xdp/device.h"
 #include "xdp/steer.h"
 
+struct bpf_object;
+
+/* Fills in `maps` from a loaded object, with a configuration of this version, and ties them to the
+ * program by which others find them. */
+int rj_program_own_maps(rj_kernel_maps_t *maps, const struct bpf_object *object, int program_fd,
+                        rj_err_t *err);
+
+/* 0 when it cannot be asked. */
+uint32_t rj_program_id(int program_fd);
+
+/* Tells in one line why a program was not loaded, and what to do. */
+int rj_program_refused_load(rj_err_t *err, int code);
+
 /* The modes that are tried, in order; returns how many, 1 or 2. */
 int rj_program_modes(const rj_device_t *device, enum rj_xdp_mode wanted,
                      enum rj_xdp_mode ret_modes[static 2]);

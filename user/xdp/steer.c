@@ -4,6 +4,7 @@
 #include "xdp/attached.h"
 #include "xdp/device.h"
 #include "xdp/dispatcher.h"
+#include "xdp/ingress.h"
 #include "xdp/libbpf_log.h"
 #include "xdp/pins.h"
 #include "xdp/program.h"
@@ -26,6 +27,7 @@ static void take_place(rj_steer_t *steer, const rj_device_t *device, const rj_at
     steer->maps.interface_index = device->index;
     steer->maps.program_id = program_id;
     steer->maps.attached_id = attached->program_id;
+    steer->maps.is_at_ingress = attached->mode == RJ_XDP_MODE_PACKET;
     steer->mode = attached->mode;
     steer->holder = holder;
     rj_program_explain(steer, device);
@@ -83,9 +85,11 @@ static int find_or_attach(rj_steer_t *steer, const rj_steer_options_t *options, 
     code = rj_attached_look(device.index, &attached);
     if (code != 0)
         return rj_fail(err, code, "cannot ask what it carries: %s", strerror(-code));
+    if (attached.program_id == 0 && options->attach_if == RJ_STEER_LOOK)
+        rj_ingress_look(device.index, &attached);
     if (attached.program_id != 0)
         return open_attached(steer, options, &device, &attached, err);
-    if (options->attach_if == RJ_STEER_USE_ONLY)
+    if (options->attach_if != RJ_STEER_ATTACH_IF_NONE)
         return rj_fail(err, -ENOENT, "nothing is attached: `ramjet attach %s` does that",
                        device.name);
     steer->holder = RJ_STEER_OURS;

@@ -27,6 +27,7 @@
 typedef enum rj_steer_attach_if {
     RJ_STEER_USE_ONLY,       /* -ENOENT where nothing of ours is attached */
     RJ_STEER_ATTACH_IF_NONE, /* attaches, holding the link and pinning nothing */
+    RJ_STEER_LOOK,           /* as USE_ONLY; where XDP is free, a program at the ingress will do */
 } rj_steer_attach_if_t;
 
 typedef enum rj_steer_holder {
@@ -47,7 +48,7 @@ typedef struct rj_steer_options {
 typedef struct rj_steer {
     rj_kernel_maps_t maps; /* give &maps.maps to who wants a rj_steer_maps_t */
     char interface[IF_NAMESIZE];
-    enum rj_xdp_mode mode;        /* in force: NATIVE or GENERIC */
+    enum rj_xdp_mode mode;        /* in force: NATIVE, GENERIC or PACKET */
     enum rj_xdp_mode wanted_mode; /* asked for by whoever attached it */
     rj_steer_holder_t holder;
     char why[RJ_STEER_WHY_MAX]; /* why that mode; empty when it is the one asked for */
