@@ -115,6 +115,40 @@ Test(path_header, is_right_for_every_length_and_identification)
     }
 }
 
+/* What a link does with such a frame: it adds up everything from the UDP header on. */
+static void expect_finished_by_link(const rj_path_header_t *header)
+{
+    static uint8_t payload[1400];
+    uint8_t partial[2048];
+    uint8_t whole[2048];
+    rj_prng_t prng;
+    rj_prng_init(&prng, 5);
+    for (uint32_t length = 0; length < sizeof(payload); length += 1 + length / 7) {
+        for (uint32_t i = 0; i < length; i++)
+            payload[i] = (uint8_t)rj_prng_next(&prng);
+        const uint32_t bytes = write_frame(header, payload, length, (uint16_t)length, whole);
+        uint8_t *udp = partial + header->length_bytes - RJ_PATH_HEADER_UDP_BYTES;
+        rj_datagram_t datagram;
+        rj_path_header_put(header, partial);
+        rj_path_header_finish_partial(header, partial, length, (uint16_t)length);
+        memcpy(partial + header->length_bytes, payload, length);
+        cr_assert_eq(rj_datagram_parse(partial, bytes, 7, &datagram), RJ_DATAGRAM_GOOD,
+                     "as it may come over veth");
+        const uint16_t sum =
+            (uint16_t)~rj_checksum_fold(rj_checksum_add(udp, bytes - (size_t)(udp - partial), 0));
+        memcpy(udp + 6, sum == 0 ? &(uint16_t){0xffff} : &sum, sizeof(sum));
+        cr_assert_arr_eq(partial, whole, bytes, "%u bytes", length);
+    }
+}
+
+Test(path_header, leaves_the_sum_of_the_datagram_to_the_link)
+{
+    const rj_path_header_t ipv4 = header_ipv4();
+    const rj_path_header_t ipv6 = header_ipv6();
+    expect_finished_by_link(&ipv4);
+    expect_finished_by_link(&ipv6);
+}
+
 Test(path_header, refuses_every_payload_where_the_mtu_has_no_room)
 {
     rj_path_header_hop_t narrow = hop;

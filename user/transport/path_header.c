@@ -112,18 +112,39 @@ static void finish_ipv4(const rj_path_header_t *header, uint8_t *frame, uint32_t
     put_raw16(frame + IPV4_CHECKSUM_AT, (uint16_t)~rj_checksum_fold(sum));
 }
 
-void rj_path_header_finish(const rj_path_header_t *header, uint8_t *frame, uint32_t payload_bytes,
-                           uint64_t payload_sum, uint16_t identification)
+/* All but the UDP checksum; returns the UDP header. */
+static uint8_t *finish_lengths(const rj_path_header_t *header, uint8_t *frame, uint32_t udp_bytes,
+                               uint16_t identification)
 {
-    const uint32_t udp_bytes = UDP_BYTES + payload_bytes;
-    const uint16_t length = htons((uint16_t)udp_bytes);
     uint8_t *udp = frame + header->length_bytes - UDP_BYTES;
     if (header->length_bytes == RJ_PATH_HEADER_IPV4_BYTES)
         finish_ipv4(header, frame, udp_bytes, identification);
     else
-        put_raw16(frame + IPV6_PAYLOAD_AT, length);
-    put_raw16(udp + 4, length);
+        put16(frame + IPV6_PAYLOAD_AT, udp_bytes);
+    put16(udp + 4, udp_bytes);
+    return udp;
+}
+
+void rj_path_header_finish(const rj_path_header_t *header, uint8_t *frame, uint32_t payload_bytes,
+                           uint64_t payload_sum, uint16_t identification)
+{
+    const uint32_t udp_bytes = UDP_BYTES + payload_bytes;
+    uint8_t *udp = finish_lengths(header, frame, udp_bytes, identification);
     /* The length counts twice: in the pseudo-header and in the header. */
-    const uint16_t folded = rj_checksum_fold(payload_sum + header->udp_sum + 2U * length);
+    const uint16_t folded =
+        rj_checksum_fold(payload_sum + header->udp_sum + 2U * htons((uint16_t)udp_bytes));
     put_raw16(udp + 6, folded == 0xffff ? 0xffff : (uint16_t)~folded);
+}
+
+void rj_path_header_finish_partial(const rj_path_header_t *header, uint8_t *frame,
+                                   uint32_t payload_bytes, uint16_t identification)
+{
+    const uint32_t udp_bytes = UDP_BYTES + payload_bytes;
+    uint8_t *udp = finish_lengths(header, frame, udp_bytes, identification);
+    /* udp_sum holds the ports too, which are not of the pseudo-header: their complements go in. */
+    uint16_t ports[2];
+    memcpy(ports, udp, sizeof(ports));
+    const uint32_t without_ports = (uint16_t)~ports[0] + (uint32_t)(uint16_t)~ports[1];
+    put_raw16(udp + 6, rj_checksum_fold((uint64_t)header->udp_sum + without_ports +
+                                        htons((uint16_t)udp_bytes)));
 }

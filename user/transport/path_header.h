@@ -24,6 +24,7 @@
 
 enum {
     RJ_PATH_HEADER_BYTES_MAX = 64,
+    RJ_PATH_HEADER_UDP_BYTES = 8, /* the last of it */
     RJ_PATH_HEADER_IPV4_BYTES = 42,
     RJ_PATH_HEADER_IPV6_BYTES = 62,
 };
@@ -64,5 +65,10 @@ static inline void rj_path_header_put(const rj_path_header_t *header, uint8_t *f
  * checksum of 0 becomes 0xffff, for 0 says that there is none. */
 void rj_path_header_finish(const rj_path_header_t *header, uint8_t *frame, uint32_t payload_bytes,
                            uint64_t payload_sum, uint16_t identification);
+
+/* The same for a link that sums up the datagram itself, from the UDP header on: in place of the
+ * checksum stands that of the pseudo-header. */
+void rj_path_header_finish_partial(const rj_path_header_t *header, uint8_t *frame,
+                                   uint32_t payload_bytes, uint16_t identification);
 
 #endif
