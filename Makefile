@@ -47,7 +47,7 @@ DPDK_PROGS := $(wildcard tests/dpdk/*.c)
 STRESS  := $(patsubst %.c,$(O)/%,$(wildcard tests/stress/*.c))
 RJ_STREAM := $(O)/tests/interop/rj_stream
 RJ_PEER := $(O)/tests/interop/rj_peer
-BENCH_PROGS := $(O)/bench/udp_ping $(O)/bench/flow
+BENCH_PROGS := $(O)/bench/udp_ping $(O)/bench/flow $(O)/bench/bare
 FUZZ    := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 LIBS    := $(if $(wildcard user/xdp/*.c),libxdp libbpf) $(if $(wildcard netlink/*.c),libmnl) libcap-ng liburing
 LDLIBS  += $(if $(strip $(LIBS)),$(shell pkg-config --libs $(LIBS) 2>/dev/null)) -pthread -lm
@@ -131,6 +131,7 @@ $(RJ_STREAM): $(call obj,tests/interop/rj_stream.c tests/fixtures/message_stream
 $(RJ_PEER): $(call obj,tests/interop/peer_ours.c tests/interop/peer_streams.c) \
             $(call obj,tests/fixtures/message_stream.c) $(LIB)
 $(BENCH_PROGS): $(O)/bench/%: $(O)/obj/bench/%.o $(LIB)
+$(O)/bench/bare: $(call obj,$(wildcard bench/bare_*.c))
 $(O)/tests/sim $(STRESS) $(RJ_STREAM) $(RJ_PEER) $(BENCH_PROGS):
 	$(call say,LD,$@)
 	$(link) $(LDLIBS)
@@ -160,8 +161,8 @@ soak: ## 20000 seeds, long fuzzing, the whole interop: for a night
 	+$(Q)SEEDS=20000 FUZZ_SECONDS=1800 INTEROP=full scripts/test.sh --install
 run: ## install what is missing, build, and show a file crossing a lossy wire
 	+$(Q)scripts/install-deps.sh product && $(MAKE) all && scripts/run.sh
-bench: ## measure against the official C driver (QUICK=1 for a short table)
-	+$(Q)scripts/install-deps.sh product interop && $(MAKE) all $(BENCH_PROGS) && QUICK=$(QUICK) bench/run.sh
+bench: ## measure against the official drivers, with a report (QUICK=1: under 3 minutes)
+	+$(Q)scripts/install-deps.sh product interop bench && $(MAKE) all $(BENCH_PROGS) && QUICK=$(QUICK) bench/run.sh
 bare: ## `make run` and `make test` in a fresh minimal Debian 12 holding only git and make
 	$(Q)scripts/bare.sh
 tidy: ## house rules: layers, sizes, forbidden calls, format

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* flow: one stream to one or many subscribers, each message stamped with the time it was due to be
+/* flow: streams to one or many subscribers, each message stamped with the time it was due to be
  * sent, so that what waits behind a loss counts with its wait.
  *
- *     flow pub DIRECTORY CHANNEL BYTES RATE SECONDS    RATE 0: as fast as it goes
- *     flow sub DIRECTORY CHANNEL COUNT PORT            COUNT subscriptions in one process; `%p` in
- *                                                      CHANNEL is PORT for the first, and so on
+ *     flow pub DIRECTORY CHANNEL BYTES RATE MILLISECONDS STREAMS
+ *         RATE 0: as fast as it goes, the streams in turn. Prints what it sent, and then stays, for
+ *         what is lost of the end is asked for as long as its publications are there.
+ *     flow sub DIRECTORY CHANNEL COUNT PORT
+ *         COUNT subscriptions in one process: to one stream where `%p` in CHANNEL is PORT for the
+ *         first, and so on; without a `%p` to a stream each.
  *
  * The hosts of the bench share a clock. Each prints one JSON object. */
 #include "base/clock.h"
 #include "base/histogram.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +24,16 @@
 enum {
     STREAM_ID = 1001,
     BYTES_MAX = 65536,
-    SUBSCRIBERS_MAX = 256,
+    STREAMS_MAX = 1024, /* of a publisher; and subscriptions */
     CHANNEL_BYTES = 512,
     FRAGMENT_LIMIT = 64,
     IDLE_NS = 50000,
-    ARGUMENTS_OF_PUB = 7,
+    ARGUMENTS_OF_PUB = 8,
     ARGUMENTS_OF_SUB = 6,
 };
 #define NS_PER_S    INT64_C(1000000000)
 #define PATIENCE_NS (30 * NS_PER_S)
 #define LATENCY_MAX (10 * NS_PER_S)
-#define LINGER_NS   (NS_PER_S)
 #define SETTLED_NS  (NS_PER_S / 2)
 
 typedef struct subscriber {
@@ -40,7 +43,7 @@ typedef struct subscriber {
 } subscriber_t;
 
 typedef struct sink {
-    subscriber_t subscribers[SUBSCRIBERS_MAX];
+    subscriber_t subscribers[STREAMS_MAX];
     subscriber_t *at_work;
     rj_histogram_t latency;
     int64_t first_ns;
@@ -82,27 +85,44 @@ static rj_client_t *connect_client(const char *directory)
 
 /* --- pub --- */
 
+typedef struct stream {
+    rj_publication_t *publication;
+    int64_t message_count;
+} stream_t;
+
+static stream_t streams[STREAMS_MAX];
+
+/* False for now when there is no room. */
+static bool try_offer(rj_publication_t *publication, const void *message, size_t bytes)
+{
+    int64_t position;
+    do
+        position = rj_publication_offer(publication, message, bytes);
+    while (position == RJ_OFFER_ADMIN_ACTION);
+    if (position < 0 && position != RJ_OFFER_BACK_PRESSURED)
+        die("offer", "the subscribers are gone");
+    return position > 0;
+}
+
 static void offer(rj_publication_t *publication, const void *message, size_t bytes)
 {
     const int64_t deadline_ns = rj_clock_mono_ns() + PATIENCE_NS;
-    for (;;) {
-        const int64_t position = rj_publication_offer(publication, message, bytes);
-        if (position > 0)
-            return;
-        if (position != RJ_OFFER_BACK_PRESSURED && position != RJ_OFFER_ADMIN_ACTION)
-            die("offer", "the subscribers are gone");
+    while (!try_offer(publication, message, bytes)) {
         if (rj_clock_mono_ns() > deadline_ns)
             die("offer", "back pressure for too long");
-        if (position == RJ_OFFER_BACK_PRESSURED)
-            rj_clock_sleep_ns(IDLE_NS);
+        rj_clock_sleep_ns(IDLE_NS);
     }
 }
 
 /* All that are to listen have half a second to be heard of. */
-static void await_subscribers(const rj_publication_t *publication)
+static void await_subscribers(int64_t count)
 {
     const int64_t deadline_ns = rj_clock_mono_ns() + PATIENCE_NS;
-    while (!rj_publication_is_connected(publication)) {
+    for (int64_t i = 0; i < count;) {
+        if (rj_publication_is_connected(streams[i].publication)) {
+            i++;
+            continue;
+        }
         if (rj_clock_mono_ns() > deadline_ns)
             die("pub", "nobody subscribes");
         rj_clock_sleep_ns(IDLE_NS);
@@ -110,49 +130,73 @@ static void await_subscribers(const rj_publication_t *publication)
     rj_clock_sleep_ns(SETTLED_NS);
 }
 
-static int64_t publish(rj_publication_t *publication, size_t bytes, int64_t rate, int64_t seconds)
+static uint8_t message[BYTES_MAX];
+
+/* Each stream in turn gets one message, if it has room for it. */
+static void publish_flat_out(int64_t count, size_t bytes, int64_t end_ns)
 {
-    static uint8_t message[BYTES_MAX];
-    const int64_t start_ns = rj_clock_mono_ns();
-    const int64_t end_ns = start_ns + seconds * NS_PER_S;
-    stamp_t stamp = {.due_ns = start_ns};
-    while (stamp.due_ns < end_ns) {
-        int64_t now_ns = rj_clock_mono_ns();
-        if (rate == 0)
-            stamp.due_ns = now_ns;
-        while (now_ns < stamp.due_ns) {
-            rj_clock_sleep_ns(stamp.due_ns - now_ns);
+    for (int64_t now_ns = rj_clock_mono_ns(); now_ns < end_ns;) {
+        bool was_sent = false;
+        for (int64_t i = 0; i < count; i++) {
             now_ns = rj_clock_mono_ns();
+            const stamp_t stamp = {.due_ns = now_ns, .number = streams[i].message_count};
+            memcpy(message, &stamp, sizeof(stamp));
+            if (!try_offer(streams[i].publication, message, bytes))
+                continue;
+            streams[i].message_count++;
+            was_sent = true;
         }
-        memcpy(message, &stamp, sizeof(stamp));
-        offer(publication, message, bytes);
-        stamp.number++;
-        if (rate > 0)
-            stamp.due_ns = start_ns + stamp.number * NS_PER_S / rate;
+        if (!was_sent)
+            rj_clock_sleep_ns(IDLE_NS);
     }
-    offer(publication, &stamp, sizeof(stamp));
-    return stamp.number;
+}
+
+/* The messages of all streams together come at the rate. */
+static void publish_paced(int64_t count, size_t bytes, int64_t rate, int64_t end_ns)
+{
+    const int64_t start_ns = rj_clock_mono_ns();
+    int64_t due_ns = start_ns;
+    for (int64_t total = 0; due_ns < end_ns; due_ns = start_ns + ++total * NS_PER_S / rate) {
+        stream_t *stream = &streams[total % count];
+        const stamp_t stamp = {.due_ns = due_ns, .number = stream->message_count++};
+        int64_t now_ns;
+        while ((now_ns = rj_clock_mono_ns()) < due_ns)
+            rj_clock_sleep_ns(due_ns - now_ns);
+        memcpy(message, &stamp, sizeof(stamp));
+        offer(stream->publication, message, bytes);
+    }
 }
 
 static void pub(char **argv)
 {
     rj_client_t *client = connect_client(argv[2]);
-    rj_publication_t *publication;
     rj_err_t err;
     const size_t bytes = (size_t)number(argv[4], BYTES_MAX);
-    if (bytes <= sizeof(stamp_t))
-        die(argv[4], "too few bytes for a stamp");
-    if (rj_client_add_publication(client, argv[3], STREAM_ID, RJ_PUBLICATION_EXCLUSIVE,
-                                  &publication, &err) < 0)
-        die("pub", err.text);
-    await_subscribers(publication);
-    const int64_t count =
-        publish(publication, bytes, number(argv[5], NS_PER_S), number(argv[6], 3600));
-    /* What is lost of the end is asked for as long as the publication is there. */
-    rj_clock_sleep_ns(LINGER_NS);
-    rj_publication_close(publication);
+    const int64_t rate = number(argv[5], NS_PER_S);
+    const int64_t run_ns = number(argv[6], 3600000) * (NS_PER_S / 1000);
+    const int64_t count = number(argv[7], STREAMS_MAX);
+    int64_t total = 0;
+    if (bytes <= sizeof(stamp_t) || count == 0)
+        die(argv[4], "too few bytes for a stamp, or no stream");
+    for (int64_t i = 0; i < count; i++) {
+        if (rj_client_add_publication(client, argv[3], STREAM_ID + (int32_t)i,
+                                      RJ_PUBLICATION_EXCLUSIVE, &streams[i].publication, &err) < 0)
+            die("pub", err.text);
+    }
+    await_subscribers(count);
+    if (rate == 0)
+        publish_flat_out(count, bytes, rj_clock_mono_ns() + run_ns);
+    else
+        publish_paced(count, bytes, rate, rj_clock_mono_ns() + run_ns);
+    for (int64_t i = 0; i < count; i++) {
+        const stamp_t end = {.due_ns = rj_clock_mono_ns(), .number = streams[i].message_count};
+        offer(streams[i].publication, &end, sizeof(end));
+        total += streams[i].message_count;
+    }
+    printf("{\"messages\":%" PRId64 "}\n", total);
+    fflush(stdout);
+    rj_clock_sleep_ns(PATIENCE_NS);
     rj_client_close(client);
-    printf("{\"messages\":%" PRId64 "}\n", count);
 }
 
 /* --- sub --- */
@@ -245,16 +289,17 @@ static void sub(char **argv)
     static sink_t sink;
     rj_err_t err;
     rj_client_t *client = connect_client(argv[2]);
-    const int64_t count = number(argv[4], SUBSCRIBERS_MAX);
-    const int64_t port = number(argv[5], UINT16_MAX - SUBSCRIBERS_MAX);
+    const int64_t count = number(argv[4], STREAMS_MAX);
+    const int64_t port = number(argv[5], UINT16_MAX - STREAMS_MAX);
     if (rj_histogram_open(&sink.latency, LATENCY_MAX, &err) < 0)
         die("sub", err.text);
     for (int64_t i = 0; i < count; i++) {
         char channel[CHANNEL_BYTES];
+        const bool has_ports = strstr(argv[3], "%p") != NULL;
         channel_of(argv[3], port + i, channel);
         sink.subscribers[i].announced_count = -1;
-        if (rj_client_add_subscription(client, channel, STREAM_ID, NULL,
-                                       &sink.subscribers[i].subscription, &err) < 0)
+        if (rj_client_add_subscription(client, channel, STREAM_ID + (has_ports ? 0 : (int32_t)i),
+                                       NULL, &sink.subscribers[i].subscription, &err) < 0)
             die(channel, err.text);
     }
     report(&sink, receive(&sink, count));
@@ -269,7 +314,7 @@ int main(int argc, char **argv)
     } else if (argc == ARGUMENTS_OF_SUB && strcmp(argv[1], "sub") == 0) {
         sub(argv);
     } else {
-        fputs("usage: flow pub DIRECTORY CHANNEL BYTES RATE SECONDS\n"
+        fputs("usage: flow pub DIRECTORY CHANNEL BYTES RATE MILLISECONDS STREAMS\n"
               "       flow sub DIRECTORY CHANNEL COUNT PORT\n",
               stderr);
         return 2;

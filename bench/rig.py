@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 PATIENCE_S = 60
+START_S = 20
 
 
 class Failure(Exception):
@@ -31,10 +32,13 @@ class Process:
         self.popen = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err,
             start_new_session=True)
+        self.is_asked_to_end = False
 
-    def text(self, file):
-        file.seek(0)
-        return file.read().decode(errors="replace").strip()
+    @staticmethod
+    def text(file):
+        """What the program has written so far; its own place in the file stays."""
+        number = file.fileno()
+        return os.pread(number, os.fstat(number).st_size, 0).decode(errors="replace").strip()
 
     def complain(self, what):
         words = self.text(self.err) or self.text(self.out)
@@ -48,14 +52,27 @@ class Process:
             self.complain(f"is still running after {patience_s} s")
         if status != 0:
             self.complain(f"ended with {status}")
+        return self.result()
+
+    def result(self):
+        """The last object printed so far."""
         try:
             return json.loads(self.text(self.out).splitlines()[-1])
         except (IndexError, ValueError):
             self.complain("printed no result")
 
-    def stop(self, number=signal.SIGTERM):
+    def warnings(self):
+        """What it had to say that was no result."""
+        return [line for line in self.text(self.err).splitlines() if "WARNING" in line]
+
+    def ask_to_end(self):
+        if self.popen.poll() is None and not self.is_asked_to_end:
+            self.is_asked_to_end = True
+            self.popen.send_signal(signal.SIGTERM)
+
+    def stop(self):
+        self.ask_to_end()
         if self.popen.poll() is None:
-            self.popen.send_signal(number)
             try:
                 self.popen.wait(10)
             except subprocess.TimeoutExpired:
@@ -75,24 +92,17 @@ def run_ns(task):
 
 
 class Rig:
-    """Two hosts on one veth pair, with nothing between them; and, once somebody asks for it, two more
-    on a wire that loses datagrams."""
+    """Labs of two hosts, made when they are first asked for: on one veth pair, with nothing between
+    the hosts, or on a wire that loses datagrams."""
 
     def __init__(self, ramjet):
         self.ramjet = ramjet
-        self.direct = f"rj-bench-{os.getpid()}"
-        self.wired = f"{self.direct}-w"
-        self.lab = self.direct
-        self.has_wire = False
+        self.labs = {}  # name by what it is
+        self.lab = None
         self.shm = Path(tempfile.mkdtemp(prefix="rj-bench-", dir="/dev/shm"))
         self.running = []
 
     def __enter__(self):
-        try:
-            self.lab_command("up", "--direct")
-        except Failure:
-            self.close()
-            raise
         return self
 
     def __exit__(self, *_):
@@ -105,46 +115,50 @@ class Rig:
         if done.returncode != 0:
             raise Failure(done.stderr.strip())
 
-    def use(self, loss_percent):
-        """What is started from now on runs where so many of 100 datagrams are lost; None: none are."""
-        self.lab = self.direct if loss_percent is None else self.wired
-        if loss_percent is None:
-            return
-        if not self.has_wire:
-            self.has_wire = True
-            self.lab_command("up")
-        self.lab_command("impair", "--loss", loss_percent)
+    def use(self, loss_percent=None, mtu="1500"):
+        """What is started from now on runs on links of that MTU, where so many of 100 datagrams are
+        lost; None: there is nothing that could lose one."""
+        kind = (mtu, loss_percent is not None)
+        is_new = kind not in self.labs
+        self.lab = self.labs.setdefault(kind, f"rj-bench-{os.getpid()}-{len(self.labs)}")
+        if is_new:
+            self.lab_command("up", "--mtu", mtu, *([] if kind[1] else ["--direct"]))
+        if loss_percent is not None:
+            self.lab_command("impair", *(["--loss", loss_percent] if float(loss_percent) > 0 else
+                                         ["off"]))
 
     def close(self):
         self.stop_all()
-        for lab in [self.direct, *([self.wired] if self.has_wire else [])]:
+        for lab in self.labs.values():
             subprocess.run([self.ramjet, "lab", "down", "--name", lab], check=False,
-                           stdout=subprocess.DEVNULL)
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.shm, ignore_errors=True)
 
-    def start(self, name, host, command, **variables):
+    def start(self, name, host, command, variables=None):
         process = Process(
             name, [self.ramjet, "lab", "exec", "--name", self.lab, host, "--", *command],
-            {**os.environ, **variables})
+            {**os.environ, **(variables or {})})
         self.running.append(process)
         return process
 
-    def start_driver(self, host, command, settings):
-        """Returns the driver, ready for clients, and its directory."""
-        directory = self.shm / host
-        process = self.start(f"driver on {host}", host, command, AERON_DIR=str(directory),
-                             **settings)
-        deadline = time.monotonic() + 10
+    def start_driver(self, host, command, settings, directory):
+        """Returns the driver when it is ready for clients."""
+        process = self.start(f"driver on {host}", host, command,
+                             {**settings, "AERON_DIR": str(directory)})
+        deadline = time.monotonic() + START_S
         # The file has its length before its first word is written, which says that all is ready.
         while not ready(directory / "cnc.dat"):
             if process.popen.poll() is not None:
                 process.complain("ended at once")
             if time.monotonic() > deadline:
-                process.complain("is not ready after 10 s")
+                process.complain(f"is not ready after {START_S} s")
             time.sleep(0.02)
-        return process, directory
+        return process
 
     def stop_all(self):
+        """Ends everything, all at a time, so that it takes as long as the slowest."""
+        for process in self.running:
+            process.ask_to_end()
         while self.running:
             self.running.pop().stop()
         for directory in self.shm.glob("*"):

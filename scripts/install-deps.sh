@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what ramjet needs on Debian 12.
-# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop] [guest] [dpdk]
+# usage: scripts/install-deps.sh [product] [test] [lint] [bare] [interop] [guest] [dpdk] [bench]
 #
 # Asks dpkg first, so that a machine that has everything pays a few milliseconds and needs
 # neither root nor a network. Only Debian's own packages: what comes from other registries is
@@ -31,6 +31,7 @@ packages_of() {
     bare) echo debootstrap git ;;
     # What it depends on brings the drivers of all devices.
     dpdk) echo libdpdk-dev ;;
+    bench) echo python3 python3-matplotlib ;;
     interop)
         echo openjdk-17-jdk-headless maven
         # The official C driver is built from its crate, whose build generates Rust and formats it.
@@ -40,7 +41,7 @@ packages_of() {
             echo rustc-web cargo-web rustfmt-web
         ;;
     guest) echo qemu-system-x86 busybox-static cpio ethtool xz-utils ;;
-    *) die "unknown group '$1': product, test, lint, bare, interop, guest or dpdk" ;;
+    *) die "unknown group '$1': product, test, lint, bare, interop, guest, dpdk or bench" ;;
     esac
     return 0
 }

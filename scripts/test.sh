@@ -165,6 +165,7 @@ stage_unit() {
     done
     run unit settings scripts/configuration.sh --check "$O"
     run unit compatibility scripts/compatibility.sh
+    run unit bench python3 -B bench/test_bench.py
 }
 
 stage_sim() {

@@ -7,6 +7,8 @@
 #   tests/interop/fetch.sh rust     a folder with peer_c and peer_rs: peers/ with the C client and
 #                                   aeron-rs, built on the spot (likewise)
 #   tests/interop/fetch.sh classes  a folder with what java/ compiles to
+#   tests/interop/fetch.sh embedded the C driver and client in one thread, for the bench: a binary
+#                                   built on the spot from ../../bench/peer (likewise)
 #
 # The peers are black boxes: tests talk to them, nobody reads them. They live outside the tree, in
 # $RJ_CACHE (${XDG_CACHE_HOME:-$HOME/.cache}/ramjet), in one folder for each pinned version. A
@@ -69,18 +71,28 @@ prepare_cargo() {
     export PATH="$venv/bin:$PATH" CARGO_TARGET_DIR="$cache/cargo-target"
 }
 
-# What cargo locks by itself says where it has crates from; which ones is said by ours.
-fetch_rust() {
+# build_crate FOLDER: what cargo locks by itself says where it has crates from; which ones is said
+# by ours.
+build_crate() {
     prepare_cargo
-    cp -r "$here/peers" "$work/peers"
-    quietly cargo generate-lockfile --manifest-path "$work/peers/Cargo.toml"
-    registry=$(sed -n 's/^source = //p' "$work/peers/Cargo.lock" | head -n 1)
-    sed "s|^source = REGISTRY\$|source = $registry|" "$here/peers/Cargo.lock.in" \
-        >"$work/peers/Cargo.lock"
+    cp -r "$1" "$work/crate"
+    quietly cargo generate-lockfile --manifest-path "$work/crate/Cargo.toml"
+    registry=$(sed -n 's/^source = //p' "$work/crate/Cargo.lock" | head -n 1)
+    sed "s|^source = REGISTRY\$|source = $registry|" "$1/Cargo.lock.in" >"$work/crate/Cargo.lock"
     quietly nice -n 10 cargo build --release --locked --jobs "$BUILD_JOBS" \
-        --manifest-path "$work/peers/Cargo.toml"
+        --manifest-path "$work/crate/Cargo.toml"
+}
+
+fetch_rust() {
+    build_crate "$here/peers"
     mkdir -p "$work/rust"
     cp "$CARGO_TARGET_DIR/release/peer_c" "$CARGO_TARGET_DIR/release/peer_rs" "$work/rust/"
+}
+
+fetch_embedded() {
+    build_crate "$here/../../bench/peer"
+    mkdir -p "$work/embedded"
+    cp "$CARGO_TARGET_DIR/release/embedded_c" "$work/embedded/"
 }
 
 fetch_classes() {
@@ -107,8 +119,9 @@ case ${1:-} in
 java) version=$JAVA_VERSION product=aeron-all-$JAVA_VERSION.jar ;;
 c) version=$C_VERSION-$processor product=bin/media_driver ;;
 rust) version=$(sources peers)-$processor product=peer_rs ;;
+embedded) version=$(sources ../../bench/peer)-$processor product=embedded_c ;;
 classes) version=$JAVA_VERSION-$(sources java) product=ready ;;
-*) die "usage: fetch.sh java|c|rust|classes" ;;
+*) die "usage: fetch.sh java|c|rust|classes|embedded" ;;
 esac
 
 cache=${RJ_CACHE:-${XDG_CACHE_HOME:-${HOME:?fetch: HOME is not set}/.cache}/ramjet}
@@ -128,7 +141,7 @@ if [ ! -f "$target/$product" ]; then
     mv "$work/$1" "$target"
     # Older versions of our own programs serve nobody any more.
     case $1 in
-    rust | classes)
+    rust | classes | embedded)
         find "$cache" -maxdepth 1 -name "$1-*" ! -path "$target" -mtime +0 -exec rm -rf {} + ;;
     esac
 fi

@@ -126,7 +126,7 @@ start_driver() {
     ramjet)
         start "$2" "$3" env AERON_DIR="$shm/$2" AERON_DIR_DELETE_ON_SHUTDOWN=1 \
             ${interface:+"RAMJET_INTERFACE=$interface"} ${RJ_XDP:+"RAMJET_XDP_MODE=$RJ_XDP"} \
-            ${RJ_TRANSPORT:+"RAMJET_TRANSPORT=$RJ_TRANSPORT"} \
+            "RAMJET_TRANSPORT=${RJ_TRANSPORT:-${RJ_XDP:+xdp}}" \
             ${RJ_QUEUES:+"RAMJET_QUEUES=0-$((RJ_QUEUES - 1))"} "$build/ramjet" driver
         ;;
     *) fail "no such driver: $1" ;;

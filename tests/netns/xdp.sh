@@ -63,11 +63,12 @@ start_driver() {
     return $started
 }
 
-# start_xdp NAME [VARIABLE=VALUE...]: that driver, asked to use AF_XDP on its only interface.
+# start_xdp NAME [VARIABLE=VALUE...]: that driver, asked to use AF_XDP on its only interface, and
+# nothing else where that will do.
 start_xdp() {
     who=$1
     shift
-    start_driver "$who" RAMJET_INTERFACE=eth0 "$@"
+    start_driver "$who" RAMJET_INTERFACE=eth0 RAMJET_TRANSPORT=xdp "$@"
 }
 
 # process NAME: of a driver that was started.

@@ -184,9 +184,9 @@ static double us(int64_t ns)
 
 static void report(const ping_t *ping)
 {
-    static const rj_column_t columns[] = {{"count", 0},  {"min_us", 0}, {"p50_us", 0},
-                                          {"p90_us", 0}, {"p99_us", 0}, {"p99_9_us", 0},
-                                          {"max_us", 0}, {"mean_us", 0}};
+    static const rj_column_t columns[] = {{"count", 0},     {"min_us", 0}, {"p50_us", 0},
+                                          {"p90_us", 0},    {"p99_us", 0}, {"p99_9_us", 0},
+                                          {"p99_99_us", 0}, {"max_us", 0}, {"mean_us", 0}};
     const rj_histogram_t *h = &ping->histogram;
     int64_t min = h->total_count > 0 ? h->min : 0;
     int64_t max = h->total_count > 0 ? h->max : 0;
@@ -195,13 +195,14 @@ static void report(const ping_t *ping)
                        us(rj_histogram_percentile(h, 90)),
                        us(rj_histogram_percentile(h, 99)),
                        us(rj_histogram_percentile(h, 99.9)),
+                       us(rj_histogram_percentile(h, 99.99)),
                        us(max),
                        rj_histogram_mean(h) / 1000};
     if (ping->tool.format != RJ_OUTPUT_JSON) {
         printf("%" PRId64 " round trips of %d bytes, us: min %.1f, p50 %.1f, p90 %.1f, p99 %.1f, "
-               "p99.9 %.1f, max %.1f, mean %.1f\n",
+               "p99.9 %.1f, p99.99 %.1f, max %.1f, mean %.1f\n",
                h->total_count, ping->length, values[0], values[1], values[2], values[3], values[4],
-               values[5], values[6]);
+               values[5], values[6], values[7]);
         return;
     }
     rj_output_t output;

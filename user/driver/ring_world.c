@@ -10,12 +10,14 @@
 #include "config/ring_config.h"
 #include "driver/agent.h"
 #include "driver/capabilities.h"
+#include "driver/door_policy.h"
 #include "driver/ring_nic.h"
 #include "netlink/agent.h"
 #include "transport/af_xdp.h"
 #include "transport/dpdk.h"
 #include "transport/registry.h"
 #include "transport/ring_front.h"
+#include "xdp/device.h"
 #include "xdp/privilege.h"
 #include "xdp/steer.h"
 
@@ -33,7 +35,8 @@ typedef struct ring_interface {
     uint32_t queue_count; /* that the interface receives on */
     uint32_t room_bytes;  /* of the smallest UMEM */
     int ring_count;       /* of its queues, from the first asked for on */
-    bool busy_polls;      /* and they do so busily */
+    rj_link_kind_t link;
+    bool busy_polls; /* and they do so busily */
     rj_kernel_nic_t card;
     rj_ring_nic_t nic;
 } ring_interface_t;
@@ -102,6 +105,13 @@ static int open_program(const rj_ring_world_t *world, rj_steer_t *steer, const c
     return rj_steer_open(steer, &options, world->params.now_ns, err);
 }
 
+static rj_link_kind_t link_kind(const rj_net_link_t *link)
+{
+    rj_device_t device = {.index = 0};
+    (void)rj_device_look(link->name, &device, NULL); /* without: a card of which nothing is known */
+    return rj_link_kind_of(link->is_loopback, link->kind, device.driver);
+}
+
 /* Takes over an opened program for good. */
 static void add_interface(rj_ring_world_t *world, const rj_steer_t *steer,
                           const rj_net_link_t *link)
@@ -114,6 +124,7 @@ static void add_interface(rj_ring_world_t *world, const rj_steer_t *steer,
                            .steer = *steer,
                            .mtu_bytes = link->mtu_bytes,
                            .queue_count = link->rx_queue_count > 0 ? link->rx_queue_count : 1,
+                           .link = link_kind(link),
                            .room_bytes = UINT32_MAX};
     interface->name = interface->steer.interface;
     interface->maps = &interface->steer.maps.maps;
@@ -274,6 +285,39 @@ static const char *busy_poll_lack(int result)
     }
 }
 
+/* What leaves by that ring, and what by the sockets behind it. */
+static rj_door_policy_t door_policy(const rj_ring_world_t *world, const ring_interface_t *interface,
+                                    bool is_zero_copy)
+{
+    const rj_door_facts_t facts = {.asked = world->params.config->transport,
+                                   .sockets = world->params.sockets,
+                                   .link = interface->link,
+                                   .mode = interface->steer.mode,
+                                   .is_zero_copy = is_zero_copy};
+    return rj_door_policy(&facts);
+}
+
+static uint32_t bulk_datagrams_min(const rj_ring_world_t *world, const ring_interface_t *interface,
+                                   const rj_frame_ring_t *ring)
+{
+    rj_af_xdp_ring_info_t info;
+    rj_af_xdp_ring_info(ring, &info);
+    return door_policy(world, interface, info.is_zero_copy).bulk_datagrams_min;
+}
+
+/* Who asked for these rings knows that they take everything. */
+static void tell_of_ring(const rj_ring_world_t *world, const ring_t *ring)
+{
+    const char *why = ring->interface->steer.why;
+    const bool is_auto = world->params.config->transport == RJ_TRANSPORT_AUTO;
+    rj_ring_view_t view;
+    rj_ring_world_look(world, (int)(ring - world->rings), &view);
+    tell(world, RJ_RING_CHOSEN, "%s%s%s%s%s%s", view.name,
+         ring->info.busy_polls ? ", busy polling" : "", why[0] != '\0' ? ": " : "", why,
+         is_auto ? "; " : "",
+         is_auto ? door_policy(world, ring->interface, ring->info.is_zero_copy).why : "");
+}
+
 static void note_ring(rj_ring_world_t *world, rj_frame_ring_t *opened, ring_interface_t *interface)
 {
     ring_t *ring = &world->rings[world->ring_count];
@@ -293,11 +337,7 @@ static void note_ring(rj_ring_world_t *world, rj_frame_ring_t *opened, ring_inte
     interface->busy_polls = ring->info.busy_polls;
     if (opened->receive_room_bytes < interface->room_bytes)
         interface->room_bytes = opened->receive_room_bytes;
-    rj_ring_view_t view;
-    rj_ring_world_look(world, world->ring_count - 1, &view);
-    tell(world, RJ_RING_CHOSEN, "%s%s%s%s", view.name,
-         ring->info.busy_polls ? ", busy polling" : "", interface->steer.why[0] != '\0' ? ": " : "",
-         interface->steer.why);
+    tell_of_ring(world, ring);
     if (ring->info.busy_poll_result < 0 && interface->ring_count == 1)
         tell(world, RJ_RING_LACKING, "%s queue %u: no busy polling: %s", interface->steer.interface,
              opened->queue, busy_poll_lack(ring->info.busy_poll_result));
@@ -362,6 +402,7 @@ static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
     rj_af_xdp_ring_params_t wanted[RJ_STEERING_INTERFACES_MAX];
     ring_interface_t *interfaces[RJ_STEERING_INTERFACES_MAX];
     rj_frame_ring_t *rings[RJ_STEERING_INTERFACES_MAX];
+    uint32_t bulk[RJ_STEERING_INTERFACES_MAX];
     uint32_t count = 0;
     rj_port_t *sockets;
     int result =
@@ -381,8 +422,13 @@ static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
                                                   first_queue(world) + (uint32_t)engine, rings);
     if (count == 0)
         return 0;
-    const rj_ring_front_params_t front = {
-        .port = world->params.port, .sockets = sockets, .rings = rings, .ring_count = count};
+    for (uint32_t i = 0; i < count; i++)
+        bulk[i] = bulk_datagrams_min(world, interfaces[i], rings[i]);
+    const rj_ring_front_params_t front = {.port = world->params.port,
+                                          .sockets = sockets,
+                                          .rings = rings,
+                                          .ring_count = count,
+                                          .bulk_datagrams_min = bulk};
     result = rj_ring_front_open(&front, &world->ports[engine], err);
     for (uint32_t i = 0; i < count; i++) {
         if (result == 0)

@@ -25,7 +25,7 @@ from rig import Failure, Missing, Peers, Rig
 CLIENTS = ("java", "c", "rs", "ours")
 LANES = 3  # most of a cell is waiting
 XDP_MODE = os.environ.get("RJ_XDP", "generic")
-XDP = {"RAMJET_INTERFACE": "eth0", "RAMJET_XDP_MODE": XDP_MODE}
+XDP = {"RAMJET_INTERFACE": "eth0", "RAMJET_XDP_MODE": XDP_MODE, "RAMJET_TRANSPORT": "xdp"}
 BAD_WIRE = ("--loss", "5", "--reorder", "5")
 
 
