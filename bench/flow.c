@@ -32,7 +32,7 @@ enum {
     ARGUMENTS_OF_SUB = 6,
 };
 #define NS_PER_S    INT64_C(1000000000)
-#define PATIENCE_NS (30 * NS_PER_S)
+#define PATIENCE_NS (15 * NS_PER_S)
 #define LATENCY_MAX (10 * NS_PER_S)
 #define SETTLED_NS  (NS_PER_S / 2)
 

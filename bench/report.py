@@ -22,12 +22,13 @@ FAMILIES = (
     ("udp", "Streams, MTU 1408, windows of 128 KiB", "bytes of a message"),
     ("ipc", "IPC", "bytes of a message"),
     ("mdc", "Many destinations, 224 B, per message delivered", "subscribers"),
-    ("streams", "Streams through one socket, 224 B", "streams"),
+    ("streams", "Streams through one socket, 1344 B", "streams"),
     ("loss", "Rate on a wire that loses datagrams, 1344 B", "percent lost"),
     ("delay", "Delay at 10,000 messages/s on a wire that loses datagrams", "percent lost"),
 )
 STREAM_PANELS = (("messages_per_s", "messages/s"), ("cpu_ns_per_message", "CPU ns/message"))
 DELAY_PANELS = (("p50_us", "p50 us"), ("p99_us", "p99 us"))
+REFERENCES = {"java": "#b0b0b0", "official": "#303030"}
 STYLE = """
 body { font: 15px/1.45 sans-serif; max-width: 72em; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse; font: 13px/1.5 monospace; margin: 1em 0 }
@@ -38,10 +39,14 @@ pre { white-space: pre-wrap; background: #f5f5f5; padding: 1em } img { max-width
 """
 
 
-def colours(names):
-    """One for each contender, the same in all plots."""
+def colours(matches):
+    """One for each contender, the same in all plots; their order is that of the bars."""
+    names = OrderedDict.fromkeys(name for _, each in matches for name in each)
     wheel = pyplot.get_cmap("tab20")
-    return {name: wheel(place % 20) for place, name in enumerate(names)}
+    palette = {name: wheel(place % 20) for place, name in enumerate(names)}
+    # Who the others are compared with stands last, in a colour that nobody else has.
+    return {**{name: palette[name] for name in palette if name not in REFERENCES},
+            **{name: colour for name, colour in REFERENCES.items() if name in palette}}
 
 
 def number_of(scenario):
@@ -72,7 +77,7 @@ def medians(found, results, name, key):
 
 
 def draw_bars(axes, found, results, key, palette):
-    names = list(OrderedDict.fromkeys(name for _, _, each in found for name in each))
+    names = [name for name in palette if any(name in each for _, _, each in found)]
     width = 0.8 / len(names)
     for place, name in enumerate(names):
         at, values = medians(found, results, name, key)
@@ -115,7 +120,7 @@ def draw_trips(scenario, names, results, palette):
 
 def figures(matches, results):
     """Names and drawings of everything that there are figures for."""
-    palette = colours(OrderedDict.fromkeys(name for _, names in matches for name in names))
+    palette = colours(matches)
     for family, title, unit in FAMILIES:
         found = members(family, matches)
         if found:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PATIENCE_S = 60
+PATIENCE_S = 40
 START_S = 20
 
 
