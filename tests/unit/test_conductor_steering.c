@@ -213,7 +213,8 @@ static void open_rig(void)
     view.mtu_bytes = 1500;
     publish();
     /* Not connected, or loopback would be the local address of all. */
-    static const char *const settings[] = {"AERON_DRIVER_CONNECT", "false", NULL};
+    static const char *const settings[] = {"AERON_DRIVER_CONNECT", "false",
+                                           "RAMJET_CHANNEL_TRANSPORT", "*:24398=socket,*:24399=socket", NULL};
     driver_rig_open_steered(&rig, settings, &steering, &feed.base, &spy);
     driver_rig_make_client(&rig, CLIENT);
 }
@@ -516,4 +517,77 @@ Test(conductor_steering, leaves_no_destination_when_the_driver_ends_in_the_middl
     publish();
     (void)rj_driver_conductor_work(rig.driver, rig.now_ns, rig.epoch_ms);
     cr_expect_eq(paths(RJ_DOOR_RING), 2);
+}
+
+/* --- which door a channel asks for --- */
+
+static void expect_refusal(int64_t id, const char *words)
+{
+    rig_event_t event = driver_rig_expect(&rig, RJ_EVENT_ERROR);
+    cr_expect_eq(event.error.offending_correlation_id, id);
+    cr_expect_not_null(strstr(driver_rig_text(&event), words), "%s", driver_rig_text(&event));
+}
+
+Test(conductor_steering, leaves_a_channel_to_the_sockets_that_asks_for_them)
+{
+    (void)publication(CHANNEL "|ramjet-transport=socket");
+    cr_expect_not(was_headed);
+    cr_expect_eq(paths(RJ_DOOR_CHANNEL), 1);
+    (void)driver_rig_add_subscription(&rig, CLIENT, WILDCARD "|ramjet-transport=socket", 1001);
+    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
+    cr_expect_eq(tables.channel_count, 0);
+    cr_expect_eq(tables.stream_count, 0);
+    change();
+    cr_expect_not(was_headed);
+}
+
+Test(conductor_steering, leaves_a_channel_to_the_sockets_for_which_a_rule_does)
+{
+    (void)publication("aeron:udp?endpoint=127.0.0.1:24399");
+    cr_expect_not(was_headed);
+    (void)publication("aeron:udp?endpoint=127.0.0.1:24398|ramjet-transport=xdp");
+    cr_expect(was_headed, "what the client says goes first");
+}
+
+Test(conductor_steering, has_rings_take_bulk_too_where_a_channel_asks_for_them)
+{
+    (void)publication(CHANNEL);
+    cr_expect_not(seen.takes_bulk);
+    (void)publication("aeron:udp?endpoint=127.0.0.1:24393|ramjet-transport=xdp");
+    cr_expect(was_headed);
+    cr_expect(seen.takes_bulk);
+}
+
+Test(conductor_steering, gives_a_destination_the_door_that_it_asks_for)
+{
+    int64_t id = publication("aeron:udp?control-mode=manual");
+    change_destination(RJ_COMMAND_ADD_DESTINATION, id,
+                       "aeron:udp?endpoint=127.0.0.1:24401|ramjet-transport=socket");
+    cr_expect_eq(paths(RJ_DOOR_CHANNEL), 1);
+    change_destination(RJ_COMMAND_ADD_DESTINATION, id, "aeron:udp?endpoint=127.0.0.1:24402");
+    cr_expect_eq(paths(RJ_DOOR_RING), 1);
+}
+
+Test(conductor_steering, refuses_transports_that_the_driver_does_not_have)
+{
+    expect_refusal(
+        driver_rig_add_publication(&rig, CLIENT, true, CHANNEL "|ramjet-transport=uring", 1),
+        "ramjet-transport=uring: this driver's sockets are gso: start it with");
+    expect_refusal(driver_rig_add_subscription(&rig, CLIENT, CHANNEL "|ramjet-transport=packet", 1),
+                   "ramjet-transport=packet: this driver's rings are xdp");
+    expect_refusal(driver_rig_add_subscription(&rig, CLIENT, CHANNEL "|ramjet-transport=pigeon", 1),
+                   "ramjet-transport=pigeon: no such transport: give auto, socket");
+    (void)publication(CHANNEL "|ramjet-transport=gso");
+    cr_expect_eq(paths(RJ_DOOR_CHANNEL), 1);
+}
+
+Test(conductor_steering, refuses_users_of_a_channel_that_contradict_each_other)
+{
+    (void)driver_rig_add_subscription(&rig, CLIENT, WILDCARD "|ramjet-transport=socket", 1001);
+    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
+    expect_refusal(
+        driver_rig_add_subscription(&rig, CLIENT, WILDCARD "|ramjet-transport=xdp", 1002),
+        "ramjet-transport=xdp existing=socket");
+    (void)driver_rig_add_subscription(&rig, CLIENT, WILDCARD, 1002);
+    (void)driver_rig_expect(&rig, RJ_EVENT_SUBSCRIPTION_READY);
 }

@@ -49,6 +49,8 @@ typedef struct rj_conductor_params {
     /* Interfaces whose queues are the engines' rings: queue_first + k is engine k's. NULL: none.
      * Its events go to the error log as warnings, and then to its own `on_event`. */
     const rj_steering_params_t *steering;
+    rj_transport_t socket_transport; /* how endpoints are served, */
+    rj_transport_t ring_transport;   /* and by which rings before that; auto: by none */
     rj_net_feed_t *feed; /* NULL: nothing is known of ways, so sockets send everything */
     uint64_t seed;       /* of session ids, initial term ids and the receiver id */
     /* A validated terminate command arrived (driver.md 19). */

@@ -170,6 +170,8 @@ static int begin(rj_conductor_t *conductor, const char *text, int32_t length, rj
         return err->code;
     int result =
         rj_channel_parse(&command->channel, text, (size_t)length, RJ_CHANNEL_SEND_DESTINATION, err);
+    if (result == 0 && command->type == RJ_COMMAND_ADD_DESTINATION)
+        result = rj_conductor_choose_transport(conductor, &command->channel, err);
     if (result == 0)
         result = check_port(&command->channel, err);
     return result == 0 ? await_name(conductor, err) : result;
@@ -221,6 +223,7 @@ static int add(rj_conductor_t *conductor, rj_send_entry_t *send, const rj_addres
     rj_send_destination_init(&entry->destination, &send->endpoint.base, address,
                              command->correlation_id, conductor->now_ns);
     memcpy(entry->text, command->channel.endpoint_text, sizeof(entry->text));
+    entry->transport = command->channel.transport;
     const rj_engine_command_t join = {.type = RJ_ENGINE_ADD_SEND_DESTINATION,
                                       .send_endpoint = &send->endpoint,
                                       .destination = &entry->destination};

@@ -23,7 +23,8 @@ struct rj_destination_entry {
     rj_send_destination_t *dynamic; /* the engine's own; NULL: manual */
     rj_headed_path_t headed;
     rj_followed_name_t name;
-    bool is_leaving; /* the engine is asked to let go of it */
+    rj_transport_t transport; /* auto: as its publication's channel */
+    bool is_leaving;          /* the engine is asked to let go of it */
     char text[RJ_CHANNEL_TEXT_BYTES];
 };
 

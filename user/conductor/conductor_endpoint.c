@@ -268,6 +268,8 @@ int rj_conductor_check_send(rj_conductor_t *conductor, const rj_send_entry_t *se
         const rj_channel_t *existing = &send->endpoint.channel;
         int result = check_send_timestamp(existing, channel, err);
         if (result == 0)
+            result = rj_conductor_check_transport(existing, channel, err);
+        if (result == 0)
             result = rj_conductor_check_buffer("so-sndbuf", channel->sndbuf_bytes,
                                                send->sndbuf_bytes, existing, channel, err);
         if (result == 0)

@@ -337,6 +337,8 @@ void rj_conductor_on_add_publication(rj_conductor_t *conductor, int32_t type,
     int result = rj_channel_parse(&command->channel, channel, (size_t)add->channel_length,
                                   RJ_CHANNEL_PUBLICATION, &err);
     if (result == 0)
+        result = rj_conductor_choose_transport(conductor, &command->channel, &err);
+    if (result == 0)
         result = command->channel.uri.media == RJ_MEDIA_IPC
                      ? rj_conductor_add_ipc_publication(conductor, &err)
                      : rj_conductor_add_network_publication(conductor, &err);

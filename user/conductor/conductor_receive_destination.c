@@ -217,6 +217,8 @@ void rj_conductor_on_receive_destination(rj_conductor_t *conductor, int32_t type
     command->resource_id = destination->registration_id;
     rj_err_t err = {0};
     int result = parse(&command->channel, channel, destination->channel_length, &err);
+    if (result == 0 && type == RJ_COMMAND_ADD_RCV_DESTINATION)
+        result = rj_conductor_choose_transport(conductor, &command->channel, &err);
     if (result == 0)
         result = start(conductor, &err);
     if (result < 0)

@@ -88,6 +88,9 @@ int rj_conductor_check_receive(rj_conductor_t *conductor, const rj_receive_entry
     if (result < 0 || receive == NULL)
         return result;
     const rj_channel_t *existing = &receive->endpoint.channel;
+    result = rj_conductor_check_transport(existing, channel, err);
+    if (result < 0)
+        return result;
     result = rj_conductor_check_buffer("so-sndbuf", rj_conductor_sndbuf(conductor, channel),
                                        receive->sndbuf_bytes, existing, channel, err);
     if (result < 0)

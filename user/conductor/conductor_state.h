@@ -89,7 +89,8 @@ typedef struct rj_headed_path {
     rj_address_t source; /* a wildcard: as the kernel would choose */
     uint32_t link_index; /* of a group; 0: as the routes say */
     uint8_t ttl;
-    uint32_t path_mtu_bytes; /* what routers have told of a connected path; 0: not known */
+    rj_transport_t transport; /* its channel's */
+    uint32_t path_mtu_bytes;  /* what routers have told of a connected path; 0: not known */
     rj_path_door_t door;
     rj_net_answer_t answer;   /* of the snapshot */
     rj_owned_header_t *owned; /* as last told to the engine; NULL: none */
@@ -757,5 +758,15 @@ int rj_conductor_work_steering(rj_conductor_t *conductor);
 int64_t rj_conductor_steering_deadline_ns(const rj_conductor_t *conductor);
 void rj_conductor_close_steering(rj_conductor_t *conductor);
 void rj_conductor_free_headers(rj_conductor_t *conductor);
+
+/* --- conductor_transport.c --- */
+
+/* Has a channel that was parsed use what its URI or a rule says. Negative with `err`: the URI asks
+ * for a kind that this driver does not have. */
+int rj_conductor_choose_transport(rj_conductor_t *conductor, rj_channel_t *channel, rj_err_t *err);
+
+/* Whether one more user of a channel asks for what it has, or for nothing. */
+int rj_conductor_check_transport(const rj_channel_t *existing, const rj_channel_t *channel,
+                                 rj_err_t *err);
 
 #endif

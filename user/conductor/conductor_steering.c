@@ -53,6 +53,8 @@ static rj_path_door_t choose_door(const rj_conductor_t *conductor, rj_headed_pat
 {
     rj_net_way_t way;
     const rj_address_t *destination = &headed->destination;
+    if (rj_transport_is_socket(headed->transport))
+        return RJ_DOOR_CHANNEL;
     headed->answer = rj_net_snapshot_find_way(conductor->snapshot, &headed->source, destination,
                                               headed->link_index, &way);
     if (headed->answer != RJ_NET_REACHED)
@@ -74,6 +76,7 @@ static rj_path_door_t choose_door(const rj_conductor_t *conductor, rj_headed_pat
     memcpy(hop.source_mac, way.source_mac, sizeof(hop.source_mac));
     memcpy(hop.destination_mac, way.destination_mac, sizeof(hop.destination_mac));
     rj_path_header_init(ret_header, &hop, &source, destination);
+    ret_header->takes_bulk = rj_transport_is_ring(headed->transport);
     return RJ_DOOR_RING;
 }
 
@@ -155,7 +158,8 @@ bool rj_conductor_keeps_headers(const rj_conductor_t *conductor)
 /* The path's engine has it already. `local` is what its socket is bound to, `destination` what its
  * address is or becomes. */
 static void keep_path_to(rj_conductor_t *conductor, rj_headed_path_t *headed, rj_path_t *path,
-                         const rj_address_t *destination, int engine, const rj_channel_t *channel)
+                         const rj_address_t *destination, int engine, const rj_channel_t *channel,
+                         rj_transport_t transport)
 {
     if (!rj_conductor_keeps_headers(conductor))
         return;
@@ -166,6 +170,7 @@ static void keep_path_to(rj_conductor_t *conductor, rj_headed_path_t *headed, rj
         .destination = *destination,
         .is_connected = path->endpoint->peer.family != AF_UNSPEC,
         .engine = engine,
+        .transport = transport,
         .source = rj_address_is_multicast(local) ? channel->local_data : *local,
         .link_index = is_multicast ? channel->interface_index : 0,
         .ttl = !is_multicast                           ? TTL_UNICAST
@@ -181,7 +186,7 @@ static void keep_path_to(rj_conductor_t *conductor, rj_headed_path_t *headed, rj
 static void keep_path(rj_conductor_t *conductor, rj_headed_path_t *headed, rj_path_t *path,
                       int engine, const rj_channel_t *channel)
 {
-    keep_path_to(conductor, headed, path, &path->address, engine, channel);
+    keep_path_to(conductor, headed, path, &path->address, engine, channel, channel->transport);
 }
 
 static void let_path_go(rj_conductor_t *conductor, rj_headed_path_t *headed)
@@ -233,6 +238,8 @@ static rj_steer_wish_t *wish_for(rj_conductor_t *conductor, const rj_endpoint_t 
         return NULL;
     if (feed != NULL && rj_address_is_multicast(&base->local))
         feed->ops->want(feed, &base->local);
+    if (rj_transport_is_socket(channel->transport))
+        return NULL;
     return rj_steering_add(conductor->steering, &base->local, channel->interface_index, base->home);
 }
 
@@ -268,8 +275,9 @@ void rj_conductor_steer_send_destination(rj_conductor_t *conductor, rj_destinati
 {
     const rj_send_endpoint_t *endpoint = &entry->send->endpoint;
     if (address->family == endpoint->base.local.family)
-        keep_path_to(conductor, &entry->headed, path, address, endpoint->base.home,
-                     &endpoint->channel);
+        keep_path_to(
+            conductor, &entry->headed, path, address, endpoint->base.home, &endpoint->channel,
+            entry->transport != RJ_TRANSPORT_AUTO ? entry->transport : endpoint->channel.transport);
 }
 
 void rj_conductor_unsteer_send_destination(rj_conductor_t *conductor, rj_destination_entry_t *entry)
@@ -283,7 +291,7 @@ void rj_conductor_steer_response(rj_conductor_t *conductor, rj_network_entry_t *
     const rj_send_endpoint_t *endpoint = &network->send->endpoint;
     let_path_go(conductor, &network->response_headed);
     keep_path_to(conductor, &network->response_headed, &network->response_path, address,
-                 endpoint->base.home, &endpoint->channel);
+                 endpoint->base.home, &endpoint->channel, endpoint->channel.transport);
 }
 
 void rj_conductor_unsteer_response(rj_conductor_t *conductor, rj_network_entry_t *network)
@@ -500,6 +508,7 @@ const char *rj_path_door_text(rj_path_door_t door)
                                         [RJ_DOOR_NO_WAY] = "no way known",
                                         [RJ_DOOR_NO_RING] = "no ring on that interface",
                                         [RJ_DOOR_MEMBERS] = "members of the group on this host",
-                                        [RJ_DOOR_NO_SOURCE] = "no source address known"};
+                                        [RJ_DOOR_NO_SOURCE] = "no source address known",
+                                        [RJ_DOOR_CHANNEL] = "its channel is for sockets"};
     return texts[door];
 }

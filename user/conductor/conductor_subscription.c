@@ -367,6 +367,8 @@ void rj_conductor_on_add_subscription(rj_conductor_t *conductor,
     int result = rj_channel_parse(&command->channel, channel, (size_t)add->channel_length,
                                   RJ_CHANNEL_SUBSCRIPTION, &err);
     if (result == 0)
+        result = rj_conductor_choose_transport(conductor, &command->channel, &err);
+    if (result == 0)
         result = command->channel.uri.media == RJ_MEDIA_IPC
                      ? add_ipc(conductor, &err)
                      : rj_conductor_await_resolve(conductor, &err);

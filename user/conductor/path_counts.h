@@ -18,6 +18,7 @@ typedef enum rj_path_door {
     RJ_DOOR_NO_RING,   /* it leaves by an interface where its engine has no queue */
     RJ_DOOR_MEMBERS,   /* a group with members on this host, or nobody has looked yet */
     RJ_DOOR_NO_SOURCE, /* no source address of that family */
+    RJ_DOOR_CHANNEL,   /* its channel is for sockets */
     RJ_DOOR_COUNT
 } rj_path_door_t;
 

@@ -272,6 +272,7 @@ typedef struct rj_driver_config {
     char busy_poll_text[RJ_CONFIG_NAME_MAX];
     char steer_queues_text[RJ_CONFIG_NAME_MAX];
     char dpdk_args[RJ_CONFIG_LIST_MAX]; /* DPDK's own words, which it checks */
+    char channel_transports[RJ_CONFIG_LIST_MAX]; /* channel_rules.h */
 
     /* what they say */
     char interfaces[RJ_CONFIG_INTERFACES_MAX][RJ_CONFIG_INTERFACE_NAME_MAX]; /* each once */

@@ -463,6 +463,8 @@ const rj_option_t rj_options[] = {
          "interfaces where XDP is used, as eth0,eth1; none: those attached before"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_TRANSPORT", "transport", transport_text, "auto",
          "how datagrams travel: " RJ_TRANSPORT_NAMES),
+    TEXT(RJ_SETTINGS_OURS, "RAMJET_CHANNEL_TRANSPORT", "channel_transport", channel_transports, "",
+         "that of some channels, as 10.0.0.2:*=socket,*:40123=xdp; `ramjet-transport=` goes first"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_XDP_MODE", "xdp_mode", xdp_mode_text, "auto", RJ_XDP_MODE_NAMES),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_QUEUES", "queues", queue_range, "",
          "receive queues with an engine each, as 0-3; none: queue 0 alone"),

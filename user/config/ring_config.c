@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "config/channel_rules.h"
+
 enum {
     CPU_MAX = 1023,
     NUMBER_DIGITS_MAX = 5,
@@ -189,20 +191,34 @@ static int read_instance(rj_driver_config_t *config, const char *text, rj_err_t 
     return 0;
 }
 
+static int read_channel_transports(rj_driver_config_t *config, const char *text, rj_err_t *err)
+{
+    (void)config;
+    return rj_channel_rules_check(text, err);
+}
+
+#define ROW(variable, read, field)                                                                 \
+    {                                                                                              \
+        variable, read, offsetof(rj_driver_config_t, field),                                       \
+            sizeof(((rj_driver_config_t *)NULL)->field)                                            \
+    }
+
 static const struct {
     const char *variable;
     reader_t read;
     size_t offset; /* of the text */
+    size_t size;
 } rows[] = {
-    {"RAMJET_INTERFACE", read_interfaces, offsetof(rj_driver_config_t, interface_list)},
-    {"RAMJET_TRANSPORT", read_transport, offsetof(rj_driver_config_t, transport_text)},
-    {"RAMJET_XDP_MODE", read_mode, offsetof(rj_driver_config_t, xdp_mode_text)},
-    {"RAMJET_QUEUES", read_queues, offsetof(rj_driver_config_t, queue_range)},
-    {"RAMJET_CONTROL", read_control, offsetof(rj_driver_config_t, control_text)},
-    {"RAMJET_ENGINE_CPUS", read_engine_cpus, offsetof(rj_driver_config_t, engine_cpu_list)},
-    {"RAMJET_INSTANCE", read_instance, offsetof(rj_driver_config_t, instance)},
-    {"RAMJET_STEER_QUEUES", read_steer_queues, offsetof(rj_driver_config_t, steer_queues_text)},
-    {"RAMJET_BUSY_POLL", read_busy_poll, offsetof(rj_driver_config_t, busy_poll_text)},
+    ROW("RAMJET_INTERFACE", read_interfaces, interface_list),
+    ROW("RAMJET_TRANSPORT", read_transport, transport_text),
+    ROW("RAMJET_XDP_MODE", read_mode, xdp_mode_text),
+    ROW("RAMJET_QUEUES", read_queues, queue_range),
+    ROW("RAMJET_CONTROL", read_control, control_text),
+    ROW("RAMJET_ENGINE_CPUS", read_engine_cpus, engine_cpu_list),
+    ROW("RAMJET_INSTANCE", read_instance, instance),
+    ROW("RAMJET_STEER_QUEUES", read_steer_queues, steer_queues_text),
+    ROW("RAMJET_BUSY_POLL", read_busy_poll, busy_poll_text),
+    ROW("RAMJET_CHANNEL_TRANSPORT", read_channel_transports, channel_transports),
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
@@ -211,9 +227,8 @@ enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
 static int read_row(rj_driver_config_t *config, size_t row, const char *text, rj_err_t *err)
 {
     rj_driver_config_t draft = *config;
-    if (strlen(text) >= RJ_CONFIG_NAME_MAX - 1) /* a longer one has been cut to exactly this */
-        return rj_fail(err, -EINVAL, "too long: use less than %d characters",
-                       RJ_CONFIG_NAME_MAX - 1);
+    if (strlen(text) >= rows[row].size - 1) /* a longer one has been cut to exactly this */
+        return rj_fail(err, -EINVAL, "too long: use less than %zu characters", rows[row].size - 1);
     int result = rows[row].read(&draft, text, err);
     if (result == 0)
         *config = draft;

@@ -228,6 +228,8 @@ static int open_conductor(rj_driver_t *driver, rj_err_t *err)
                                     .engine_count = driver->engine_count,
                                     .has_rings = driver->world.ring_engine_count > 0,
                                     .steering = driver->world.steering,
+                                    .socket_transport = driver->world.socket_transport,
+                                    .ring_transport = driver->world.ring_transport,
                                     .feed = driver->world.feed,
                                     .seed = driver->world.seed,
                                     .on_terminate = on_terminate,

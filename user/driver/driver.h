@@ -52,6 +52,7 @@ typedef struct rj_driver_world {
                      rj_err_t *err);
     void *open_port_state;
     rj_transport_t socket_transport;      /* what those ports are, or have behind their rings */
+    rj_transport_t ring_transport;        /* of those rings; auto: there are none */
     int ring_engine_count;                /* 0: sockets only; else up to RJ_ENGINES_MAX engines */
     const rj_steering_params_t *steering; /* of the rings' interfaces; NULL: none is steered */
     rj_net_feed_t *feed;                  /* NULL: paths get no headers */

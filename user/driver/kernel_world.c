@@ -61,6 +61,9 @@ static int open_rings(kernel_world_t *self, const rj_kernel_world_params_t *para
     world->steering = &self->steering;
     world->feed = rj_ring_world_feed(self->rings);
     world->rings = self->rings;
+    world->ring_transport = params->config->transport == RJ_TRANSPORT_AUTO
+                                ? RJ_TRANSPORT_XDP
+                                : params->config->transport;
     return 0;
 }
 

@@ -140,6 +140,21 @@ static int parse_socket_buffer(const rj_uri_t *uri, const char *key, int32_t *re
     return 0;
 }
 
+/* A key of our own, which other drivers pass over. */
+static int parse_transport(rj_channel_t *channel, rj_err_t *err)
+{
+    const rj_uri_value_t value = rj_uri_find(&channel->uri, "ramjet-transport");
+    char text[16];
+    if (value.text == NULL)
+        return 0;
+    snprintf(text, sizeof(text), "%.*s", (int)value.length, value.text);
+    if (value.length < sizeof(text) && rj_transport_parse(text, &channel->transport) == 0)
+        return 0;
+    return rj_fail_aeron(err, -EINVAL, RJ_ERROR_GENERIC,
+                         "ramjet-transport=%.*s: no such transport: give " RJ_TRANSPORT_NAMES,
+                         (int)value.length, value.text);
+}
+
 static int parse_socket_options(rj_channel_t *channel, rj_err_t *err)
 {
     int64_t ttl = 0;
@@ -154,6 +169,10 @@ static int parse_socket_options(rj_channel_t *channel, rj_err_t *err)
     if (result < 0)
         return result;
     result = parse_socket_buffer(&channel->uri, "so-rcvbuf", &channel->rcvbuf_bytes, err);
+    if (result < 0)
+        return result;
+
+    result = parse_transport(channel, err);
     if (result < 0)
         return result;
 

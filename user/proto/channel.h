@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/transport.h"
 #include "proto/address.h"
 #include "proto/timestamp.h"
 #include "proto/uri.h"
@@ -60,9 +61,10 @@ typedef struct rj_channel {
     bool has_interface;
     bool has_tag;
     int64_t tag;
-    uint8_t ttl;          /* 0: not given, the driver's */
-    int32_t sndbuf_bytes; /* so-sndbuf; 0 when not given: driver's or OS default */
-    int32_t rcvbuf_bytes; /* so-rcvbuf; the same */
+    uint8_t ttl;              /* 0: not given, the driver's */
+    rj_transport_t transport; /* ramjet-transport, ours; auto when not given */
+    int32_t sndbuf_bytes;     /* so-sndbuf; 0 when not given: driver's or OS default */
+    int32_t rcvbuf_bytes;     /* so-rcvbuf; the same */
     int32_t media_receive_timestamp_offset; /* or RJ_TIMESTAMP_* */
     int32_t channel_receive_timestamp_offset;
     int32_t channel_send_timestamp_offset;

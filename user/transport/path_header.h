@@ -17,6 +17,7 @@
 #ifndef RJ_TRANSPORT_PATH_HEADER_H
 #define RJ_TRANSPORT_PATH_HEADER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ typedef struct rj_path_header {
     uint32_t interface_index;   /* whose ring sends it */
     uint32_t payload_bytes_max; /* link MTU less IP and UDP: a longer one is the socket's */
     uint16_t length_bytes;
+    bool takes_bulk;  /* runs of any length leave by the ring, whatever its front thinks of them */
     uint16_t ip_sum;  /* folded sum of the IPv4 header with length, id and checksum 0 */
     uint32_t udp_sum; /* unfolded sum of pseudo-header addresses, protocol and the ports */
     uint8_t bytes[RJ_PATH_HEADER_BYTES_MAX];

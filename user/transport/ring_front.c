@@ -94,7 +94,7 @@ static int ring_for(const ring_front_t *front, const rj_run_t *run)
 static bool is_bulk(ring_front_t *front, int ring, const rj_run_t *run)
 {
     const uint32_t datagrams_min = front->bulk_datagrams_min[ring];
-    if (datagrams_min == 0)
+    if (datagrams_min == 0 || run->path->header->takes_bulk)
         return false;
     bulk_path_t *slot =
         &front->bulk_paths[((uintptr_t)run->path / sizeof(*run->path)) % BULK_PATHS];
