@@ -211,6 +211,18 @@ Test(network_image, says_how_far_readers_are_after_a_quarter_of_the_window)
     cr_assert_eq(sm_position(), 9216, "a timeout repeats what was said");
 }
 
+Test(network_image, cleans_up_to_where_its_readers_are_before_it_says_so)
+{
+    open_at(0);
+    track(0);
+    for (int i = 0; i < 10; i++)
+        insert(1024 * i, 992);
+    read_to(9216);
+    cr_assert_eq(track(1), 1);
+    stream_log_expect_zero(&bench.log, 0, 9216);
+    cr_assert_eq(rj_frame_length(rj_log_term(&bench.log, 0), 9216), 1024, "not read yet");
+}
+
 Test(network_image, asks_for_nothing_more_than_the_slowest_reader_allows)
 {
     open_at(0);

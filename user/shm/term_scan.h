@@ -27,6 +27,10 @@ typedef struct rj_term_scan {
     int32_t padding;
 } rj_term_scan_t;
 
+/* So many frames ahead, if all are as long as this one, the next header is on its way from the
+ * publisher's cache while this one is looked at. */
+#define RJ_TERM_SCAN_AHEAD 4
+
 /* Looks from `term` + `offset` at most `length_max` bytes ahead, never beyond `term_length`. Frames
  * in front of a corrupt one are still returned. */
 static inline rj_term_scan_t rj_term_scan(const uint8_t *term, int32_t offset, int32_t term_length,
@@ -41,6 +45,8 @@ static inline rj_term_scan_t rj_term_scan(const uint8_t *term, int32_t offset, i
         if (length <= 0)
             break;
         int64_t aligned = rj_frame_aligned_length(length);
+        if (aligned * RJ_TERM_SCAN_AHEAD < left - available)
+            __builtin_prefetch(term + offset + available + aligned * RJ_TERM_SCAN_AHEAD);
         if (__builtin_expect(length < RJ_DATA_HEADER_BYTES || aligned > left - available, 0)) {
             rj_term_scan_t corrupt = {RJ_TERM_SCAN_CORRUPT, 0};
             rj_term_scan_t whole = {available, 0};

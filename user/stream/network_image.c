@@ -466,7 +466,10 @@ static void grant(rj_network_image_t *image, int64_t limit)
 }
 
 /* Decides whether the sender must hear how far the readers are; cleans behind them before it does,
- * so that what it may send next finds zeroes. */
+ * so that what it may send next finds zeroes. The reference cleans a term later: by then what was
+ * read has left the caches, and is fetched from memory to be zeroed. Nobody reads it again: who
+ * joins does so in front of it, and who lags is waited for until it knows that it is left behind.
+ */
 static bool schedule_sm(rj_network_image_t *image, int64_t min_pos, int64_t now_ns)
 {
     rj_congestion_t *congestion = &image->congestion;
@@ -480,7 +483,7 @@ static bool schedule_sm(rj_network_image_t *image, int64_t min_pos, int64_t now_
     if (!is_forced && min_pos <= image->last_sm_position + window_bytes / 4 &&
         window_bytes == image->last_sm_window_bytes)
         return false;
-    rj_log_clean_to(image->log, &image->clean_position, min_pos - image->log->term_length);
+    rj_log_clean_to(image->log, &image->clean_position, min_pos);
     image->last_sm_position = min_pos;
     /* Release: pairs with the acquire of the conductor. */
     if (window_bytes != image->last_sm_window_bytes)
