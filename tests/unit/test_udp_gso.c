@@ -358,6 +358,7 @@ Test(udp_gso, reads_fewer_messages_at_a_time_while_they_are_long)
     const int some = udp_bench_poll_for(&to, BATCH);
     cr_assert_gt(some, 0);
     cr_assert_lt(some, MESSAGES - 2, "what a core's cache holds");
+    cr_expect(udp_bench.receiver->has_more);
     int rest = MESSAGES - 2 - some;
     while (rest > 0)
         rest -= udp_bench_poll_for(&to, BATCH);
@@ -368,6 +369,7 @@ Test(udp_gso, reads_fewer_messages_at_a_time_while_they_are_long)
     }
     int all = udp_bench_poll_for(&to, BATCH);
     cr_assert_eq(udp_bench_poll_for(&to, BATCH) + all, 2 * MESSAGES, "short ones all at once");
+    cr_expect_not(udp_bench.receiver->has_more);
 }
 
 /* --- what the kernel would not --- */

@@ -142,6 +142,7 @@ static uint32_t receive_from(rj_udp_inbox_t *inbox, rj_endpoint_t *endpoint, rj_
     if (got < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
         keep_error(inbox, endpoint->slot, errno);
     const uint32_t count = (uint32_t)rj_max_i64(got, 0);
+    inbox->has_more |= count == quota;
     for (uint32_t i = filled; i < filled + count; i++) {
         fill_packet(inbox, i, &packets[i]);
         packets[i].endpoint = endpoint;
@@ -168,7 +169,11 @@ static uint32_t poll_direct(rj_udp_inbox_t *inbox, rj_packet_t *packets, uint32_
     const uint32_t sockets = (uint32_t)inbox->endpoint_count;
     uint32_t slot = (uint32_t)inbox->first_slot;
     uint32_t filled = 0;
-    for (uint32_t left = sockets; left > 0 && filled < count; left--) {
+    for (uint32_t left = sockets; left > 0; left--) {
+        if (filled == count) {
+            inbox->has_more = true; /* for all that we know */
+            break;
+        }
         if (slot >= sockets)
             slot = 0;
         filled += receive_from(inbox, inbox->endpoints[slot++], packets, filled,
@@ -185,6 +190,7 @@ static uint32_t poll_ready(rj_udp_inbox_t *inbox, rj_packet_t *packets, uint32_t
     const int event_max = count < READY_BATCH ? (int)count : READY_BATCH;
     const int ready = epoll_wait(inbox->epoll_fd, events, event_max, 0);
     uint32_t filled = 0;
+    inbox->has_more = ready == event_max;
     for (int i = 0; i < ready; i++)
         filled += receive_from(inbox, events[i].data.ptr, packets, filled,
                                share(count - filled, (uint32_t)(ready - i)), now_ns);
@@ -211,6 +217,7 @@ int rj_udp_inbox_poll(rj_udp_inbox_t *inbox, rj_packet_t *packets, size_t count,
     if (inbox->endpoint_count == 0 || room == 0)
         return 0;
     uint32_t filled;
+    inbox->has_more = false;
     if (inbox->uses_epoll) {
         filled = poll_ready(inbox, packets, room, now_ns);
     } else {

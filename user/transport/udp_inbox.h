@@ -34,6 +34,7 @@ typedef struct rj_udp_inbox {
     int epoll_fd;
     bool uses_epoll; /* all sockets are registered, which costs a little for each datagram */
     bool merges;     /* the kernel is asked to */
+    bool has_more;   /* of the last poll: a socket was not read until it was empty */
 
     uint32_t batch_max;
     uint32_t batch; /* messages that the next poll asks for, fewer while they are long */

@@ -315,7 +315,9 @@ static int udp_port_poll(rj_port_t *base, rj_packet_t *packets, size_t count, in
 {
     udp_port_t *port = from_port(base);
     port->now_ns = now_ns;
-    return rj_udp_inbox_poll(&port->inbox, packets, count, now_ns);
+    const int got = rj_udp_inbox_poll(&port->inbox, packets, count, now_ns);
+    port->base.has_more = port->inbox.has_more;
+    return got;
 }
 
 static int udp_port_attach(rj_port_t *base, rj_endpoint_t *endpoint, rj_attach_role_t role)
