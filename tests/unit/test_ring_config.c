@@ -50,6 +50,8 @@ Test(ring_config, reads_every_setting_of_ours)
                                  "on",
                                  "RAMJET_BUSY_POLL",
                                  "20:128",
+                                 "RAMJET_COPY_FREE",
+                                 "3",
                                  NULL};
     rj_driver_config_t config;
     rj_err_t err;
@@ -70,6 +72,7 @@ Test(ring_config, reads_every_setting_of_ours)
     cr_expect_eq(config.steer_queues, RJ_STEER_QUEUES_ON);
     cr_expect_eq(config.busy_poll_us, 20);
     cr_expect_eq(config.busy_poll_budget, 128);
+    cr_expect_eq(config.copy_free, 3);
 }
 
 Test(ring_config, takes_the_kernels_budget_where_busy_polling_names_none)
@@ -120,6 +123,8 @@ Test(ring_config, refuses_what_it_cannot_read_by_the_name_of_the_setting)
         {"RAMJET_ENGINE_CPUS", "0-16", NULL},
         {"RAMJET_INSTANCE", "a/b", NULL},
         {"RAMJET_INSTANCE", "a.b", NULL},
+        {"RAMJET_COPY_FREE", "65", NULL},
+        {"RAMJET_COPY_FREE", "all", NULL},
         {"RAMJET_STEER_QUEUES", "yes", NULL},
         {"RAMJET_BUSY_POLL", "20:", NULL},
         {"RAMJET_BUSY_POLL", "20:0", NULL},

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -102,7 +101,7 @@ int rj_mapfile_sync(const rj_mapfile_t *file)
 
 void rj_mapfile_close(rj_mapfile_t *file)
 {
-    if (file->bytes != NULL)
+    if (file->bytes != NULL && !file->is_lent)
         munmap(file->bytes, (size_t)file->length_bytes);
     *file = (rj_mapfile_t){0};
 }

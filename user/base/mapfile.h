@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum rj_mapfile_space {
@@ -29,6 +30,7 @@ typedef enum rj_mapfile_access {
 typedef struct rj_mapfile {
     uint8_t *bytes; /* NULL when closed */
     int64_t length_bytes;
+    bool is_lent; /* the mapping is somebody else's: close leaves it */
 } rj_mapfile_t;
 
 /* Creates a file that must not exist yet (-EEXIST), of mode 0666 before the umask, and maps it; its

@@ -22,6 +22,7 @@ enum {
     KEY_BUSY_POLL,
     KEY_DPDK_ARGS,
     KEY_CHANNEL_TRANSPORT,
+    KEY_COPY_FREE,
     KEY_REFERENCE_TIMING,
     GROUP = 4
 };
@@ -46,6 +47,8 @@ static const struct argp_option rows[] = {
      "what DPDK is started with, for --transport dpdk, as \"--no-pci --vdev=...\"", GROUP},
     {"channel-transport", KEY_CHANNEL_TRANSPORT, "RULES", 0,
      "that of some channels, as 10.0.0.2:*=socket,*:40123=xdp", GROUP},
+    {"copy-free", KEY_COPY_FREE, "N", 0,
+     "send N publications straight from their log buffers, by AF_XDP (0)", GROUP},
     {"reference-timing", KEY_REFERENCE_TIMING, NULL, 0,
      "repair losses at the reference's pace, not at that of round trips", GROUP},
     {"define", 'D', "NAME=VALUE", 0, "a setting, as aeron.mtu.length=8k or AERON_MTU_LENGTH=8k",
@@ -54,9 +57,9 @@ static const struct argp_option rows[] = {
 
 /* Row i of the options, whose key is KEY_INTERFACE + i, sets variable i. */
 static const char *const variables[] = {
-    "RAMJET_INTERFACE", "RAMJET_TRANSPORT",   "RAMJET_XDP_MODE",         "RAMJET_QUEUES",
-    "RAMJET_CONTROL",   "RAMJET_ENGINE_CPUS", "RAMJET_INSTANCE",         "RAMJET_STEER_QUEUES",
-    "RAMJET_BUSY_POLL", "RAMJET_DPDK_ARGS",   "RAMJET_CHANNEL_TRANSPORT"};
+    "RAMJET_INTERFACE", "RAMJET_TRANSPORT",   "RAMJET_XDP_MODE",          "RAMJET_QUEUES",
+    "RAMJET_CONTROL",   "RAMJET_ENGINE_CPUS", "RAMJET_INSTANCE",          "RAMJET_STEER_QUEUES",
+    "RAMJET_BUSY_POLL", "RAMJET_DPDK_ARGS",   "RAMJET_CHANNEL_TRANSPORT", "RAMJET_COPY_FREE"};
 
 /* The command line replaces what the environment says, and then adds to itself. */
 static void add_interface(const rj_driver_options_t *options, char *arg, char *text, size_t size)
@@ -110,7 +113,7 @@ static int parse_row(int key, char *arg, struct argp_state *state)
         take_flag("RAMJET_REFERENCE_TIMING", state);
         return 0;
     }
-    if (key < KEY_INTERFACE || key > KEY_CHANNEL_TRANSPORT)
+    if (key < KEY_INTERFACE || key > KEY_COPY_FREE)
         return ARGP_ERR_UNKNOWN;
     note(options, rows[key - KEY_INTERFACE].name);
     take(options, key - KEY_INTERFACE, arg, state);

@@ -128,7 +128,8 @@ static void describe_log(const rj_conductor_t *conductor, const rj_channel_t *tr
                                                    : RJ_LOG_TYPE_CONCURRENT_PUBLICATION};
 }
 
-static int await_log(rj_conductor_t *conductor, const rj_channel_t *transport, rj_err_t *err)
+static int await_log(rj_conductor_t *conductor, const rj_channel_t *transport, bool is_ipc,
+                     rj_err_t *err)
 {
     rj_client_command_t *command = &conductor->command;
     rj_task_t *task = command->task != NULL ? command->task : calloc(1, sizeof(*task));
@@ -141,6 +142,7 @@ static int await_log(rj_conductor_t *conductor, const rj_channel_t *transport, r
     command->task = task;
     task->type = RJ_TASK_MAP_LOG;
     task->log = log;
+    task->is_sent = !is_ipc;
     describe_log(conductor, transport, &task->log_params);
     int result = rj_dir_publication_path(task->path, sizeof(task->path), conductor->config->dir,
                                          command->correlation_id);
@@ -166,7 +168,8 @@ int rj_conductor_start_publication_log(rj_conductor_t *conductor, const rj_send_
             : rj_conductor_next_session_id(conductor, command->stream_id, send, is_ipc);
     command->initial_term_id =
         params->has_position ? params->initial_term_id : (int32_t)rj_prng_next(&conductor->prng);
-    return await_log(conductor, send != NULL ? &send->endpoint.channel : &command->channel, err);
+    return await_log(conductor, send != NULL ? &send->endpoint.channel : &command->channel, is_ipc,
+                     err);
 }
 
 /* --- what all have in common --- */

@@ -69,6 +69,19 @@ static int resolve(rj_helper_t *helper, rj_task_t *task)
     return result;
 }
 
+/* A file of the pool has its space already. */
+static bool take_from_pool(rj_helper_t *helper, rj_task_t *task, int64_t length, int *ret_result)
+{
+    rj_mapfile_t file;
+    if (!task->is_sent || helper->params.log_pool == NULL ||
+        !rj_log_pool_take(helper->params.log_pool, length, task->path, &file))
+        return false;
+    *ret_result = rj_log_create_in(task->log, &file, &task->log_params, &task->err);
+    if (*ret_result < 0)
+        unlink(task->path);
+    return true;
+}
+
 static int map_log(rj_helper_t *helper, rj_task_t *task)
 {
     int64_t length = rj_log_file_length(task->log_params.term_length, task->log_params.page_size);
@@ -83,7 +96,9 @@ static int map_log(rj_helper_t *helper, rj_task_t *task)
         if (result < 0)
             return result;
     }
-    int result = rj_log_create(task->log, task->path, &task->log_params, &task->err);
+    int result;
+    if (!take_from_pool(helper, task, length, &result))
+        result = rj_log_create(task->log, task->path, &task->log_params, &task->err);
     if (result == 0)
         rj_system_counter_add(helper->params.system, RJ_SYSTEM_BYTES_CURRENTLY_MAPPED, length);
     return result;

@@ -23,6 +23,7 @@
 #include "proto/channel.h"
 #include "shm/dir.h"
 #include "shm/log_buffer.h"
+#include "shm/log_pool.h"
 #include "shm/ring_spsc.h"
 
 enum {
@@ -58,6 +59,7 @@ typedef struct rj_task {
     rj_address_t address;
     rj_log_t *log; /* allocated by the conductor, filled in by MAP_LOG */
     rj_log_params_t log_params;
+    bool is_sent;         /* the log's: over a network, so that a file of the pool is of use */
     int64_t usable_bytes; /* of the file system before the log was made; -1: not looked at */
     char path[RJ_DIR_PATH_BYTES_MAX];
 } rj_task_t;
@@ -67,6 +69,7 @@ typedef struct rj_helper_params {
     rj_system_counters_t *system;
     const char *dir;
     bool perform_storage_checks;
+    rj_log_pool_t *log_pool; /* NULL: none */
     int64_t resolver_threshold_ns;
     int32_t free_limit; /* logs that could not be freed and are tried again, in a turn */
     /* Interfaces of this machine, read anew for each channel; the simulation has its own list.

@@ -273,6 +273,7 @@ typedef struct rj_driver_config {
     char steer_queues_text[RJ_CONFIG_NAME_MAX];
     char dpdk_args[RJ_CONFIG_LIST_MAX]; /* DPDK's own words, which it checks */
     char channel_transports[RJ_CONFIG_LIST_MAX]; /* channel_rules.h */
+    char copy_free_text[RJ_CONFIG_NAME_MAX];
 
     /* what they say */
     char interfaces[RJ_CONFIG_INTERFACES_MAX][RJ_CONFIG_INTERFACE_NAME_MAX]; /* each once */
@@ -287,6 +288,7 @@ typedef struct rj_driver_config {
     uint32_t busy_poll_us; /* 0: off */
     uint32_t busy_poll_budget;
     rj_steer_queues_t steer_queues;
+    int32_t copy_free; /* publications whose log buffers rings send from without a copy */
 
     /* The first value that start refuses, and why; rj_config_check tells it. */
     char refusal[RJ_CONFIG_REFUSAL_MAX];

@@ -476,6 +476,8 @@ const rj_option_t rj_options[] = {
          "engines do their card's work for so many us, as 20 or 20:64 (packets); 0: off"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_DPDK_ARGS", "dpdk_args", dpdk_args, "",
          "what DPDK is started with, as --no-pci --vdev=net_af_packet0,iface=eth0"),
+    TEXT(RJ_SETTINGS_OURS, "RAMJET_COPY_FREE", "copy_free", copy_free_text, "0",
+         "publications that AF_XDP sends straight from their log buffers; 0: all are copied"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_ENGINE_CPUS", "engine_cpus", engine_cpu_list, "",
          "CPUs of the engines in their order, as 2,3 or 2-5; none: any"),
     BOOL(RJ_SETTINGS_OURS, "RAMJET_MDC_STREAM_AWARE", "mdc_stream_aware", mdc_stream_aware, 1,

@@ -17,6 +17,7 @@ enum {
     BUSY_POLL_BUDGET_DEFAULT =
         64, /* what NAPI does at a time, and what needs no right of its own */
     BUSY_POLL_BUDGET_MAX = 1024,
+    COPY_FREE_MAX = 64, /* as shm/log_pool.h has it */
 };
 
 typedef int (*reader_t)(rj_driver_config_t *config, const char *text, rj_err_t *err);
@@ -181,6 +182,15 @@ static int read_busy_poll(rj_driver_config_t *config, const char *text, rj_err_t
     return 0;
 }
 
+static int read_copy_free(rj_driver_config_t *config, const char *text, rj_err_t *err)
+{
+    const char *rest = read_number(text, COPY_FREE_MAX, &config->copy_free);
+    return rest != NULL && *rest == '\0'
+               ? 0
+               : rj_fail(err, -EINVAL, "give a number of publications from 0 (off) to %d",
+                         COPY_FREE_MAX);
+}
+
 /* It becomes the name of a folder in bpffs, which takes no dots. */
 static int read_instance(rj_driver_config_t *config, const char *text, rj_err_t *err)
 {
@@ -219,6 +229,7 @@ static const struct {
     ROW("RAMJET_STEER_QUEUES", read_steer_queues, steer_queues_text),
     ROW("RAMJET_BUSY_POLL", read_busy_poll, busy_poll_text),
     ROW("RAMJET_CHANNEL_TRANSPORT", read_channel_transports, channel_transports),
+    ROW("RAMJET_COPY_FREE", read_copy_free, copy_free_text),
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
@@ -255,6 +266,7 @@ int rj_ring_config_read(rj_driver_config_t *config, rj_err_t *err)
     config->control = RJ_CONTROL_KERNEL;
     config->engine_cpu_count = 0;
     config->steer_queues = RJ_STEER_QUEUES_AUTO;
+    config->copy_free = 0;
     config->busy_poll_us = 0;
     config->busy_poll_budget = 0;
     for (size_t i = 0; i < ROW_COUNT; i++) {

@@ -198,6 +198,7 @@ static int open_helper(rj_driver_t *driver, rj_err_t *err)
     rj_helper_params_t params = {.resolver = driver->names.resolver,
                                  .system = &driver->system,
                                  .dir = driver->config.dir,
+                                 .log_pool = rj_ring_world_log_pool(driver->world.rings),
                                  .perform_storage_checks = driver->config.perform_storage_checks,
                                  .resolver_threshold_ns = driver->config.resolver_threshold_ns,
                                  .free_limit = (int32_t)driver->config.resource_free_limit,

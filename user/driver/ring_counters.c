@@ -7,15 +7,25 @@
 
 /* Type ids count on from the first, in the order of these rows. */
 static const char *const ring_rows[] = {
-    "frames received",        "frames sent",
-    "sends cut short",        "frames refused",
-    "frames lost, ring full", "frames lost, no frame free",
+    "frames received",
+    "frames sent",
+    "sends cut short",
+    "frames refused",
+    "frames lost, ring full",
+    "frames lost, no frame free",
+    "payloads sent without a copy",
 };
 
 static const char *const engine_rows[] = {
     "datagrams sent by sockets",         "datagrams received by sockets",
     "frames forwarded to other engines", "frames not forwarded",
     "frames forwarded in vain",
+};
+
+/* Only where there is a pool of them. */
+static const char *const log_rows[] = {
+    "logs to send from, ready",
+    "logs to send from, missed",
 };
 
 static const char *const steering_rows[] = {
@@ -39,6 +49,8 @@ enum {
     RING_TYPE = RJ_COUNTER_TYPE_RAMJET_MIN,
     ENGINE_TYPE = RING_TYPE + 20,
     STEERING_TYPE = ENGINE_TYPE + 20,
+    LOG_ROWS = sizeof(log_rows) / sizeof(log_rows[0]),
+    LOG_TYPE = STEERING_TYPE + 20,
 };
 
 _Static_assert(STEERING_TYPE + 8 == RJ_COUNTER_TYPE_RAMJET_PROGRAMS_GONE, "as `status` knows it");
@@ -91,6 +103,9 @@ int rj_ring_counters_open(rj_ring_counters_t *self, rj_counters_t *counters,
         result = allocate_rows(self, counters, ENGINE_TYPE, engine, name, engine_rows, ENGINE_ROWS,
                                epoch_ms, err);
     }
+    if (result == 0 && rj_ring_world_log_pool(rings) != NULL)
+        result = allocate_rows(self, counters, LOG_TYPE, 0, "copy-free", log_rows, LOG_ROWS,
+                               epoch_ms, err);
     if (result == 0)
         result = allocate_rows(self, counters, STEERING_TYPE, 0, "steering", steering_rows,
                                STEERING_ROWS, epoch_ms, err);
@@ -110,9 +125,10 @@ static int put_ring(rj_ring_counters_t *self, int at, const rj_ring_world_t *rin
 {
     rj_ring_view_t view;
     rj_ring_world_look(rings, ring, &view);
-    const int64_t figures[RING_ROWS] = {(int64_t)view.received,  (int64_t)view.sent,
-                                        (int64_t)view.send_full, (int64_t)view.refused,
-                                        (int64_t)view.lost_full, (int64_t)view.lost_other};
+    const int64_t figures[RING_ROWS] = {(int64_t)view.received,         (int64_t)view.sent,
+                                        (int64_t)view.send_full,        (int64_t)view.refused,
+                                        (int64_t)view.lost_full,        (int64_t)view.lost_other,
+                                        (int64_t)view.sent_by_reference};
     return put(self, at, figures, RING_ROWS);
 }
 
@@ -129,6 +145,17 @@ static int put_engine(rj_ring_counters_t *self, int at, const rj_ring_world_t *r
         __atomic_load_n(&stats->forward_drops, __ATOMIC_RELAXED),
         __atomic_load_n(&stats->forward_strays, __ATOMIC_RELAXED)};
     return put(self, at, figures, ENGINE_ROWS);
+}
+
+/* The helper's thread takes them; each figure is whole by itself. */
+static int put_logs(rj_ring_counters_t *self, int at, const rj_log_pool_t *pool)
+{
+    if (pool == NULL)
+        return at;
+    const int64_t figures[LOG_ROWS] = {pool->count -
+                                           __atomic_load_n(&pool->taken, __ATOMIC_RELAXED),
+                                       __atomic_load_n(&pool->missed, __ATOMIC_RELAXED)};
+    return put(self, at, figures, LOG_ROWS);
 }
 
 static void put_steering(rj_ring_counters_t *self, int at, const rj_conductor_t *conductor)
@@ -166,5 +193,6 @@ void rj_ring_counters_update(rj_ring_counters_t *self, const rj_ring_world_t *ri
         at = put_ring(self, at, rings, ring);
     for (int engine = 0; engine < rj_ring_world_engine_count(rings); engine++)
         at = put_engine(self, at, rings, engine, engines[engine]);
+    at = put_logs(self, at, rj_ring_world_log_pool(rings));
     put_steering(self, at, conductor);
 }

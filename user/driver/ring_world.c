@@ -58,6 +58,7 @@ struct rj_ring_world {
     int engine_count;
     ring_t rings[RINGS_MAX];
     int ring_count;
+    rj_log_pool_t pool; /* closed: everything is copied */
 };
 
 __attribute__((format(printf, 3, 4))) static void tell(const rj_ring_world_t *world,
@@ -312,10 +313,16 @@ static void tell_of_ring(const rj_ring_world_t *world, const ring_t *ring)
     const bool is_auto = world->params.config->transport == RJ_TRANSPORT_AUTO;
     rj_ring_view_t view;
     rj_ring_world_look(world, (int)(ring - world->rings), &view);
-    tell(world, RJ_RING_CHOSEN, "%s%s%s%s%s%s", view.name,
-         ring->info.busy_polls ? ", busy polling" : "", why[0] != '\0' ? ": " : "", why,
+    tell(world, RJ_RING_CHOSEN, "%s%s%s%s%s%s%s", view.name,
+         ring->info.busy_polls ? ", busy polling" : "",
+         ring->info.sends_by_reference ? ", copy-free" : "", why[0] != '\0' ? ": " : "", why,
          is_auto ? "; " : "",
          is_auto ? door_policy(world, ring->interface, ring->info.is_zero_copy).why : "");
+    if (world->pool.bytes != NULL && !ring->info.sends_by_reference)
+        tell(world, RJ_RING_LACKING,
+             "%s: every payload is copied: this kernel or driver takes no packets of several "
+             "buffers in this mode",
+             view.name);
 }
 
 static void note_ring(rj_ring_world_t *world, rj_frame_ring_t *opened, ring_interface_t *interface)
@@ -359,16 +366,38 @@ static bool has_queue(const rj_ring_world_t *world, const ring_interface_t *inte
     return false;
 }
 
+static int64_t engine_memory_bytes(const rj_ring_world_t *world)
+{
+    return (int64_t)world->interface_count * RJ_AF_XDP_MEMORY_BYTES;
+}
+
+/* Without the logs where the kernel does not take them. */
+static int open_rings_once(const rj_ring_world_t *world, int engine, rj_af_xdp_params_t *params,
+                           rj_frame_ring_t **ret_rings, uint32_t *ret_failed, rj_err_t *err)
+{
+    const int64_t at = engine * engine_memory_bytes(world);
+    if (world->pool.bytes == NULL)
+        return rj_af_xdp_open(params, ret_rings, ret_failed, err);
+    params->memory = world->pool.bytes + at;
+    params->reach_bytes = (uint64_t)(rj_log_pool_bytes(&world->pool) - at);
+    const int result = rj_af_xdp_open(params, ret_rings, ret_failed, err);
+    if (result != -ENOBUFS && result != -EFAULT && result != -ENOMEM)
+        return result;
+    params->memory = NULL;
+    tell(world, RJ_RING_LACKING, "engine %d copies every payload: %s", engine, err->text);
+    return rj_af_xdp_open(params, ret_rings, ret_failed, err);
+}
+
 /* Opens as many of the rings as can be had: one that cannot is told of and left out. */
-static uint32_t open_xdp_rings(const rj_ring_world_t *world, rj_af_xdp_ring_params_t *wanted,
-                               ring_interface_t **interfaces, uint32_t count,
-                               rj_frame_ring_t **ret_rings)
+static uint32_t open_xdp_rings(const rj_ring_world_t *world, int engine,
+                               rj_af_xdp_ring_params_t *wanted, ring_interface_t **interfaces,
+                               uint32_t count, rj_frame_ring_t **ret_rings)
 {
     while (count > 0) {
         uint32_t failed = 0;
         rj_err_t err;
-        const rj_af_xdp_params_t params = {.rings = wanted, .ring_count = count};
-        if (rj_af_xdp_open(&params, ret_rings, &failed, &err) == 0)
+        rj_af_xdp_params_t params = {.rings = wanted, .ring_count = count};
+        if (open_rings_once(world, engine, &params, ret_rings, &failed, &err) == 0)
             break;
         tell(world, RJ_RING_REFUSED, "%s", err.text);
         if (failed >= count)
@@ -417,7 +446,7 @@ static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
         interfaces[count] = interface;
         wanted[count++] = ring_params(world, interface, first_queue(world) + (uint32_t)engine);
     }
-    count = world->dpdk == NULL ? open_xdp_rings(world, wanted, interfaces, count, rings)
+    count = world->dpdk == NULL ? open_xdp_rings(world, engine, wanted, interfaces, count, rings)
                                 : open_dpdk_rings(world, interfaces, count,
                                                   first_queue(world) + (uint32_t)engine, rings);
     if (count == 0)
@@ -441,6 +470,26 @@ static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
     return result;
 }
 
+/* Each engine's frames, and behind those of the last one the logs that all of them may send. */
+static void open_pool(rj_ring_world_t *world, int engine_count)
+{
+    const rj_driver_config_t *config = world->params.config;
+    rj_err_t err;
+    if (config->copy_free == 0)
+        return;
+    if (world->dpdk != NULL) {
+        tell(world, RJ_RING_LACKING, "every payload is copied: only AF_XDP sends from log buffers");
+        return;
+    }
+    const rj_log_pool_params_t params = {.dir = config->dir,
+                                         .term_length = (int32_t)config->term_bytes,
+                                         .page_size = (int32_t)config->file_page_bytes,
+                                         .count = config->copy_free,
+                                         .head_bytes = engine_count * engine_memory_bytes(world)};
+    if (rj_log_pool_open(&world->pool, &params, &err) < 0)
+        tell(world, RJ_RING_LACKING, "every payload is copied: %s", err.text);
+}
+
 static void close_ports(rj_ring_world_t *world)
 {
     for (int i = 0; i < RJ_ENGINES_MAX; i++) {
@@ -455,6 +504,7 @@ static void close_ports(rj_ring_world_t *world)
 static int open_ports(rj_ring_world_t *world, rj_err_t *err)
 {
     const int count = wanted_engine_count(world);
+    open_pool(world, count);
     for (int i = 0; i < count; i++) {
         const int result = open_port(world, i, err);
         if (result < 0)
@@ -604,6 +654,7 @@ void rj_ring_world_close(rj_ring_world_t *world)
         return;
     close_netlink(world);
     close_ports(world);
+    rj_log_pool_close(&world->pool);
     for (int i = 0; i < world->interface_count; i++) {
         ring_interface_t *interface = &world->interfaces[i];
         if (interface->dpdk_port >= 0)
@@ -629,6 +680,13 @@ rj_port_t *rj_ring_world_take_port(rj_ring_world_t *world, int engine)
     rj_port_t *port = world->ports[engine];
     world->ports[engine] = NULL;
     return port;
+}
+
+/* Its files are taken; the world itself stays as it is. */
+rj_log_pool_t *rj_ring_world_log_pool(const rj_ring_world_t *world)
+{
+    return world != NULL && world->pool.bytes != NULL ? (rj_log_pool_t *)(uintptr_t)&world->pool
+                                                      : NULL;
 }
 
 rj_net_feed_t *rj_ring_world_feed(rj_ring_world_t *world)
@@ -703,6 +761,7 @@ void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *
     at->ring->ops->look(at->ring, &look);
     *ret_view = (rj_ring_view_t){.received = load(&stats->rx_frames),
                                  .sent = load(&stats->tx_frames),
+                                 .sent_by_reference = load(&stats->tx_referenced),
                                  .send_full = load(&stats->tx_ring_full),
                                  .refused = load(&stats->rx_checksum_errors) +
                                             load(&stats->rx_malformed) + load(&stats->rx_unknown),

@@ -22,6 +22,7 @@
 #include "config/config.h"
 #include "fabric/steering.h"
 #include "netlink/feed.h"
+#include "shm/log_pool.h"
 #include "transport/port.h"
 
 typedef struct rj_ring_world rj_ring_world_t;
@@ -68,6 +69,10 @@ int rj_ring_world_engine_count(const rj_ring_world_t *world);
 /* The port of an engine below that count; the caller's from now on. */
 rj_port_t *rj_ring_world_take_port(rj_ring_world_t *world, int engine);
 
+/* Where logs of publications should be made, so that rings send from them without a copy; NULL:
+ * anywhere. Safe on NULL. */
+rj_log_pool_t *rj_ring_world_log_pool(const rj_ring_world_t *world);
+
 /* What the conductor needs to steer; NULL without rings. */
 rj_net_feed_t *rj_ring_world_feed(rj_ring_world_t *world);
 
@@ -79,10 +84,11 @@ typedef struct rj_ring_view {
     char name[64];     /* "eth0 queue 0, generic, copy" */
     uint64_t received; /* frames */
     uint64_t sent;
-    uint64_t send_full;  /* sends that a full TX ring cut short */
-    uint64_t refused;    /* received, and neither whole nor for an endpoint of ours */
-    uint64_t lost_full;  /* by the kernel: the RX ring was full */
-    uint64_t lost_other; /* by the kernel: no free frame, or too long a packet */
+    uint64_t sent_by_reference; /* of them: the payload was not copied */
+    uint64_t send_full;         /* sends that a full TX ring cut short */
+    uint64_t refused;           /* received, and neither whole nor for an endpoint of ours */
+    uint64_t lost_full;         /* by the kernel: the RX ring was full */
+    uint64_t lost_other;        /* by the kernel: no free frame, or too long a packet */
 } rj_ring_view_t;
 
 int rj_ring_world_ring_count(const rj_ring_world_t *world);

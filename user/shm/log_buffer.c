@@ -171,6 +171,13 @@ static void write_metadata(rj_log_metadata_t *metadata, const rj_log_params_t *p
     rj_store_release_i64(&metadata->end_of_stream_position, INT64_MAX);
 }
 
+static void fill(rj_log_t *log, const rj_log_params_t *params)
+{
+    log->metadata = metadata_of(&log->file);
+    write_metadata(log->metadata, params);
+    adopt(log, log->metadata);
+}
+
 int rj_log_create(rj_log_t *log, const char *path, const rj_log_params_t *params, rj_err_t *err)
 {
     *log = (rj_log_t){0};
@@ -185,9 +192,20 @@ int rj_log_create(rj_log_t *log, const char *path, const rj_log_params_t *params
             err->aeron_code = RJ_ERROR_STORAGE_SPACE;
         return code;
     }
-    log->metadata = metadata_of(&log->file);
-    write_metadata(log->metadata, params);
-    adopt(log, log->metadata);
+    fill(log, params);
+    return 0;
+}
+
+int rj_log_create_in(rj_log_t *log, const rj_mapfile_t *file, const rj_log_params_t *params,
+                     rj_err_t *err)
+{
+    *log = (rj_log_t){0};
+    const int code = check_params(params, err);
+    if (code != 0)
+        return code;
+    assert(file->length_bytes == rj_log_file_length(params->term_length, params->page_size));
+    log->file = *file;
+    fill(log, params);
     return 0;
 }
 

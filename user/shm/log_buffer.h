@@ -95,6 +95,11 @@ int rj_log_check_storage(const char *directory, int64_t needed_bytes, int64_t *r
  * the file publishes it. -EEXIST if there is one, -EINVAL for lengths out of bounds. */
 int rj_log_create(rj_log_t *log, const char *path, const rj_log_params_t *params, rj_err_t *err);
 
+/* Driver: the same in a file that is there already, of the right length and all zeros, which the
+ * log has from now on. -EINVAL leaves it the caller's. */
+int rj_log_create_in(rj_log_t *log, const rj_mapfile_t *file, const rj_log_params_t *params,
+                     rj_err_t *err);
+
 /* Client: maps an announced file and checks its metadata; -EINVAL if it is no log buffer. */
 int rj_log_map(rj_log_t *log, const char *path, rj_err_t *err);
 

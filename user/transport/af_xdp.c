@@ -36,12 +36,16 @@ static uint32_t xdp_put(rj_frame_ring_t *base, const rj_run_t *run, uint32_t off
     while (at < run->total_bytes) {
         const uint32_t left = run->total_bytes - at;
         const uint32_t length = left < run->segment_bytes ? left : run->segment_bytes;
-        if (!rj_xdp_ring_put(ring, run->path->header, run->start + at, length,
-                             base->identification++))
+        if (!rj_xdp_ring_put_of(ring, run, at, length, base->identification++))
             break;
         at += length;
     }
     return at - offset;
+}
+
+static uint64_t xdp_reclaim(rj_frame_ring_t *base)
+{
+    return rj_xdp_ring_reclaim(from_ring(base));
 }
 
 static void xdp_flush(rj_frame_ring_t *base)
@@ -95,6 +99,7 @@ static const rj_frame_ring_ops_t xdp_ops = {
     .begin = xdp_begin,
     .next = xdp_next,
     .end = xdp_end,
+    .reclaim = xdp_reclaim,
     .look = xdp_look,
     .close = xdp_close,
 };
@@ -139,6 +144,7 @@ static int open_ring(ring_set_t *set, const rj_af_xdp_params_t *params, uint32_t
         .mtu_bytes = wanted->mtu_bytes,
         .mode = wanted->mode,
         .uses_segments = wanted->mtu_bytes > RJ_XSK_MTU_MAX,
+        .likes_segments = params->memory != NULL,
         .busy_poll_us = wanted->busy_poll_us,
         .busy_poll_budget = wanted->busy_poll_budget,
         .rx_size = params->rx_size,
@@ -166,8 +172,11 @@ static int open_all(ring_set_t *set, const rj_af_xdp_params_t *params, uint32_t 
     for (uint32_t i = 0; i < params->ring_count; i++)
         frame_bytes =
             (uint32_t)rj_max_i64(frame_bytes, rj_umem_frame_bytes(params->rings[i].mtu_bytes));
-    int result =
-        rj_umem_open(&set->umem, frame_bytes, params->frames_per_ring * params->ring_count, err);
+    const uint32_t frame_count = params->frames_per_ring * params->ring_count;
+    int result = params->memory == NULL
+                     ? rj_umem_open(&set->umem, frame_bytes, frame_count, err)
+                     : rj_umem_open_in(&set->umem, RJ_UMEM_FRAME_BYTES_MAX, frame_count,
+                                       params->memory, params->reach_bytes, err);
     for (uint32_t i = 0; result == 0 && i < params->ring_count; i++) {
         result = open_ring(set, params, i, err);
         if (result < 0)
@@ -207,6 +216,7 @@ void rj_af_xdp_ring_info(const rj_frame_ring_t *ring, rj_af_xdp_ring_info_t *ret
         .fd = xsk->fd,
         .is_zero_copy = xsk->is_zero_copy,
         .uses_segments = xsk->uses_segments,
+        .sends_by_reference = ((const rj_xdp_ring_t *)ring)->references != NULL,
         .busy_polls = xsk->busy_polls,
         .busy_poll_result = xsk->busy_poll_result,
     };

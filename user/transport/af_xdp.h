@@ -26,6 +26,7 @@ enum {
     RJ_AF_XDP_RINGS_MAX = RJ_RING_FRONT_RINGS_MAX,
     RJ_AF_XDP_FRAMES_DEFAULT = 4096, /* of each ring: received and sent */
     RJ_AF_XDP_RING_SIZE_DEFAULT = 2048,
+    RJ_AF_XDP_MEMORY_BYTES = RJ_AF_XDP_FRAMES_DEFAULT * RJ_UMEM_FRAME_BYTES_MAX,
 };
 
 /* One ring: a queue of an interface. */
@@ -46,6 +47,10 @@ typedef struct rj_af_xdp_params {
     uint32_t frames_per_ring; /* 0: the default. The fill ring takes rx_size of them */
     uint32_t rx_size;         /* of fill and RX ring, a power of two; 0: the default */
     uint32_t tx_size;         /* of TX and completion ring, a power of two; 0: the default */
+    /* Of the caller's, at a page: frames, RJ_AF_XDP_MEMORY_BYTES a ring of the default size, then
+     * up to reach_bytes log buffers, which are sent from without a copy. NULL: our own frames. */
+    uint8_t *memory;
+    uint64_t reach_bytes;
 } rj_af_xdp_params_t;
 
 /* What stays as it is while the ring is open. */
@@ -53,6 +58,7 @@ typedef struct rj_af_xdp_ring_info {
     int fd; /* for the XSKMAP */
     bool is_zero_copy;
     bool uses_segments; /* the XDP program must be of kind frags in native mode */
+    bool sends_by_reference;
     bool busy_polls;
     int busy_poll_result; /* why not, where it was asked for */
 } rj_af_xdp_ring_info_t;

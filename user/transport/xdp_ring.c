@@ -40,7 +40,8 @@ static void refill(rj_xdp_ring_t *ring)
 int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
                      const rj_af_xdp_ring_params_t *params, uint32_t tx_frames_max, rj_err_t *err)
 {
-    const uint32_t segments = xsk->uses_segments ? RJ_UMEM_SEGMENTS_MAX : 1;
+    const uint32_t segments = params->mtu_bytes > RJ_XSK_MTU_MAX ? RJ_UMEM_SEGMENTS_MAX : 1;
+    const bool has_logs = umem->reach_bytes > rj_umem_length(umem) && xsk->uses_segments;
     *ring = (rj_xdp_ring_t){
         .xsk = xsk,
         .umem = umem,
@@ -56,7 +57,9 @@ int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
     };
     const uint32_t fill_size = xsk->fill.size;
     ring->held = calloc(fill_size, sizeof(ring->held[0]));
-    if (ring->held == NULL)
+    if (has_logs)
+        ring->references = calloc(xsk->completion.size, sizeof(ring->references[0]));
+    if (ring->held == NULL || (has_logs && ring->references == NULL))
         return rj_fail(err, -ENOMEM, "no memory for a ring of %u frames", fill_size);
     for (uint32_t i = 0; i < fill_size; i++)
         ring->held[ring->held_count++] = rj_umem_take(umem, RJ_FRAME_RX);
@@ -73,22 +76,58 @@ void rj_xdp_ring_close(rj_xdp_ring_t *ring)
         rj_xsk_close(ring->xsk);
     }
     free(ring->held);
+    free(ring->references);
     ring->held = NULL;
+    ring->references = NULL;
     ring->xsk = NULL;
 }
 
 /* --- send --- */
 
+static rj_xdp_reference_t *reference_at(const rj_xdp_ring_t *ring, uint32_t index)
+{
+    return &ring->references[index & ring->xsk->completion.mask];
+}
+
+/* They come back in the order of sending, unless the kernel lets packets go in another one. Of two
+ * to the same bytes either will do. */
+static void let_reference_go(rj_xdp_ring_t *ring, uint64_t address)
+{
+    uint32_t at = ring->reference_head;
+    while (at != ring->reference_tail &&
+           (reference_at(ring, at)->is_done || reference_at(ring, at)->address != address))
+        at++;
+    assert(at != ring->reference_tail);
+    reference_at(ring, at)->is_done = true;
+    while (ring->reference_head != ring->reference_tail &&
+           reference_at(ring, ring->reference_head)->is_done)
+        ring->reference_head++;
+}
+
+uint64_t rj_xdp_ring_reclaim(const rj_xdp_ring_t *ring)
+{
+    return ring->reference_head == ring->reference_tail
+               ? UINT64_MAX
+               : reference_at(ring, ring->reference_head)->run_number;
+}
+
 static void reap(rj_xdp_ring_t *ring)
 {
     rj_xsk_ring_t *completion = &ring->xsk->completion;
+    const uint64_t frames_end = rj_umem_length(ring->umem);
     const uint32_t count = rj_xsk_ring_available_now(completion);
     if (count == 0)
         return;
-    for (uint32_t i = 0; i < count; i++)
-        rj_umem_free(ring->umem, *rj_xsk_ring_address(completion, completion->mine++), RJ_FRAME_TX);
-    assert(count <= ring->tx_frames);
-    ring->tx_frames -= count;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t address = *rj_xsk_ring_address(completion, completion->mine++);
+        if (address >= frames_end) {
+            let_reference_go(ring, address);
+            continue;
+        }
+        rj_umem_free(ring->umem, address, RJ_FRAME_TX);
+        assert(ring->tx_frames > 0);
+        ring->tx_frames--;
+    }
     rj_xsk_ring_release(completion);
 }
 
@@ -116,7 +155,7 @@ void rj_xdp_ring_flush(rj_xdp_ring_t *ring)
     if (ring->base.has_unsent)
         rj_xsk_ring_submit(&ring->xsk->tx);
     ring->base.has_unsent = false;
-    if (ring->tx_frames == 0)
+    if (ring->tx_frames == 0 && ring->reference_head == ring->reference_tail)
         return;
     if (!ring->base.is_gone && ring->xsk->tx.mine != ring->xsk->tx.theirs)
         kick(ring);
@@ -167,6 +206,63 @@ bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_path_header_t *header, const 
     ring->tx_frames += segments;
     ring->base.has_unsent = true;
     rj_frame_ring_count(&ring->base.stats.tx_frames, 1);
+    return true;
+}
+
+/* --- send from a log buffer --- */
+
+/* How many pieces that cross no border of a frame; 0: it is copied. */
+static uint32_t parts_of(const rj_xdp_ring_t *ring, const uint8_t *payload, uint32_t payload_bytes)
+{
+    const uint32_t frame_bytes = ring->umem->frame_bytes;
+    const uint32_t parts_max =
+        (ring->xsk->is_zero_copy ? RJ_XDP_RING_ZERO_COPY_PARTS_MAX : RJ_UMEM_SEGMENTS_MAX) - 1;
+    if (ring->references == NULL || payload_bytes < RJ_XDP_RING_REFERENCED_BYTES_MIN ||
+        !rj_umem_reaches(ring->umem, payload, payload_bytes))
+        return 0;
+    const uint32_t in_frame =
+        (uint32_t)(uintptr_t)(payload - ring->umem->bytes) & (frame_bytes - 1);
+    const uint32_t parts = (in_frame + payload_bytes + frame_bytes - 1) / frame_bytes;
+    return parts <= parts_max ? parts : 0;
+}
+
+static void put_references(rj_xdp_ring_t *ring, uint64_t address, uint32_t length,
+                           uint64_t run_number)
+{
+    while (length > 0) {
+        const uint64_t border = (address | (ring->umem->frame_bytes - 1)) + 1;
+        const uint32_t part = (uint32_t)rj_min_i64(length, (int64_t)(border - address));
+        put_descriptor(ring, address, part, part == length);
+        *reference_at(ring, ring->reference_tail++) =
+            (rj_xdp_reference_t){.address = address, .run_number = run_number};
+        address += part;
+        length -= part;
+    }
+}
+
+bool rj_xdp_ring_put_of(rj_xdp_ring_t *ring, const rj_run_t *run, uint32_t offset,
+                        uint32_t payload_bytes, uint16_t identification)
+{
+    const rj_path_header_t *header = run->path->header;
+    const uint8_t *payload = run->start + offset;
+    const uint32_t parts = parts_of(ring, payload, payload_bytes);
+    if (parts == 0)
+        return rj_xdp_ring_put(ring, header, payload, payload_bytes, identification);
+    const uint32_t references = ring->reference_tail - ring->reference_head;
+    if (ring->tx_frames == ring->tx_frames_max || references + parts > ring->xsk->completion.size ||
+        !rj_xsk_ring_has_room(&ring->xsk->tx, 1 + parts))
+        return false;
+    const uint64_t address = rj_umem_take(ring->umem, RJ_FRAME_TX) + RJ_UMEM_HEADROOM_BYTES;
+    uint8_t *frame = ring->umem->bytes + address;
+    rj_path_header_put(header, frame);
+    rj_path_header_finish(header, frame, payload_bytes, rj_checksum_add(payload, payload_bytes, 0),
+                          identification);
+    put_descriptor(ring, address, header->length_bytes, false);
+    put_references(ring, (uint64_t)(payload - ring->umem->bytes), payload_bytes, run->number);
+    ring->tx_frames++;
+    ring->base.has_unsent = true;
+    rj_frame_ring_count(&ring->base.stats.tx_frames, 1);
+    rj_frame_ring_count(&ring->base.stats.tx_referenced, 1);
     return true;
 }
 

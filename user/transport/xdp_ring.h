@@ -14,6 +14,11 @@
  * between two polls; then all of them, until RJ_XDP_RING_CALM packets have come without such a
  * burst. One whose engine sleeps begins with all. In zero-copy mode the device wants all, always.
  *
+ * A payload that lies in memory the UMEM reaches behind its frames, which are log buffers then, is
+ * not copied: its packet is a frame with the headers, then descriptors into the log. `reclaim` says
+ * when the last of them has come back. Short ones, and packets of more parts than a card takes, are
+ * copied as others are.
+ *
  * Units      bytes; packets.
  * Ownership  the port owns it; the UMEM and the scratch are borrowed.
  * Thread     the engine's; `stats` as frame_ring.h says.
@@ -34,7 +39,18 @@
 enum {
     RJ_XDP_RING_FEW = 512,
     RJ_XDP_RING_CALM = 1 << 16,
+    /* A shorter payload is copied sooner than a second descriptor is dealt with. */
+    RJ_XDP_RING_REFERENCED_BYTES_MIN = 512,
+    /* Parts of one packet that every card takes in zero-copy mode which takes several. */
+    RJ_XDP_RING_ZERO_COPY_PARTS_MAX = 4,
 };
+
+/* A part of a log buffer that the kernel may still read. */
+typedef struct rj_xdp_reference {
+    uint64_t address;
+    uint64_t run_number;
+    bool is_done;
+} rj_xdp_reference_t;
 
 typedef struct rj_xdp_ring {
     rj_frame_ring_t base; /* without its operations, which af_xdp.c knows */
@@ -45,6 +61,9 @@ typedef struct rj_xdp_ring {
     bool skips_rest;    /* of a packet of too many frames */
     uint64_t *held;     /* [held_count], a stack: the reserve, then what was read last */
     uint32_t held_count;
+    rj_xdp_reference_t *references; /* in the order of sending; NULL: everything is copied */
+    uint32_t reference_head;        /* the oldest one; both count on for ever */
+    uint32_t reference_tail;
     uint32_t rx_frames;  /* for receiving, wherever they are */
     uint32_t rx_offered; /* of them, how many the kernel gets */
     uint32_t rx_since;   /* packets read since the last recycle */
@@ -62,6 +81,14 @@ void rj_xdp_ring_close(rj_xdp_ring_t *ring);
 /* Writes header and payload into a frame. False when ring or frames are used up. */
 bool rj_xdp_ring_put(rj_xdp_ring_t *ring, const rj_path_header_t *header, const uint8_t *payload,
                      uint32_t payload_bytes, uint16_t identification);
+
+/* The same of a run's payload, without a copy where that can be; the run's bytes stay until reclaim
+ * says so. */
+bool rj_xdp_ring_put_of(rj_xdp_ring_t *ring, const rj_run_t *run, uint32_t offset,
+                        uint32_t payload_bytes, uint16_t identification);
+
+/* As rj_frame_ring_ops_t.reclaim has it. */
+uint64_t rj_xdp_ring_reclaim(const rj_xdp_ring_t *ring);
 
 /* Takes back sent frames, submits what was put and makes the kernel send what waits, now or since
  * an earlier flush, if it must be told. */

@@ -18,7 +18,15 @@ uint32_t rj_umem_frame_bytes(uint32_t mtu_bytes)
     return frame_bytes;
 }
 
-int rj_umem_open(rj_umem_t *umem, uint32_t frame_bytes, uint32_t frame_count, rj_err_t *err)
+static void *take_memory(uint64_t length)
+{
+    void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* `memory` NULL: our own. */
+static int open_umem(rj_umem_t *umem, uint32_t frame_bytes, uint32_t frame_count, uint8_t *memory,
+                     uint64_t reach_bytes, rj_err_t *err)
 {
     *umem = (rj_umem_t){0};
     if (!rj_is_pow2(frame_bytes) || frame_bytes < RJ_UMEM_FRAME_BYTES_MIN ||
@@ -34,10 +42,9 @@ int rj_umem_open(rj_umem_t *umem, uint32_t frame_bytes, uint32_t frame_count, rj
     umem->counts[RJ_FRAME_FREE] = frame_count;
     umem->owners = calloc(frame_count, sizeof(umem->owners[0]));
     umem->free_list = calloc(frame_count, sizeof(umem->free_list[0]));
-    void *memory = mmap(NULL, rj_umem_length(umem), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory != MAP_FAILED)
-        umem->bytes = memory;
+    umem->is_lent = memory != NULL;
+    umem->bytes = memory != NULL ? memory : take_memory(rj_umem_length(umem));
+    umem->reach_bytes = memory != NULL ? reach_bytes : rj_umem_length(umem);
     if (umem->bytes == NULL || umem->owners == NULL || umem->free_list == NULL) {
         rj_umem_close(umem);
         return rj_fail(err, -ENOMEM, "umem: no memory for %u frames of %u bytes", frame_count,
@@ -49,9 +56,20 @@ int rj_umem_open(rj_umem_t *umem, uint32_t frame_bytes, uint32_t frame_count, rj
     return 0;
 }
 
+int rj_umem_open(rj_umem_t *umem, uint32_t frame_bytes, uint32_t frame_count, rj_err_t *err)
+{
+    return open_umem(umem, frame_bytes, frame_count, NULL, 0, err);
+}
+
+int rj_umem_open_in(rj_umem_t *umem, uint32_t frame_bytes, uint32_t frame_count, uint8_t *memory,
+                    uint64_t reach_bytes, rj_err_t *err)
+{
+    return open_umem(umem, frame_bytes, frame_count, memory, reach_bytes, err);
+}
+
 void rj_umem_close(rj_umem_t *umem)
 {
-    if (umem->bytes != NULL)
+    if (umem->bytes != NULL && !umem->is_lent)
         munmap(umem->bytes, rj_umem_length(umem));
     free(umem->owners);
     free(umem->free_list);

@@ -48,7 +48,9 @@ typedef enum rj_frame_owner {
 } rj_frame_owner_t;
 
 typedef struct rj_umem {
-    uint8_t *bytes; /* NULL when closed */
+    uint8_t *bytes;       /* NULL when closed */
+    uint64_t reach_bytes; /* what the kernel knows: the frames, and what lies behind them */
+    bool is_lent;         /* the memory is the caller's */
     uint32_t frame_bytes;
     uint32_t frame_shift;
     uint32_t frame_count;
@@ -70,12 +72,25 @@ static inline uint32_t rj_umem_receive_room(uint32_t frame_bytes, uint32_t segme
 /* Maps `frame_count` frames, all of them free. -EINVAL for a size that no kernel takes, -ENOMEM. */
 int rj_umem_open(rj_umem_t *umem, uint32_t frame_bytes, uint32_t frame_count, rj_err_t *err);
 
+/* The same in memory of the caller's, at a page and of zeros; what lies behind the frames up to
+ * `reach_bytes` can be sent from too, in pieces that cross no multiple of frame_bytes. */
+int rj_umem_open_in(rj_umem_t *umem, uint32_t frame_bytes, uint32_t frame_count, uint8_t *memory,
+                    uint64_t reach_bytes, rj_err_t *err);
+
 /* Safe on a closed UMEM. */
 void rj_umem_close(rj_umem_t *umem);
 
+/* Of the frames. */
 static inline uint64_t rj_umem_length(const rj_umem_t *umem)
 {
     return (uint64_t)umem->frame_count << umem->frame_shift;
+}
+
+/* Whether bytes lie behind the frames, within reach. */
+static inline bool rj_umem_reaches(const rj_umem_t *umem, const uint8_t *bytes, uint32_t length)
+{
+    const uint64_t at = (uint64_t)(uintptr_t)bytes - (uint64_t)(uintptr_t)umem->bytes;
+    return at >= rj_umem_length(umem) && at < umem->reach_bytes && length <= umem->reach_bytes - at;
 }
 
 /* Whether a descriptor's bytes lie in one frame. The kernel wrote it, so this is an assertion's

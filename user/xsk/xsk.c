@@ -120,7 +120,7 @@ static int fail_socket(int code, rj_err_t *err)
 
 static int fail_registration(int code, const rj_umem_t *umem, rj_err_t *err)
 {
-    const unsigned long long kib = rj_umem_length(umem) / 1024;
+    const unsigned long long kib = umem->reach_bytes / 1024;
     if (code == -ENOBUFS || code == -EPERM)
         return rj_fail(err, -ENOBUFS,
                        "%llu KiB of packet memory cannot be locked: raise `ulimit -l` or grant "
@@ -182,7 +182,7 @@ static int fail_bind(int code, const rj_xsk_params_t *params, rj_err_t *err)
 static int register_umem(int fd, rj_xsk_mode_t mode, const rj_umem_t *umem)
 {
     const struct xdp_umem_reg registration = {.addr = (uint64_t)(uintptr_t)umem->bytes,
-                                              .len = rj_umem_length(umem),
+                                              .len = umem->reach_bytes,
                                               .chunk_size = umem->frame_bytes,
                                               .headroom =
                                                   mode == RJ_XSK_COPY ? RJ_UMEM_HEADROOM_BYTES : 0};
@@ -290,20 +290,38 @@ fail:
     return result;
 }
 
+/* Whether another mode would fare no better. */
+static bool is_final(int result)
+{
+    return result == -EBUSY || result == -ENOBUFS || result == -EPERM;
+}
+
+/* Packets of several buffers are needed, or only liked: then a mode without them is as good. */
+static int open_with_segments(rj_xsk_t *xsk, const rj_xsk_params_t *params, const rj_umem_t *umem,
+                              const rj_xsk_t *peers, uint32_t peer_count, rj_err_t *err)
+{
+    rj_xsk_params_t tried = *params;
+    tried.uses_segments |= params->likes_segments;
+    const int result = open_in_mode(xsk, &tried, umem, peers, peer_count, err);
+    if (result == 0 || is_final(result) || tried.uses_segments == params->uses_segments)
+        return result;
+    return open_in_mode(xsk, params, umem, peers, peer_count, err);
+}
+
 int rj_xsk_open(rj_xsk_t *xsk, const rj_xsk_params_t *params, const rj_umem_t *umem,
                 const rj_xsk_t *peers, uint32_t peer_count, rj_err_t *err)
 {
     *xsk = (rj_xsk_t){.fd = -1};
     if (params->mode != RJ_XSK_AUTO)
-        return open_in_mode(xsk, params, umem, peers, peer_count, err);
+        return open_with_segments(xsk, params, umem, peers, peer_count, err);
     /* What a driver answers that cannot do it differs; the queue's state does not depend on it. */
     rj_xsk_params_t tried = *params;
     tried.mode = RJ_XSK_ZERO_COPY;
-    const int result = open_in_mode(xsk, &tried, umem, peers, peer_count, err);
-    if (result == 0 || result == -EBUSY || result == -ENOBUFS || result == -EPERM)
+    const int result = open_with_segments(xsk, &tried, umem, peers, peer_count, err);
+    if (result == 0 || is_final(result))
         return result;
     tried.mode = RJ_XSK_COPY;
-    return open_in_mode(xsk, &tried, umem, peers, peer_count, err);
+    return open_with_segments(xsk, &tried, umem, peers, peer_count, err);
 }
 
 void rj_xsk_close(rj_xsk_t *xsk)

@@ -44,6 +44,7 @@ typedef struct rj_xsk_params {
     uint32_t mtu_bytes;
     rj_xsk_mode_t mode;
     bool uses_segments;        /* packets may lie in several frames: the mode of jumbo MTUs */
+    bool likes_segments;       /* the same, but it will do without: `uses_segments` says */
     uint32_t busy_poll_us;     /* 0: none (nic/busy_poll.h) */
     uint32_t busy_poll_budget; /* packets of one such poll */
     uint32_t rx_size;
