@@ -19,7 +19,7 @@ static const char *const ring_rows[] = {
 static const char *const engine_rows[] = {
     "datagrams sent by sockets",         "datagrams received by sockets",
     "frames forwarded to other engines", "frames not forwarded",
-    "frames forwarded in vain",
+    "frames forwarded in vain",          "bulk datagrams sent by sockets",
 };
 
 /* Only where there is a pool of them. */
@@ -135,15 +135,17 @@ static int put_ring(rj_ring_counters_t *self, int at, const rj_ring_world_t *rin
 static int put_engine(rj_ring_counters_t *self, int at, const rj_ring_world_t *rings, int index,
                       rj_engine_t *engine)
 {
-    uint64_t sent, received;
-    rj_ring_world_sockets(rings, index, &sent, &received);
+    rj_ring_sockets_view_t sockets;
+    rj_ring_world_sockets(rings, index, &sockets);
     /* The engine's thread writes these; each is whole by itself. */
     const rj_engine_stats_t *stats = rj_engine_stats(engine);
     const int64_t figures[ENGINE_ROWS] = {
-        (int64_t)sent, (int64_t)received,
+        (int64_t)sockets.sent,
+        (int64_t)sockets.received,
         __atomic_load_n(&stats->frames_forwarded, __ATOMIC_RELAXED),
         __atomic_load_n(&stats->forward_drops, __ATOMIC_RELAXED),
-        __atomic_load_n(&stats->forward_strays, __ATOMIC_RELAXED)};
+        __atomic_load_n(&stats->forward_strays, __ATOMIC_RELAXED),
+        (int64_t)sockets.sent_in_bulk};
     return put(self, at, figures, ENGINE_ROWS);
 }
 

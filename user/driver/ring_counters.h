@@ -18,7 +18,7 @@
 #include "shm/counters.h"
 
 enum {
-    RJ_RING_COUNTERS_MAX = 512,
+    RJ_RING_COUNTERS_MAX = 2048,
     RJ_RING_COUNTERS_PERIOD_NS = 100 * 1000 * 1000,
 };
 

@@ -775,10 +775,13 @@ void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *
         describe_port(at, ret_view);
 }
 
-void rj_ring_world_sockets(const rj_ring_world_t *world, int engine, uint64_t *ret_sent,
-                           uint64_t *ret_received)
+void rj_ring_world_sockets(const rj_ring_world_t *world, int engine,
+                           rj_ring_sockets_view_t *ret_view)
 {
-    const rj_ring_front_stats_t *stats = world->socket_stats[engine];
-    *ret_sent = stats != NULL ? load(&stats->socket_sends) : 0;
-    *ret_received = stats != NULL ? load(&stats->socket_receives) : 0;
+    static const rj_ring_front_stats_t none;
+    const rj_ring_front_stats_t *stats =
+        world->socket_stats[engine] != NULL ? world->socket_stats[engine] : &none;
+    *ret_view = (rj_ring_sockets_view_t){.sent = load(&stats->socket_sends),
+                                         .received = load(&stats->socket_receives),
+                                         .sent_in_bulk = load(&stats->bulk_sends)};
 }

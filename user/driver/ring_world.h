@@ -97,7 +97,13 @@ int rj_ring_world_ring_count(const rj_ring_world_t *world);
 void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *ret_view);
 
 /* Datagrams that an engine with rings sent and received by its sockets. */
-void rj_ring_world_sockets(const rj_ring_world_t *world, int engine, uint64_t *ret_sent,
-                           uint64_t *ret_received);
+typedef struct rj_ring_sockets_view {
+    uint64_t sent;
+    uint64_t received;
+    uint64_t sent_in_bulk; /* of those sent, what a ring could have taken */
+} rj_ring_sockets_view_t;
+
+void rj_ring_world_sockets(const rj_ring_world_t *world, int engine,
+                           rj_ring_sockets_view_t *ret_view);
 
 #endif
