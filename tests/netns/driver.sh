@@ -170,7 +170,7 @@ has_counter() {
 # is_empty NAME: the driver has nothing but its own counters and holds no log buffer.
 is_empty() {
     "$ramjet" stat --dir "/dev/shm/$1" | tail -n +48 |
-        grep -v ' ramjet transport: ' >"$work/left"
+        grep -Ev ' ramjet (transport:|port) ' >"$work/left"
     find "/dev/shm/$1/publications" "/dev/shm/$1/images" -type f >>"$work/left"
     [ ! -s "$work/left" ] || { cat "$work/left" && return 1; }
 }

@@ -301,7 +301,7 @@ Test(uring, works_with_fewer_registered_files_than_endpoints)
     receiver->ops->close(receiver);
     few = (struct rlimit){.rlim_cur = 40, .rlim_max = before.rlim_max};
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-    receiver = open_port(BATCH, 1000, RJ_PORT_ZERO_COPY_OFF);
+    receiver = open_port(BATCH, 1000, RJ_ZERO_COPY_OFF);
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     open_endpoint(&from);
     fill(bytes, sizeof(bytes), 3);

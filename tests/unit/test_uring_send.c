@@ -372,7 +372,7 @@ Test(uring_send, takes_nothing_while_the_kernel_takes_no_requests)
     close_endpoint(&to);
 }
 
-static void send_uncopied(rj_port_zero_copy_t zero_copy, uint64_t *ret_uncopied)
+static void send_uncopied(rj_zero_copy_t zero_copy, uint64_t *ret_uncopied)
 {
     enum { RUNS = 40, BYTES = 32 * 1408 };
     rj_port_t *copied = sender;
@@ -405,14 +405,14 @@ static void send_uncopied(rj_port_zero_copy_t zero_copy, uint64_t *ret_uncopied)
 Test(uring_send, refers_to_long_runs_until_the_kernel_is_done_with_them)
 {
     uint64_t uncopied;
-    send_uncopied(RJ_PORT_ZERO_COPY_ON, &uncopied);
+    send_uncopied(RJ_ZERO_COPY_ON, &uncopied);
     cr_assert_eq(uncopied, 40);
 }
 
 Test(uring_send, gives_up_to_refer_to_runs_where_the_kernel_copies_them_all_the_same)
 {
     uint64_t uncopied;
-    send_uncopied(RJ_PORT_ZERO_COPY_AUTO, &uncopied);
+    send_uncopied(RJ_ZERO_COPY_AUTO, &uncopied);
     cr_assert_gt(uncopied, 0);
     cr_assert_lt(uncopied, 40, "loopback copies");
 }

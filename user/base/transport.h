@@ -25,6 +25,10 @@ typedef enum rj_transport {
     RJ_TRANSPORT_COUNT
 } rj_transport_t;
 
+/* Whether `uring` sends long runs without a copy; `auto` begins to, and gives it up where the
+ * kernel says that it had to copy after all. */
+typedef enum rj_zero_copy { RJ_ZERO_COPY_OFF, RJ_ZERO_COPY_ON, RJ_ZERO_COPY_AUTO } rj_zero_copy_t;
+
 #define RJ_TRANSPORT_NAMES "auto, socket, gso, uring, packet, xdp or dpdk"
 
 const char *rj_transport_name(rj_transport_t transport);

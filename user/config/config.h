@@ -275,6 +275,8 @@ typedef struct rj_driver_config {
     char channel_transports[RJ_CONFIG_LIST_MAX]; /* channel_rules.h */
     char copy_free_text[RJ_CONFIG_NAME_MAX];
 
+    int64_t uring_zero_copy; /* rj_zero_copy_t */
+
     /* what they say */
     char interfaces[RJ_CONFIG_INTERFACES_MAX][RJ_CONFIG_INTERFACE_NAME_MAX]; /* each once */
     int interface_count;

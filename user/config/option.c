@@ -103,6 +103,10 @@ static const rj_option_name_t threading_names[] = {
     {"SHARED", NULL, RJ_THREADING_SHARED},
     {"INVOKER", NULL, RJ_THREADING_INVOKER},
     {0}};
+static const rj_option_name_t zero_copy_names[] = {{"off", NULL, RJ_ZERO_COPY_OFF},
+                                                   {"on", NULL, RJ_ZERO_COPY_ON},
+                                                   {"auto", NULL, RJ_ZERO_COPY_AUTO},
+                                                   {0}};
 static const rj_option_name_t naming_names[] = {
     {"classic", NULL, RJ_THREAD_NAMES_CLASSIC}, {"new", NULL, RJ_THREAD_NAMES_NEW}, {0}};
 static const rj_option_name_t group_names[] = {{"infer", NULL, RJ_GROUP_INFER},
@@ -480,6 +484,9 @@ const rj_option_t rj_options[] = {
          "publications that AF_XDP sends straight from their log buffers; 0: all are copied"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_ENGINE_CPUS", "engine_cpus", engine_cpu_list, "",
          "CPUs of the engines in their order, as 2,3 or 2-5; none: any"),
+    NAMED(CHOICE, RJ_SETTINGS_OURS, "RAMJET_URING_ZERO_COPY", "uring_zero_copy", uring_zero_copy,
+          RJ_ZERO_COPY_OFF, zero_copy_names,
+          "uring sends long runs without a copy: off, on or auto (while the kernel does not copy)"),
     BOOL(RJ_SETTINGS_OURS, "RAMJET_MDC_STREAM_AWARE", "mdc_stream_aware", mdc_stream_aware, 1,
          "a destination gets the streams that are wanted there; false: all, as Aeron"),
     TEXT(RJ_SETTINGS_OURS, "RAMJET_INSTANCE", "instance", instance, "",

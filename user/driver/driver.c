@@ -14,6 +14,7 @@
 #include "driver/driver_loss.h"
 #include "driver/driver_resolver.h"
 #include "driver/event_log.h"
+#include "driver/port_counters.h"
 #include "driver/ring_counters.h"
 #include "engine/engine.h"
 #include "engine/system_counters.h"
@@ -34,6 +35,7 @@ struct rj_driver {
     rj_conductor_t *conductor;
     rj_event_log_t *event_log; /* NULL: no event is recorded */
     rj_ring_counters_t ring_counters;
+    rj_port_counters_t port_counters;
     int32_t is_terminated;
     bool is_published;
 };
@@ -155,7 +157,8 @@ rj_port_params_t rj_driver_port_params(const rj_driver_config_t *config, rj_engi
     const int64_t batch =
         halves == RJ_ENGINE_SENDER ? config->control_batch : config->receive_batch;
     return (rj_port_params_t){.receive_batch = (uint32_t)batch,
-                              .endpoint_max = RJ_PORT_ENDPOINTS_MAX};
+                              .endpoint_max = RJ_PORT_ENDPOINTS_MAX,
+                              .zero_copy = (rj_zero_copy_t)config->uring_zero_copy};
 }
 
 static int open_engine(rj_driver_t *driver, int index, rj_engine_halves_t halves, rj_err_t *err)
@@ -315,6 +318,10 @@ int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
     if (result == 0 && world->rings != NULL)
         result = rj_ring_counters_open(&driver->ring_counters, &driver->counters, world->rings,
                                        epoch_ms, err);
+    if (result == 0)
+        result = rj_port_counters_open(&driver->port_counters, &driver->counters,
+                                       driver->config.transport, driver->engines,
+                                       driver->engine_count, epoch_ms, err);
     if (result == 0 && world->choice != NULL)
         result = tell_choice(driver, world->choice, epoch_ms, err);
     if (result < 0) {
@@ -379,6 +386,7 @@ int rj_driver_conductor_work(rj_driver_t *driver, int64_t now_ns, int64_t epoch_
     if (driver->world.rings != NULL)
         rj_ring_counters_update(&driver->ring_counters, driver->world.rings, driver->engines,
                                 driver->conductor, now_ns);
+    rj_port_counters_update(&driver->port_counters, driver->engines, now_ns);
     return work;
 }
 

@@ -336,6 +336,12 @@ int rj_engine_open(rj_engine_t **ret_engine, const rj_engine_params_t *params, r
     return 0;
 }
 
+const rj_port_stats_t *rj_engine_port_stats(const rj_engine_t *engine)
+{
+    const rj_port_t *port = engine->params.ports[0];
+    return port->ops->stats == NULL ? NULL : port->ops->stats(port);
+}
+
 void rj_engine_retire(rj_engine_t *engine)
 {
     for (int i = 0; i < engine->params.port_count; i++) {

@@ -96,6 +96,9 @@ int rj_engine_open(rj_engine_t **ret_engine, const rj_engine_params_t *params, r
  * work, and in the order of their `index`. One engine alone needs nothing. -ENOMEM: close all. */
 int rj_engine_join(rj_engine_t *const *engines, int count, rj_err_t *err);
 
+/* What its (first) port counts, for any thread; NULL: it does not count. */
+const rj_port_stats_t *rj_engine_port_stats(const rj_engine_t *engine);
+
 /* From the engine's thread, which will not work for it any more; only `close` may follow. It need
  * not be called: then sockets may keep their addresses for some milliseconds longer. */
 void rj_engine_retire(rj_engine_t *engine);

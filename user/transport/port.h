@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/transport.h"
 #include "proto/address.h"
 #include "proto/packet.h"
 #include "proto/run.h"
@@ -31,19 +32,11 @@ enum {
     RJ_PORT_ENDPOINTS_MAX = 8192,
 };
 
-/* Whether `uring` sends long runs without a copy; `auto` begins to, and gives it up where the
- * kernel says that it had to copy after all. */
-typedef enum rj_port_zero_copy {
-    RJ_PORT_ZERO_COPY_OFF,
-    RJ_PORT_ZERO_COPY_ON,
-    RJ_PORT_ZERO_COPY_AUTO
-} rj_port_zero_copy_t;
-
 /* What a port is opened with; it takes all memory that it will ever need. */
 typedef struct rj_port_params {
-    uint32_t receive_batch; /* most packets that one poll gives, 1..RJ_PORT_RECEIVE_BATCH_MAX */
-    uint32_t endpoint_max;  /* endpoints attached at a time, 1..RJ_PORT_ENDPOINTS_MAX */
-    rj_port_zero_copy_t zero_copy;
+    uint32_t receive_batch;   /* most packets that one poll gives, 1..RJ_PORT_RECEIVE_BATCH_MAX */
+    uint32_t endpoint_max;    /* endpoints attached at a time, 1..RJ_PORT_ENDPOINTS_MAX */
+    rj_zero_copy_t zero_copy; /* of `uring` */
 } rj_port_params_t;
 
 /* Which half of an engine wants what arrives here. */

@@ -50,10 +50,12 @@ static bool is_refused_for_segments(int32_t result)
 static void set_segments(rj_uring_piece_t *piece, uint32_t segment_bytes)
 {
     const uint16_t bytes = (uint16_t)segment_bytes;
-    piece->control.header = (struct cmsghdr){
-        .cmsg_level = SOL_UDP, .cmsg_type = UDP_SEGMENT, .cmsg_len = CMSG_LEN(sizeof(bytes))};
-    memcpy(CMSG_DATA(&piece->control.header), &bytes, sizeof(bytes));
-    piece->header.msg_control = &piece->control;
+    struct cmsghdr *control = (struct cmsghdr *)piece->control;
+    control->cmsg_level = SOL_UDP;
+    control->cmsg_type = UDP_SEGMENT;
+    control->cmsg_len = CMSG_LEN(sizeof(bytes));
+    memcpy(CMSG_DATA(control), &bytes, sizeof(bytes));
+    piece->header.msg_control = piece->control;
     piece->header.msg_controllen = sizeof(piece->control);
 }
 
@@ -109,8 +111,7 @@ static uint32_t gather(rj_uring_t *uring, send_cursor_t *cursor)
 
 static bool wants_uncopied(const rj_uring_t *uring, const rj_uring_piece_t *piece)
 {
-    return uring->zero_copy != RJ_PORT_ZERO_COPY_OFF &&
-           piece->iovec.iov_len >= UNCOPIED_BYTES_MIN &&
+    return uring->zero_copy != RJ_ZERO_COPY_OFF && piece->iovec.iov_len >= UNCOPIED_BYTES_MIN &&
            uring->uncopied_head - uring->uncopied_tail < RJ_URING_UNCOPIED;
 }
 
@@ -129,8 +130,8 @@ static void prepare_uncopied(rj_uring_t *uring, struct io_uring_sqe *sqe, uint64
 static void note_copied(rj_uring_t *uring)
 {
     uring->copied_count++;
-    if (uring->zero_copy == RJ_PORT_ZERO_COPY_AUTO && uring->copied_count >= COPIED_MAX)
-        uring->zero_copy = RJ_PORT_ZERO_COPY_OFF;
+    if (uring->zero_copy == RJ_ZERO_COPY_AUTO && uring->copied_count >= COPIED_MAX)
+        uring->zero_copy = RJ_ZERO_COPY_OFF;
 }
 
 /* Two completions: the result, and unless it says that there is no more, that bytes are free. */

@@ -66,11 +66,6 @@ typedef struct rj_uring_arrival {
     uint32_t buffer;
 } rj_uring_arrival_t;
 
-typedef union rj_uring_segment_control {
-    struct cmsghdr header; /* for the alignment */
-    uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
-} rj_uring_segment_control_t;
-
 /* A run that the kernel reads until it says that it is done. */
 typedef struct rj_uring_uncopied {
     uint64_t run_number;
@@ -81,7 +76,7 @@ typedef struct rj_uring_uncopied {
 typedef struct rj_uring_piece {
     struct msghdr header;
     struct iovec iovec;
-    rj_uring_segment_control_t control;
+    uint8_t control[CMSG_SPACE(sizeof(uint16_t))] __attribute__((aligned(8)));
     uint32_t run;
     int32_t result;
     rj_uring_uncopied_t *uncopied; /* NULL: the kernel copies it */
@@ -115,7 +110,7 @@ typedef struct rj_uring {
     rj_segment_refusals_t refusals;
     int64_t now_ns; /* of the last poll */
 
-    rj_port_zero_copy_t zero_copy;
+    rj_zero_copy_t zero_copy;
     uint32_t copied_count; /* runs sent without a copy that the kernel then copied itself */
     rj_uring_uncopied_t *uncopied;
     uint32_t uncopied_head;
