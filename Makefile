@@ -48,6 +48,7 @@ STRESS  := $(patsubst %.c,$(O)/%,$(wildcard tests/stress/*.c))
 RJ_STREAM := $(O)/tests/interop/rj_stream
 RJ_PEER := $(O)/tests/interop/rj_peer
 BENCH_PROGS := $(O)/bench/udp_ping $(O)/bench/flow $(O)/bench/bare
+BENCH_DPDK = $(shell pkg-config --exists libdpdk 2>/dev/null && echo $(O)/ramjet-dpdk)
 FUZZ    := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 LIBS    := $(if $(wildcard user/xdp/*.c),libxdp libbpf) $(if $(wildcard netlink/*.c),libmnl) libcap-ng liburing
 LDLIBS  += $(if $(strip $(LIBS)),$(shell pkg-config --libs $(LIBS) 2>/dev/null)) -pthread -lm
@@ -162,7 +163,7 @@ soak: ## 20000 seeds, long fuzzing, the whole interop: for a night
 run: ## install what is missing, build, and show a file crossing a lossy wire
 	+$(Q)scripts/install-deps.sh product && $(MAKE) all && scripts/run.sh
 bench: ## measure against the official drivers, with a report (QUICK=1: under 3 minutes)
-	+$(Q)scripts/install-deps.sh product interop bench && $(MAKE) all $(BENCH_PROGS) && QUICK=$(QUICK) bench/run.sh
+	+$(Q)scripts/install-deps.sh product interop bench && $(MAKE) all $(BENCH_PROGS) $(BENCH_DPDK) && QUICK=$(QUICK) bench/run.sh
 bare: ## `make run` and `make test` in a fresh minimal Debian 12 holding only git and make
 	$(Q)scripts/bare.sh
 tidy: ## house rules: layers, sizes, forbidden calls, format

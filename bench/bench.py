@@ -22,8 +22,9 @@ from report import write_report
 from rig import Failure, Rig
 from targets import verdicts
 
+# Those that are here of these, where nobody says more.
 CONTENDERS = ("ramjet:auto,ramjet:gso,ramjet:uring,ramjet:packet,ramjet:xdp-generic,"
-              "ramjet:xdp-native,ramjet:socket,java,official")
+              "ramjet:xdp-native,ramjet:dpdk,ramjet:socket,java,official")
 FAILURES_MAX = 2  # of a contender in a scenario; then it is not tried again
 
 
@@ -44,7 +45,9 @@ class Run:
     """All scenarios with their contenders, round by round."""
 
     def __init__(self, options, effort, record):
-        asked = [name for name in options.contenders.split(",") if name]
+        asked = [name for name in (options.contenders or CONTENDERS).split(",") if name]
+        if not options.contenders and not Path(f"{options.ramjet}-dpdk").exists():
+            asked.remove("ramjet:dpdk")
         scenarios = read_scenarios([name for name in options.only.split(",") if name])
         is_short = options.quick and not options.only
         self.matches = [(scenario, names) for scenario in scenarios
@@ -157,9 +160,10 @@ def parse():
     parser.add_argument("--official", required=True, help="the official C driver's binary")
     parser.add_argument("--embedded", required=True, help="the same, embedded with its client")
     parser.add_argument("--java", required=True, help="the official Java driver's jar")
-    parser.add_argument("--contenders", default=CONTENDERS,
+    parser.add_argument("--contenders", default="",
                         help="official, java, ramjet, ramjet:TRANSPORT, ramjet:xdp-MODE; the last "
-                             "is the base (%(default)s); official,official shows the noise")
+                             f"is the base ({CONTENDERS}, without dpdk where it was not built); "
+                             "official,official shows the noise")
     parser.add_argument("--only", default="",
                         help="scenarios, separated by commas; may be patterns, as wide-*")
     parser.add_argument("--rounds", type=int, help=f"{FULL.rounds}, or {QUICK.rounds} when quick")

@@ -143,7 +143,7 @@ class Measurer:
         counts = self.ping_options(scenario, self.effort.spins) if what == "ping" else ()
         return self.rig.start(
             f"{what} on {host}", host,
-            [self.options.ramjet, what, "--embedded", "--cpu", CPUS[host], "--json",
+            [contender.program(self.options), what, "--embedded", "--cpu", CPUS[host], "--json",
              "--dir", str(self.rig.shm / host), "--channel", PING_CHANNEL,
              "--reply-channel", PONG_CHANNEL, *counts],
             contender.environment(scenario.settings))

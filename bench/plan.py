@@ -8,7 +8,9 @@ from pathlib import Path
 from rig import Failure
 
 HERE = Path(__file__).parent
-RINGS = ("auto", "xdp", "packet", "dpdk")  # transports that want to know an interface
+INTERFACES = ("auto", "xdp", "packet")  # transports that want to know an interface
+RINGS = ("xdp", "packet", "dpdk")  # transports of rings, which sockets serve where there are none
+DPDK_ARGS = "--no-huge --no-pci -m 64 --vdev=net_af_packet0,iface=eth0"
 FAMILIES = ("ramjet", "official", "java", "bare", "echo", "attach")
 FACTS = ("subscribers", "streams", "channel", "rate", "loss", "link_mtu")
 # What a Java driver calls a setting is what everybody else does, in lower case, with a dot for
@@ -44,7 +46,7 @@ class Contender:
     @property
     def is_ring(self):
         """Whether it was asked to use rings, and nothing else."""
-        return self.family == "ramjet" and self.transport in RINGS and self.transport != "auto"
+        return self.family == "ramjet" and self.transport in RINGS
 
     def environment(self, settings):
         """What its driver is told, with the settings that are the same for all."""
@@ -52,17 +54,23 @@ class Contender:
         if self.family != "ramjet" or not self.transport:
             return told
         told["RAMJET_TRANSPORT"] = self.transport
-        if self.transport in RINGS:
+        if self.transport in INTERFACES:
             told["RAMJET_INTERFACE"] = "eth0"
+        if self.transport == "dpdk":
+            told["RAMJET_DPDK_ARGS"] = DPDK_ARGS
         if "-" in self.what:
             told["RAMJET_XDP_MODE"] = self.what.partition("-")[2]
         return told
+
+    def program(self, options):
+        """Ours; DPDK is in one of its own."""
+        return options.ramjet + ("-dpdk" if self.transport == "dpdk" else "")
 
     def driver_command(self, options, settings, directory):
         if self.family == "official":
             return [options.official]
         if self.family == "ramjet":
-            return [options.ramjet, "driver"]
+            return [self.program(options), "driver"]
         return ["java", "--add-opens", "java.base/jdk.internal.misc=ALL-UNNAMED",
                 "--add-opens", "java.base/sun.nio.ch=ALL-UNNAMED", "-XX:+UseParallelGC",
                 *java_properties({**settings, "AERON_DIR": str(directory)}), "-cp", options.java, "io.aeron.driver.MediaDriver"]

@@ -122,12 +122,17 @@ def figures(matches, results):
     """Names and drawings of everything that there are figures for."""
     palette = colours(matches)
     for family, title, unit in FAMILIES:
-        found = members(family, matches)
+        found = [each for each in members(family, matches) if has_figures(each[1], results)]
         if found:
             yield family, draw_family(family, title, unit, found, results, palette)
     for scenario, names in matches:
-        if scenario.kind in ("ping", "spin", "echo"):
+        if scenario.kind in ("ping", "spin", "echo") and has_figures(scenario, results):
             yield scenario.name, draw_trips(scenario, names, results, palette)
+
+
+def has_figures(scenario, results):
+    """Whether any contender has a round of it."""
+    return any(rounds for (name, _), rounds in results.items() if name == scenario.name)
 
 
 def write_plots(folder, matches, results):

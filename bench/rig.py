@@ -128,6 +128,14 @@ class Rig:
                                          ["off"]))
 
     def close(self):
+        """Leaves nothing behind; a second Ctrl-C has to wait for that."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self.clear()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def clear(self):
         self.stop_all()
         for lab in self.labs.values():
             subprocess.run([self.ramjet, "lab", "down", "--name", lab], check=False,

@@ -133,6 +133,8 @@ class Plans(unittest.TestCase):
         self.assertEqual(Contender("ramjet:xdp-native").environment({}),
                          {"RAMJET_TRANSPORT": "xdp", "RAMJET_INTERFACE": "eth0",
                           "RAMJET_XDP_MODE": "native"})
+        self.assertEqual(sorted(Contender("ramjet:dpdk").environment({})),
+                         ["RAMJET_DPDK_ARGS", "RAMJET_TRANSPORT"])
         with self.assertRaises(Failure):
             Contender("nobody")
 
