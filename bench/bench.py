@@ -37,7 +37,7 @@ class Effort:
     spins: int  # and with spinning ones
 
 
-FULL = Effort(rounds=5, milliseconds=1500, pings=8000, spins=200000)
+FULL = Effort(rounds=5, milliseconds=1200, pings=6000, spins=100000)
 QUICK = Effort(rounds=3, milliseconds=700, pings=3000, spins=50000)
 
 
