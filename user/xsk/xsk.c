@@ -137,6 +137,12 @@ static int fail_segments(const rj_xsk_params_t *params, rj_err_t *err)
                    params->queue, params->mtu_bytes, RJ_XSK_MTU_MAX);
 }
 
+static int fail_mode(const rj_xsk_params_t *params, rj_err_t *err)
+{
+    return rj_fail(err, -EOPNOTSUPP, "queue %u: no %s mode here: try --xdp-mode auto",
+                   params->queue, params->mode == RJ_XSK_COPY ? "copy" : "zero-copy");
+}
+
 static int fail_invalid(const rj_xsk_params_t *params, rj_err_t *err)
 {
     const uint32_t queues = queue_count(params->interface_name);
@@ -146,6 +152,9 @@ static int fail_invalid(const rj_xsk_params_t *params, rj_err_t *err)
                        params->queue, queues, queues - 1, params->interface_name);
     if (params->uses_segments)
         return fail_segments(params, err);
+    /* So says a driver that has zero-copy, but not for this card: virtio's without the DMA API. */
+    if (params->mode == RJ_XSK_ZERO_COPY)
+        return fail_mode(params, err);
     return rj_fail(err, -EINVAL, "queue %u: the kernel refuses the socket: is there such a queue?",
                    params->queue);
 }
@@ -163,8 +172,7 @@ static int fail_bind(int code, const rj_xsk_params_t *params, rj_err_t *err)
     case EOPNOTSUPP:
         if (params->uses_segments)
             return fail_segments(params, err);
-        return rj_fail(err, code, "queue %u: no %s mode here: try --xdp-mode auto", params->queue,
-                       params->mode == RJ_XSK_COPY ? "copy" : "zero-copy");
+        return fail_mode(params, err);
     case ENETDOWN:
         return rj_fail(err, code, "the interface is down: `ip link set %s up`",
                        params->interface_name);
