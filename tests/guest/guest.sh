@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154 # `machine` of whoever sources it
 # What the tests in a guest share, on top of tests/netns/xdp.sh: they name their `machine`, source
 # this file, which starts them again in such a guest (boot.sh), and find the two ends of its wire
-# as hosts h1 and h2, each with the address 10.0.0.1 or .2 on its eth0.
+# as hosts h1 and h2, with the addresses 10.0.0.1 and .2 on eth0. On a hub there is an h3 too.
 #
 # In there everything is busybox's, and there is no Python.
 
@@ -11,10 +11,12 @@ if [ -z "${RJ_ISOLATED:-}" ]; then
 fi
 . tests/netns/xdp.sh
 
-# make_hosts: the cards' links, in namespaces as `ramjet lab` would make them.
+# make_hosts COUNT: a card for each, in namespaces as `ramjet lab` would make them.
 make_hosts() {
     mkdir -p /run/netns
-    make_host 1 eth0 && make_host 2 eth1
+    for each in $(seq "$1"); do
+        make_host "$each" eth$((each - 1)) || return 1
+    done
 }
 make_host() { # NUMBER CARD
     touch "/run/netns/$lab-h$1"
@@ -27,6 +29,11 @@ make_host() { # NUMBER CARD
 }
 is_in() {
     [ "$(stat -Lc %i "/proc/$2/ns/net")" = "$(stat -Lc %i "/run/netns/$lab-$1")" ]
+}
+
+# Nothing is between the cards that could lose a frame or make another.
+wire_figures() {
+    echo "duplicated=0 dropped=0 held=0"
 }
 
 # frames HOST REASON: as in xdp.sh.
