@@ -15,11 +15,12 @@ Test(clock, never_runs_backwards)
 
 Test(clock, tells_the_same_epoch_in_ms_and_ns)
 {
+    enum { TICK_MS_MAX = 10 };
     int64_t before_ms = rj_clock_epoch_ms();
     int64_t now_ns = rj_clock_epoch_ns();
     int64_t after_ms = rj_clock_epoch_ms();
     cr_assert_leq(before_ms, now_ns / 1000000);
-    cr_assert_geq(after_ms, now_ns / 1000000);
+    cr_assert_geq(after_ms, now_ns / 1000000 - TICK_MS_MAX);
     cr_assert_gt(before_ms, INT64_C(1600000000000), "the epoch is not 1970");
 }
 

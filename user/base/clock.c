@@ -20,7 +20,7 @@ int64_t rj_clock_mono_ns(void)
 
 int64_t rj_clock_epoch_ms(void)
 {
-    return read_ns(CLOCK_REALTIME) / NS_PER_MS;
+    return read_ns(CLOCK_REALTIME_COARSE) / NS_PER_MS;
 }
 
 int64_t rj_clock_epoch_ns(void)

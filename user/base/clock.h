@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 int64_t rj_clock_mono_ns(void);
+/* A tick of the kernel late, at most 10 ms: a thread that spins asks in every turn, and reading the
+ * hardware's counter would be a third of the turn. */
 int64_t rj_clock_epoch_ms(void);
 int64_t rj_clock_epoch_ns(void);
 
