@@ -132,6 +132,11 @@ def rules():
             f"reaches over more than {SPREAD_MAX:.0%} of their median.")
 
 
+def objects(rows):
+    """A table as it is printed, refusals instead of ratios included."""
+    return [dict(zip(rows[0], row)) for row in rows[1:]]
+
+
 def finish(run, about_lines):
     """Tables on the terminal, and all files of the run."""
     judged = verdicts(run.by_name())
@@ -146,8 +151,8 @@ def finish(run, about_lines):
                       *([""] if failures else []), *failures])
     print(text.partition("\n\n")[2])
     run.record.write_text("report.txt", text + "\n")
-    run.record.write_json(settings=about_lines, failures=failures,
-                          targets=[dict(zip(targets[0], row)) for row in targets[1:]])
+    run.record.write_json(settings=about_lines, failures=failures, measured=objects(measured),
+                          targets=objects(targets))
     write_report(run.record.folder, about_lines, measured, targets, [rules(), *failures],
                  run.matches, run.results)
     print(f"\nAll figures, plots and report.html: {os.path.relpath(run.record.folder)}")
