@@ -14,6 +14,7 @@ static const char *const ring_rows[] = {
     "frames lost, ring full",
     "frames lost, no frame free",
     "payloads sent without a copy",
+    "frames refused by the link",
 };
 
 static const char *const engine_rows[] = {
@@ -125,10 +126,10 @@ static int put_ring(rj_ring_counters_t *self, int at, const rj_ring_world_t *rin
 {
     rj_ring_view_t view;
     rj_ring_world_look(rings, ring, &view);
-    const int64_t figures[RING_ROWS] = {(int64_t)view.received,         (int64_t)view.sent,
-                                        (int64_t)view.send_full,        (int64_t)view.refused,
-                                        (int64_t)view.lost_full,        (int64_t)view.lost_other,
-                                        (int64_t)view.sent_by_reference};
+    const int64_t figures[RING_ROWS] = {
+        (int64_t)view.received,          (int64_t)view.sent,        (int64_t)view.send_full,
+        (int64_t)view.refused,           (int64_t)view.lost_full,   (int64_t)view.lost_other,
+        (int64_t)view.sent_by_reference, (int64_t)view.send_refused};
     return put(self, at, figures, RING_ROWS);
 }
 

@@ -2,230 +2,15 @@
 #include "driver/ring_world.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/ring_config.h"
 #include "driver/agent.h"
 #include "driver/capabilities.h"
-#include "driver/door_policy.h"
-#include "driver/ring_nic.h"
-#include "netlink/agent.h"
-#include "transport/af_xdp.h"
-#include "transport/dpdk.h"
+#include "driver/ring_state.h"
+#include "transport/packet_ring.h"
 #include "transport/registry.h"
-#include "transport/ring_front.h"
-#include "xdp/device.h"
-#include "xdp/privilege.h"
-#include "xdp/steer.h"
-
-enum { TEXT_MAX = 512, RINGS_MAX = RJ_ENGINES_MAX * RJ_AF_XDP_RINGS_MAX };
-
-/* An interface that can be steered: its program is there, or it is a port of DPDK's. */
-typedef struct ring_interface {
-    const rj_ring_world_t *world;
-    const char *name;
-    uint32_t index;
-    rj_steer_maps_t *maps;
-    int dpdk_port;    /* -1: XDP */
-    rj_steer_t steer; /* of XDP, as card and nic are */
-    uint32_t mtu_bytes;
-    uint32_t queue_count; /* that the interface receives on */
-    uint32_t room_bytes;  /* of the smallest UMEM */
-    int ring_count;       /* of its queues, from the first asked for on */
-    rj_link_kind_t link;
-    bool busy_polls; /* and they do so busily */
-    rj_kernel_nic_t card;
-    rj_ring_nic_t nic;
-} ring_interface_t;
-
-typedef struct ring {
-    const ring_interface_t *interface;
-    rj_frame_ring_t *ring; /* its port's */
-    rj_af_xdp_ring_info_t info;
-} ring_t;
-
-struct rj_ring_world {
-    rj_ring_world_params_t params;
-    rj_netlink_t *netlink; /* NULL: not open */
-    rj_dpdk_t *dpdk;       /* the same */
-    ring_interface_t interfaces[RJ_STEERING_INTERFACES_MAX];
-    int interface_count;
-    rj_port_t *ports[RJ_ENGINES_MAX];                          /* NULL once taken */
-    const rj_ring_front_stats_t *socket_stats[RJ_ENGINES_MAX]; /* NULL: no ring */
-    int engine_count;
-    ring_t rings[RINGS_MAX];
-    int ring_count;
-    rj_log_pool_t pool; /* closed: everything is copied */
-};
-
-__attribute__((format(printf, 3, 4))) static void tell(const rj_ring_world_t *world,
-                                                       rj_ring_told_t told, const char *format, ...)
-{
-    char text[TEXT_MAX];
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    if (told == RJ_RING_REFUSED && length >= 0 && length < TEXT_MAX)
-        snprintf(text + length, sizeof(text) - (size_t)length, "; sockets serve it");
-    world->params.tell(world->params.tell_state, told, text);
-}
-
-/* --- interfaces --- */
-
-static uint32_t first_queue(const rj_ring_world_t *world)
-{
-    const int32_t first = world->params.config->queue_first;
-    return first < 0 ? 0 : (uint32_t)first;
-}
-
-static int wanted_engine_count(const rj_ring_world_t *world)
-{
-    const rj_driver_config_t *config = world->params.config;
-    return config->queue_first < 0 ? 1 : config->queue_last - config->queue_first + 1;
-}
-
-static const rj_net_snapshot_t *snapshot_of(rj_ring_world_t *world)
-{
-    rj_net_feed_t *feed = rj_netlink_feed(world->netlink);
-    return feed->ops->latest(feed);
-}
-
-static int open_program(const rj_ring_world_t *world, rj_steer_t *steer, const char *name,
-                        rj_steer_attach_if_t attach_if, rj_err_t *err)
-{
-    const rj_driver_config_t *config = world->params.config;
-    const rj_steer_options_t options = {.interface = name,
-                                        .instance =
-                                            config->instance[0] != '\0' ? config->instance : NULL,
-                                        .mode = config->xdp_mode,
-                                        .attach_if = attach_if};
-    return rj_steer_open(steer, &options, world->params.now_ns, err);
-}
-
-static rj_link_kind_t link_kind(const rj_net_link_t *link)
-{
-    rj_device_t device = {.index = 0};
-    (void)rj_device_look(link->name, &device, NULL); /* without: a card of which nothing is known */
-    return rj_link_kind_of(link->is_loopback, link->kind, device.driver);
-}
-
-/* Takes over an opened program for good. */
-static void add_interface(rj_ring_world_t *world, const rj_steer_t *steer,
-                          const rj_net_link_t *link)
-{
-    ring_interface_t *interface = &world->interfaces[world->interface_count++];
-    *interface =
-        (ring_interface_t){.world = world,
-                           .index = steer->maps.interface_index,
-                           .dpdk_port = -1,
-                           .steer = *steer,
-                           .mtu_bytes = link->mtu_bytes,
-                           .queue_count = link->rx_queue_count > 0 ? link->rx_queue_count : 1,
-                           .link = link_kind(link),
-                           .room_bytes = UINT32_MAX};
-    interface->name = interface->steer.interface;
-    interface->maps = &interface->steer.maps.maps;
-}
-
-static void add_named(rj_ring_world_t *world, const char *name)
-{
-    rj_err_t err;
-    rj_steer_t steer;
-    const rj_net_link_t *link = rj_net_snapshot_link_named(
-        rj_netlink_feed(world->netlink)->ops->latest(rj_netlink_feed(world->netlink)), name);
-    if (link == NULL) {
-        tell(world, RJ_RING_REFUSED, "%s: no such interface here: `ip link` lists them", name);
-        return;
-    }
-    const rj_steer_attach_if_t attach_if =
-        world->params.attach == RJ_RING_ATTACH_NAMED ? RJ_STEER_ATTACH_IF_NONE : RJ_STEER_USE_ONLY;
-    int code = open_program(world, &steer, name, attach_if, &err);
-    if (code == 0)
-        add_interface(world, &steer, link);
-    else
-        tell(world, RJ_RING_REFUSED, "%s%s", err.text,
-             code == -ENOENT && attach_if == RJ_STEER_USE_ONLY
-                 ? ", and aeronmd never attaches by itself"
-                 : "");
-}
-
-/* What `ramjet attach` prepared is used without being named. Who has no privilege for XDP at all
- * has not prepared it for himself, and hears nothing; who was given some lacks only a sight of it.
- */
-static void add_attached(rj_ring_world_t *world)
-{
-    const rj_net_snapshot_t *snapshot = snapshot_of(world);
-    for (size_t i = 0; i < snapshot->link_count; i++) {
-        const rj_net_link_t *link = &snapshot->links[i];
-        rj_err_t err;
-        rj_steer_t steer;
-        if (link->xdp_program_id == 0 || world->interface_count == RJ_STEERING_INTERFACES_MAX)
-            continue;
-        const int code = open_program(world, &steer, link->name, RJ_STEER_USE_ONLY, &err);
-        if (code == -EPERM && rj_privilege_check(NULL) == 0)
-            tell(world, RJ_RING_REFUSED, "%s", err.text);
-        if (code < 0)
-            continue;
-        if (steer.holder == RJ_STEER_PINNED)
-            add_interface(world, &steer, link);
-        else
-            rj_steer_close(&steer);
-    }
-}
-
-static void tell_of_port(void *state, const char *text)
-{
-    tell(state, RJ_RING_REFUSED, "%s", text);
-}
-
-static void add_ports_of_dpdk(rj_ring_world_t *world)
-{
-    const rj_driver_config_t *config = world->params.config;
-    const char *names[RJ_STEERING_INTERFACES_MAX];
-    rj_err_t err;
-    for (int i = 0; i < config->interface_count; i++)
-        names[i] = config->interfaces[i];
-    const rj_dpdk_params_t params = {.arguments = config->dpdk_args,
-                                     .interfaces = names,
-                                     .interface_count = (uint32_t)config->interface_count,
-                                     .queue_count = (uint32_t)wanted_engine_count(world),
-                                     .tell = tell_of_port,
-                                     .tell_state = world};
-    if (rj_dpdk_ops.open(&world->dpdk, &params, &err) < 0) {
-        tell(world, RJ_RING_REFUSED, "%s", err.text);
-        return;
-    }
-    for (uint32_t i = 0; i < rj_dpdk_ops.port_count(world->dpdk); i++) {
-        rj_dpdk_view_t view;
-        rj_dpdk_ops.view(world->dpdk, i, &view);
-        world->interfaces[world->interface_count++] =
-            (ring_interface_t){.world = world,
-                               .name = view.interface_name,
-                               .index = view.interface_index,
-                               .maps = view.maps,
-                               .dpdk_port = (int)i,
-                               .mtu_bytes = view.mtu_bytes,
-                               .queue_count = view.queue_count,
-                               .room_bytes = UINT32_MAX};
-    }
-}
-
-static void find_interfaces(rj_ring_world_t *world)
-{
-    const rj_driver_config_t *config = world->params.config;
-    if (config->transport == RJ_TRANSPORT_DPDK) {
-        add_ports_of_dpdk(world);
-        return;
-    }
-    for (int i = 0; i < config->interface_count; i++)
-        add_named(world, config->interfaces[i]);
-    if (config->interface_count == 0)
-        add_attached(world);
-}
 
 /* --- rings --- */
 
@@ -264,11 +49,11 @@ static bool never_sleeps(const rj_driver_config_t *config)
 static rj_af_xdp_ring_params_t ring_params(const rj_ring_world_t *world,
                                            const ring_interface_t *interface, uint32_t queue)
 {
-    return (rj_af_xdp_ring_params_t){.interface_name = interface->steer.interface,
-                                     .interface_index = interface->steer.maps.interface_index,
+    return (rj_af_xdp_ring_params_t){.interface_name = interface->name,
+                                     .interface_index = interface->index,
                                      .mtu_bytes = interface->mtu_bytes,
                                      .queue = queue,
-                                     .mode = xsk_mode(interface->steer.wanted_mode),
+                                     .mode = xsk_mode(interface->xdp.wanted_mode),
                                      .never_sleeps = never_sleeps(world->params.config),
                                      .busy_poll_us = world->params.config->busy_poll_us,
                                      .busy_poll_budget = world->params.config->busy_poll_budget};
@@ -293,7 +78,7 @@ static rj_door_policy_t door_policy(const rj_ring_world_t *world, const ring_int
     const rj_door_facts_t facts = {.asked = world->params.config->transport,
                                    .sockets = world->params.sockets,
                                    .link = interface->link,
-                                   .mode = interface->steer.mode,
+                                   .mode = steer_of(interface)->mode,
                                    .is_zero_copy = is_zero_copy};
     return rj_door_policy(&facts);
 }
@@ -301,15 +86,16 @@ static rj_door_policy_t door_policy(const rj_ring_world_t *world, const ring_int
 static uint32_t bulk_datagrams_min(const rj_ring_world_t *world, const ring_interface_t *interface,
                                    const rj_frame_ring_t *ring)
 {
-    rj_af_xdp_ring_info_t info;
-    rj_af_xdp_ring_info(ring, &info);
+    rj_af_xdp_ring_info_t info = {.is_zero_copy = false};
+    if (interface->kind == RING_XDP)
+        rj_af_xdp_ring_info(ring, &info);
     return door_policy(world, interface, info.is_zero_copy).bulk_datagrams_min;
 }
 
 /* Who asked for these rings knows that they take everything. */
 static void tell_of_ring(const rj_ring_world_t *world, const ring_t *ring)
 {
-    const char *why = ring->interface->steer.why;
+    const char *why = steer_of(ring->interface)->why;
     const bool is_auto = world->params.config->transport == RJ_TRANSPORT_AUTO;
     rj_ring_view_t view;
     rj_ring_world_look(world, (int)(ring - world->rings), &view);
@@ -330,9 +116,9 @@ static void note_ring(rj_ring_world_t *world, rj_frame_ring_t *opened, ring_inte
     ring_t *ring = &world->rings[world->ring_count];
     *ring = (ring_t){.interface = interface, .ring = opened};
     int result = 0;
-    if (interface->dpdk_port < 0) {
+    if (interface->kind == RING_XDP) {
         rj_af_xdp_ring_info(opened, &ring->info);
-        result = rj_steer_put_xsk(&interface->steer, opened->queue, ring->info.fd);
+        result = rj_steer_put_xsk(&interface->xdp, opened->queue, ring->info.fd);
     }
     if (result < 0) {
         tell(world, RJ_RING_REFUSED, "%s queue %u: the steering program does not take the ring: %s",
@@ -346,7 +132,7 @@ static void note_ring(rj_ring_world_t *world, rj_frame_ring_t *opened, ring_inte
         interface->room_bytes = opened->receive_room_bytes;
     tell_of_ring(world, ring);
     if (ring->info.busy_poll_result < 0 && interface->ring_count == 1)
-        tell(world, RJ_RING_LACKING, "%s queue %u: no busy polling: %s", interface->steer.interface,
+        tell(world, RJ_RING_LACKING, "%s queue %u: no busy polling: %s", interface->name,
              opened->queue, busy_poll_lack(ring->info.busy_poll_result));
 }
 
@@ -410,15 +196,36 @@ static uint32_t open_xdp_rings(const rj_ring_world_t *world, int engine,
     return count;
 }
 
-static uint32_t open_dpdk_rings(const rj_ring_world_t *world, ring_interface_t **interfaces,
-                                uint32_t count, uint32_t queue, rj_frame_ring_t **ret_rings)
+static int open_packet_ring(const rj_ring_world_t *world, ring_interface_t *interface,
+                            uint32_t queue, rj_frame_ring_t **ret_ring, rj_err_t *err)
+{
+    const bool is_one_of_many = wanted_engine_count(world) > 1;
+    const rj_packet_ring_params_t params = {.interface_name = interface->name,
+                                            .interface_index = interface->index,
+                                            .mtu_bytes = interface->mtu_bytes,
+                                            .queue = queue,
+                                            .filter_fd = interface->packet.filter_fd,
+                                            .fan_fd =
+                                                is_one_of_many ? interface->packet.fan_fd : -1,
+                                            .fan_group = &interface->fan_group};
+    return rj_packet_ring_open(&params, ret_ring, err);
+}
+
+/* The same of kinds whose rings share nothing. */
+static uint32_t open_single_rings(const rj_ring_world_t *world, ring_interface_t **interfaces,
+                                  uint32_t count, uint32_t queue, rj_frame_ring_t **ret_rings)
 {
     uint32_t opened = 0;
     for (uint32_t i = 0; i < count; i++) {
+        ring_interface_t *interface = interfaces[i];
+        rj_frame_ring_t **ret_ring = &ret_rings[opened];
         rj_err_t err;
-        if (rj_dpdk_ops.open_ring(world->dpdk, (uint32_t)interfaces[i]->dpdk_port, queue,
-                                  &ret_rings[opened], &err) == 0)
-            interfaces[opened++] = interfaces[i];
+        const int result = interface->kind == RING_PACKET
+                               ? open_packet_ring(world, interface, queue, ret_ring, &err)
+                               : rj_dpdk_ops.open_ring(world->dpdk, (uint32_t)interface->dpdk_port,
+                                                       queue, ret_ring, &err);
+        if (result == 0)
+            interfaces[opened++] = interface;
         else
             tell(world, RJ_RING_REFUSED, "%s", err.text);
     }
@@ -446,9 +253,11 @@ static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
         interfaces[count] = interface;
         wanted[count++] = ring_params(world, interface, first_queue(world) + (uint32_t)engine);
     }
-    count = world->dpdk == NULL ? open_xdp_rings(world, engine, wanted, interfaces, count, rings)
-                                : open_dpdk_rings(world, interfaces, count,
-                                                  first_queue(world) + (uint32_t)engine, rings);
+    if (count > 0 && interfaces[0]->kind == RING_XDP)
+        count = open_xdp_rings(world, engine, wanted, interfaces, count, rings);
+    else
+        count = open_single_rings(world, interfaces, count, first_queue(world) + (uint32_t)engine,
+                                  rings);
     if (count == 0)
         return 0;
     for (uint32_t i = 0; i < count; i++)
@@ -477,7 +286,7 @@ static void open_pool(rj_ring_world_t *world, int engine_count)
     rj_err_t err;
     if (config->copy_free == 0)
         return;
-    if (world->dpdk != NULL) {
+    if (rj_transport_is_ring(config->transport) && config->transport != RJ_TRANSPORT_XDP) {
         tell(world, RJ_RING_LACKING, "every payload is copied: only AF_XDP sends from log buffers");
         return;
     }
@@ -530,14 +339,14 @@ static void open_cards(rj_ring_world_t *world)
     for (int i = 0; i < world->interface_count; i++) {
         ring_interface_t *interface = &world->interfaces[i];
         rj_err_t err;
-        if (interface->ring_count == 0 || interface->dpdk_port >= 0)
+        if (interface->ring_count == 0 || interface->kind != RING_XDP)
             continue;
-        if (rj_kernel_nic_open(&interface->card, interface->steer.interface, &err) < 0) {
+        if (rj_kernel_nic_open(&interface->card, interface->name, &err) < 0) {
             tell(world, RJ_RING_LACKING, "%s", err.text);
             continue;
         }
         const rj_ring_nic_params_t params = {.nic = &interface->card.base,
-                                             .interface = interface->steer.interface,
+                                             .interface = interface->name,
                                              .undo_folder = RJ_NIC_UNDO_FOLDER,
                                              .steer_queues = config->steer_queues,
                                              .wants_busy_poll = interface->busy_polls,
@@ -577,7 +386,8 @@ static void close_netlink(rj_ring_world_t *world)
 /* The card's hash, not we, chooses queues: what comes by another one takes the kernel's way. */
 static void tell_of_other_queues(const rj_ring_world_t *world)
 {
-    if (world->params.config->queue_first >= 0)
+    if (world->params.config->queue_first >= 0 ||
+        world->params.config->transport == RJ_TRANSPORT_PACKET)
         return;
     for (int i = 0; i < world->interface_count; i++) {
         const ring_interface_t *interface = &world->interfaces[i];
@@ -596,10 +406,11 @@ static void tell_of_none(const rj_ring_world_t *world)
     const rj_driver_config_t *config = world->params.config;
     if (config->interface_count == 0 && rj_transport_is_ring(config->transport) &&
         config->transport != RJ_TRANSPORT_DPDK)
-        tell(world, RJ_RING_REFUSED,
-             "transport %s: no interface is named (--interface IF) and none was attached before "
-             "(`ramjet attach IF`)",
-             rj_transport_name(config->transport));
+        tell(world, RJ_RING_REFUSED, "transport %s: no interface is named (--interface IF)%s",
+             rj_transport_name(config->transport),
+             config->transport == RJ_TRANSPORT_XDP
+                 ? " and none was attached before (`ramjet attach IF`)"
+                 : "");
 }
 
 /* Everything that needs more is open. Threads keep what they began with: there are none yet. */
@@ -618,7 +429,7 @@ static int open_rings(rj_ring_world_t *world, rj_err_t *err)
         tell(world, RJ_RING_REFUSED, "no rings without it: %s", err->text);
         return 0;
     }
-    find_interfaces(world);
+    rj_ring_find_interfaces(world);
     if (world->interface_count > 0)
         result = open_ports(world, err);
     if (result == 0 && world->engine_count > 0) {
@@ -657,11 +468,13 @@ void rj_ring_world_close(rj_ring_world_t *world)
     rj_log_pool_close(&world->pool);
     for (int i = 0; i < world->interface_count; i++) {
         ring_interface_t *interface = &world->interfaces[i];
-        if (interface->dpdk_port >= 0)
+        if (interface->kind == RING_PACKET)
+            rj_packet_steer_close(&interface->packet);
+        if (interface->kind != RING_XDP)
             continue;
         rj_ring_nic_close(&interface->nic);
         rj_kernel_nic_close(&interface->card);
-        rj_steer_close(&interface->steer);
+        rj_steer_close(&interface->xdp);
     }
     if (world->dpdk != NULL)
         rj_dpdk_ops.close(world->dpdk);
@@ -694,6 +507,19 @@ rj_net_feed_t *rj_ring_world_feed(rj_ring_world_t *world)
     return world->engine_count > 0 ? rj_netlink_feed(world->netlink) : NULL;
 }
 
+/* A tap has no queue, unless several share their interface by queues. */
+static bool takes_every_queue(const ring_interface_t *interface)
+{
+    return interface->kind == RING_PACKET && interface->world->params.config->queue_first < 0;
+}
+
+static uint32_t steered_queues(const ring_interface_t *interface)
+{
+    if (!takes_every_queue(interface))
+        return (uint32_t)interface->ring_count;
+    return interface->queue_count < RJ_XDP_QUEUES_MAX ? interface->queue_count : RJ_XDP_QUEUES_MAX;
+}
+
 /* While the ports are open, which is as long as the conductor works. */
 static bool is_bound(const void *state, uint32_t queue)
 {
@@ -702,7 +528,8 @@ static bool is_bound(const void *state, uint32_t queue)
     for (int i = 0; i < world->ring_count; i++) {
         const ring_t *ring = &world->rings[i];
         rj_frame_ring_look_t look;
-        if (ring->interface != interface || ring->ring->queue != queue)
+        if (ring->interface != interface ||
+            (ring->ring->queue != queue && !takes_every_queue(interface)))
             continue;
         ring->ring->ops->look(ring->ring, &look);
         return look.is_bound;
@@ -719,18 +546,18 @@ void rj_ring_world_steering(const rj_ring_world_t *world, rj_steering_params_t *
         const ring_interface_t *interface = &world->interfaces[i];
         if (interface->ring_count == 0)
             continue;
-        ret_params->interfaces[ret_params->interface_count++] =
-            (rj_steering_interface_t){.maps = interface->maps,
-                                      .name = interface->name,
-                                      .index = interface->index,
-                                      .queue_first = first_queue(world),
-                                      .queue_count = (uint32_t)interface->ring_count,
-                                      .room_bytes = interface->room_bytes,
-                                      .is_bound = is_bound,
-                                      .is_bound_state = interface,
-                                      .bring = interface->dpdk_port < 0 ? rj_ring_nic_bring : NULL,
-                                      /* The world itself stays as it is. */
-                                      .bring_state = (rj_ring_nic_t *)(uintptr_t)&interface->nic};
+        ret_params->interfaces[ret_params->interface_count++] = (rj_steering_interface_t){
+            .maps = interface->maps,
+            .name = interface->name,
+            .index = interface->index,
+            .queue_first = first_queue(world),
+            .queue_count = steered_queues(interface),
+            .room_bytes = interface->room_bytes,
+            .is_bound = is_bound,
+            .is_bound_state = interface,
+            .bring = interface->kind == RING_XDP ? rj_ring_nic_bring : NULL,
+            /* The world itself stays as it is. */
+            .bring_state = (rj_ring_nic_t *)(uintptr_t)&interface->nic};
     }
 }
 
@@ -745,12 +572,26 @@ static uint64_t load(const uint64_t *value)
     return __atomic_load_n(value, __ATOMIC_RELAXED);
 }
 
-static void describe_port(const ring_t *ring, rj_ring_view_t *view)
+static void describe(const ring_t *ring, rj_ring_view_t *view)
 {
+    const ring_interface_t *interface = ring->interface;
     rj_dpdk_view_t port;
-    rj_dpdk_ops.view(ring->interface->world->dpdk, (uint32_t)ring->interface->dpdk_port, &port);
-    snprintf(view->name, sizeof(view->name), "%s queue %u, DPDK %.20s%s", ring->interface->name,
-             ring->ring->queue, port.name, port.has_tap ? ", tap" : "");
+    switch (interface->kind) {
+    case RING_XDP:
+        snprintf(view->name, sizeof(view->name), "%s queue %u, %s, %s", interface->name,
+                 ring->ring->queue, rj_xdp_mode_name(interface->xdp.mode),
+                 ring->info.is_zero_copy ? "zero-copy" : "copy");
+        break;
+    case RING_PACKET:
+        snprintf(view->name, sizeof(view->name), "%s queue %u, packet", interface->name,
+                 ring->ring->queue);
+        break;
+    case RING_DPDK:
+        rj_dpdk_ops.view(interface->world->dpdk, (uint32_t)interface->dpdk_port, &port);
+        snprintf(view->name, sizeof(view->name), "%s queue %u, DPDK %.20s%s", interface->name,
+                 ring->ring->queue, port.name, port.has_tap ? ", tap" : "");
+        break;
+    }
 }
 
 void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *ret_view)
@@ -763,16 +604,12 @@ void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *
                                  .sent = load(&stats->tx_frames),
                                  .sent_by_reference = load(&stats->tx_referenced),
                                  .send_full = load(&stats->tx_ring_full),
+                                 .send_refused = load(&stats->tx_refused),
                                  .refused = load(&stats->rx_checksum_errors) +
                                             load(&stats->rx_malformed) + load(&stats->rx_unknown),
                                  .lost_full = look.lost_full,
                                  .lost_other = look.lost_other};
-    if (at->interface->dpdk_port < 0)
-        snprintf(ret_view->name, sizeof(ret_view->name), "%s queue %u, %s, %s", at->interface->name,
-                 at->ring->queue, rj_xdp_mode_name(at->interface->steer.mode),
-                 at->info.is_zero_copy ? "zero-copy" : "copy");
-    else
-        describe_port(at, ret_view);
+    describe(at, ret_view);
 }
 
 void rj_ring_world_sockets(const rj_ring_world_t *world, int engine,

@@ -86,6 +86,7 @@ typedef struct rj_ring_view {
     uint64_t sent;
     uint64_t sent_by_reference; /* of them: the payload was not copied */
     uint64_t send_full;         /* sends that a full TX ring cut short */
+    uint64_t send_refused;      /* datagrams lost: the link did not take them, as when too long */
     uint64_t refused;           /* received, and neither whole nor for an endpoint of ours */
     uint64_t lost_full;         /* by the kernel: the RX ring was full */
     uint64_t lost_other;        /* by the kernel: no free frame, or too long a packet */
