@@ -15,8 +15,7 @@ set_up() {
     make_lab --hosts 2 && start_driver h1 RAMJET_INTERFACE=eth0 RAMJET_TRANSPORT=auto &&
         start_driver h2 RAMJET_INTERFACE=eth0 RAMJET_TRANSPORT=auto &&
         has_counter h1 'ramjet transport: xdp: eth0 queue 0, generic, copy' &&
-        grep -q '; runs of 4 datagrams and more by gso, all else by the ring\|; all by the ring, for' \
-            "$work/h1.out"
+        grep -q '; runs of 4 datagrams and more by gso\|; all by the ring, for' "$work/h1.out"
 }
 
 # sum DRIVER LABEL-PATTERN: of all counters whose labels fit.
@@ -40,17 +39,21 @@ sends_bulk_by_segmentation() {
     # A socket that overflowed is a loss, and asked for.
     [ "$(value h2 'NAKs sent')" = "$naks" ] || [ "$(value h1 'Retransmits sent')" -gt 0 ]
 }
+# The last stream lingers, and its heartbeats go by the ring.
 keeps_a_channel_from_the_ring() {
     by_ring=$(sum h1 'ramjet eth0 .*: frames sent$')
     received=$(sum h2 'ramjet eth0 .*: frames received$')
-    carry h1 h2 "aeron:udp?endpoint=10.0.0.2:40124|ramjet-transport=socket" --messages 300 &&
-        [ "$(sum h1 'ramjet eth0 .*: frames sent$')" = "$by_ring" ] &&
-        [ "$(sum h2 'ramjet eth0 .*: frames received$')" = "$received" ]
+    carry h1 h2 "aeron:udp?endpoint=10.0.0.2:40124|ramjet-transport=socket" --messages 1000 \
+        --rate 1000 --length 1344 &&
+        sent=$(($(sum h1 'ramjet eth0 .*: frames sent$') - by_ring)) &&
+        came=$(($(sum h2 'ramjet eth0 .*: frames received$') - received)) &&
+        echo "$sent sent by the ring, $came received" && [ "$sent" -lt 200 ] && [ "$came" -lt 200 ]
 }
 has_the_ring_take_bulk() {
     bulk=$(sum h1 'ramjet engine .*: bulk datagrams sent by sockets$')
     carry h1 h2 "aeron:udp?endpoint=10.0.0.2:40125|ramjet-transport=xdp" --messages 3000 \
-        --length 1344 && [ "$(sum h1 'ramjet engine .*: bulk datagrams sent by sockets$')" = "$bulk" ]
+        --length 1344 &&
+        [ "$(sum h1 'ramjet engine .*: bulk datagrams sent by sockets$')" = "$bulk" ]
 }
 refuses_what_it_has_not() {
     says 1 "ramjet-transport=uring: this driver's sockets are" "$ramjet" pub --dir "$shm/h1" \

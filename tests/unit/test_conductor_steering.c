@@ -214,7 +214,8 @@ static void open_rig(void)
     publish();
     /* Not connected, or loopback would be the local address of all. */
     static const char *const settings[] = {"AERON_DRIVER_CONNECT", "false",
-                                           "RAMJET_CHANNEL_TRANSPORT", "*:24398=socket,*:24399=socket", NULL};
+                                           "RAMJET_CHANNEL_TRANSPORT",
+                                           "*:24398=socket,*:24399=socket", NULL};
     driver_rig_open_steered(&rig, settings, &steering, &feed.base, &spy);
     driver_rig_make_client(&rig, CLIENT);
 }

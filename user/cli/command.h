@@ -44,6 +44,7 @@ int rj_cmd_driver(int argc, char **argv);
 int rj_cmd_attach(int argc, char **argv);
 int rj_cmd_detach(int argc, char **argv);
 int rj_cmd_status(int argc, char **argv);
+int rj_cmd_doctor(int argc, char **argv);
 int rj_cmd_filter(int argc, char **argv);
 int rj_cmd_pub(int argc, char **argv);
 int rj_cmd_sub(int argc, char **argv);

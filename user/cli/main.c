@@ -14,6 +14,7 @@ static const rj_command_t commands[] = {
     {"attach", rj_cmd_attach, "put the XDP steering program on an interface"},
     {"detach", rj_cmd_detach, "take it off"},
     {"status", rj_cmd_status, "what runs on which interface, in which mode, and why"},
+    {"doctor", rj_cmd_doctor, "what keeps this machine from a transport, and what to do"},
     {"filter", rj_cmd_filter, "rules by hand for channels, streams and sessions"},
     {"pub", rj_cmd_pub, "publish a file, stdin or made-up messages"},
     {"sub", rj_cmd_sub, "subscribe: to a file, stdout, a digest, or only counting"},

@@ -271,7 +271,7 @@ typedef struct rj_driver_config {
     char instance[RJ_CONFIG_NAME_MAX];
     char busy_poll_text[RJ_CONFIG_NAME_MAX];
     char steer_queues_text[RJ_CONFIG_NAME_MAX];
-    char dpdk_args[RJ_CONFIG_LIST_MAX]; /* DPDK's own words, which it checks */
+    char dpdk_args[RJ_CONFIG_LIST_MAX];          /* DPDK's own words, which it checks */
     char channel_transports[RJ_CONFIG_LIST_MAX]; /* channel_rules.h */
     char copy_free_text[RJ_CONFIG_NAME_MAX];
 

@@ -88,27 +88,54 @@ static void wish(feature_wish_t *wishes, const feature_state_t *state, const nam
     }
 }
 
+/* What the kernel calls its features, and which of them are on. */
+static int read_features(int fd, const char *interface, names_t *names, feature_state_t *state,
+                         uint32_t *ret_count)
+{
+    *names = (names_t){.head = {.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES}};
+    *state = (feature_state_t){.head = {.cmd = ETHTOOL_GFEATURES}};
+    int code = read_count(fd, interface, ret_count);
+    if (code != 0)
+        return code;
+    names->head.len = *ret_count;
+    state->head.size = (*ret_count + BLOCK_BITS - 1) / BLOCK_BITS;
+    code = call(fd, interface, names);
+    return code == 0 ? call(fd, interface, state) : code;
+}
+
 static int set_features(int fd, const char *interface, feature_test_t is_wanted,
                         rj_lab_offload_t offload)
 {
-    names_t names = {.head = {.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES}};
-    feature_state_t state = {.head = {.cmd = ETHTOOL_GFEATURES}};
+    names_t names;
+    feature_state_t state;
     feature_wish_t wishes = {.head = {.cmd = ETHTOOL_SFEATURES}};
     uint32_t count = 0;
-    int code = read_count(fd, interface, &count);
+    int code = read_features(fd, interface, &names, &state, &count);
     if (code != 0)
         return code;
-    uint32_t blocks = (count + BLOCK_BITS - 1) / BLOCK_BITS;
-    names.head.len = count;
-    state.head.size = blocks;
-    wishes.head.size = blocks;
-    code = call(fd, interface, &names);
-    if (code == 0)
-        code = call(fd, interface, &state);
-    if (code != 0)
-        return code;
+    wishes.head.size = state.head.size;
     wish(&wishes, &state, &names, count, is_wanted, offload);
     return call(fd, interface, &wishes);
+}
+
+int rj_lab_offload_look(const char *interface, const char *feature, bool *ret_is_on)
+{
+    names_t names;
+    feature_state_t state;
+    uint32_t count = 0;
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    const int code = read_features(fd, interface, &names, &state, &count);
+    close(fd);
+    for (uint32_t i = 0; code == 0 && i < count; i++) {
+        if (strncmp((const char *)names.room + sizeof(names.head) + (size_t)i * ETH_GSTRING_LEN,
+                    feature, ETH_GSTRING_LEN) != 0)
+            continue;
+        *ret_is_on = (state.head.features[i / BLOCK_BITS].active & 1u << i % BLOCK_BITS) != 0;
+        return 0;
+    }
+    return code < 0 ? code : -ENOENT;
 }
 
 static int set(const char *interface, feature_test_t is_wanted, rj_lab_offload_t offload,

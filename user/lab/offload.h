@@ -13,6 +13,8 @@
 #ifndef RJ_LAB_OFFLOAD_H
 #define RJ_LAB_OFFLOAD_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 typedef enum rj_lab_offload {
@@ -21,6 +23,10 @@ typedef enum rj_lab_offload {
 } rj_lab_offload_t;
 
 int rj_lab_offload_set(const char *interface, rj_lab_offload_t offload, rj_err_t *err);
+
+/* Whether a feature is on, by the name that ethtool gives it. -ENOENT: the kernel knows none of
+ * that name. */
+int rj_lab_offload_look(const char *interface, const char *feature, bool *ret_is_on);
 
 /* Turns GRO on. An end of a veth pair takes frames that XDP redirects to it only with that, or with
  * a program of its own; for XDP_TX at the other end it takes a program (spec/xdp.md 3.10). */
