@@ -49,6 +49,32 @@ knows_no_such_link() {
         "$ramjet" doctor eth0 eth1
 }
 
+# Somebody who says nonsense is sent away, and the next one is served.
+calibrates() {
+    on h2 "$ramjet" doctor --answer eth0 >"$work/answer" 2>&1 &
+    answerer=$!
+    await grep -q 'answering on TCP port' "$work/answer" &&
+        on h1 python3 -c 'import socket
+peer = socket.create_connection(("10.0.0.2", 40700))
+peer.sendall(b"try pigeon\n")
+assert peer.recv(99) == b"no such transport\n"
+peer.sendall(b"x" * 200 + b"\n")
+assert peer.recv(99) == b""' &&
+        on h1 "$ramjet" doctor --calibrate --only gso,dpdk --json --write "$work/best" eth0 \
+            10.0.0.2 >"$work/rates" && cat "$work/rates" &&
+        grep -q '^{"transport":"gso","datagrams_per_s":[1-9].*,"why_not":null}$' "$work/rates" &&
+        grep -q '^{"transport":"dpdk","datagrams_per_s":null,.*"why_not":"here: ' "$work/rates" &&
+        [ "$(cat "$work/best")" = "ramjet.transport=gso" ]
+    calibrated=$?
+    kill "$answerer"
+    return "$calibrated"
+}
+finds_nobody_to_answer() {
+    finds 1 "10.0.0.2 port 40700: Connection refused: run .ramjet doctor --answer IF. there" \
+        "$ramjet" doctor --calibrate eth0 10.0.0.2 &&
+        finds 2 "give an interface and a peer" "$ramjet" doctor --calibrate eth0
+}
+
 make_lab --hosts 2 || exit 1
 check "a link with nothing the matter" finds_nothing_worse
 check "a link that is down" finds_the_link_down
@@ -57,4 +83,6 @@ check "filters that are strict" finds_strict_filters
 check "no rights" finds_no_rights
 check "objects for machines" speaks_json
 check "no such link, and one too many" knows_no_such_link
+check "nobody who answers" finds_nobody_to_answer
+check "a calibration, and what it recommends" calibrates
 exit "$failed"

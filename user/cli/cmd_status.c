@@ -207,24 +207,6 @@ static bool has_rings(const rj_driver_files_t *files)
     return false;
 }
 
-/* The kind that the driver chose, "gso", "xdp", ... by what it says of itself; NULL: it does not. */
-static const char *chosen_transport(const rj_driver_files_t *files)
-{
-    static const char prefix[] = "ramjet transport: ";
-    static char name[16];
-    rj_counter_view_t view;
-    int32_t cursor = 0;
-    while (rj_counters_next(&files->counters, &cursor, &view)) {
-        if (view.type_id != RJ_COUNTER_TYPE_RAMJET_TRANSPORT ||
-            strncmp(view.label, prefix, strlen(prefix)) != 0)
-            continue;
-        const char *kind = view.label + strlen(prefix);
-        snprintf(name, sizeof(name), "%.*s", (int)strcspn(kind, ":"), kind);
-        return name;
-    }
-    return NULL;
-}
-
 static bool is_alive(const rj_driver_files_t *files)
 {
     char state[64];
@@ -237,10 +219,12 @@ static void print_driver(const rj_driver_files_t *files, rj_output_format_t form
     static const rj_column_t columns[] = {{"kind", 0}, {"dir", 0}, {"state", 0}, {"transport", 0}};
     /* One that has ended well has given its counters back. */
     const bool is_ringed = has_rings(files);
-    const char *transport = chosen_transport(files);
-    const bool is_plain = !is_ringed && transport != NULL && is_alive(files);
+    char transport[RJ_DRIVER_TRANSPORT_MAX];
+    const bool is_told = rj_driver_files_transport(files, transport);
+    const bool is_plain = !is_ringed && is_told && is_alive(files);
     rj_output_t output;
     char state[64];
+    transport[strcspn(transport, ":")] = '\0';
     rj_driver_files_state(files, rj_clock_epoch_ms(), state, sizeof(state));
     if (format == RJ_OUTPUT_TABLE) {
         printf("driver in %s, %s", files->directory, state);
@@ -253,7 +237,7 @@ static void print_driver(const rj_driver_files_t *files, rj_output_format_t form
     rj_output_text(&output, "driver");
     rj_output_text(&output, files->directory);
     rj_output_text(&output, state);
-    rj_output_text(&output, transport);
+    rj_output_text(&output, is_told ? transport : NULL);
     rj_output_end_row(&output);
 }
 

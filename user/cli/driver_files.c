@@ -3,6 +3,7 @@
 
 #include "cli/options.h"
 
+#include <ramjet/command.h>
 #include <ramjet/ramjet.h>
 
 #include <errno.h>
@@ -100,4 +101,21 @@ void rj_time_print(char text[static RJ_TIME_TEXT_MAX], int64_t epoch_ms)
         snprintf(text, RJ_TIME_TEXT_MAX, "-");
     else
         snprintf(text, RJ_TIME_TEXT_MAX, "%.24s.%03d", date, (int)(epoch_ms % 1000));
+}
+
+bool rj_driver_files_transport(const rj_driver_files_t *files,
+                               char text[static RJ_DRIVER_TRANSPORT_MAX])
+{
+    static const char prefix[] = "ramjet transport: ";
+    rj_counter_view_t view;
+    int32_t cursor = 0;
+    text[0] = '\0';
+    while (rj_counters_next(&files->counters, &cursor, &view)) {
+        if (view.type_id != RJ_COUNTER_TYPE_RAMJET_TRANSPORT ||
+            strncmp(view.label, prefix, strlen(prefix)) != 0)
+            continue;
+        snprintf(text, RJ_DRIVER_TRANSPORT_MAX, "%s", view.label + strlen(prefix));
+        return true;
+    }
+    return false;
 }

@@ -19,7 +19,10 @@
 #include <argp.h>
 #include <stdbool.h>
 
-enum { RJ_TIME_TEXT_MAX = 32 };
+enum {
+    RJ_TIME_TEXT_MAX = 32,
+    RJ_DRIVER_TRANSPORT_MAX = 512,
+};
 
 typedef struct rj_driver_files {
     char directory[4096];
@@ -44,6 +47,10 @@ void rj_look_parse(const char *command, const char *doc, int argc, char **argv,
 int rj_driver_files_open(rj_driver_files_t *files, const char *directory, rj_err_t *err);
 
 void rj_driver_files_close(rj_driver_files_t *files);
+
+/* How data travel and why, as "gso: asked for"; false, and "", when the driver does not tell. */
+bool rj_driver_files_transport(const rj_driver_files_t *files,
+                               char text[static RJ_DRIVER_TRANSPORT_MAX]);
 
 /* Writes "alive", "shut down" or "no life for 12 s". */
 void rj_driver_files_state(const rj_driver_files_t *files, int64_t epoch_ms, char *text,
