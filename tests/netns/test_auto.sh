@@ -76,6 +76,14 @@ if grep -q 'more by gso' "$work/h1.out"; then
 else
     echo "skip runs of many leave by segmentation of the kernel: it cannot segment"
 fi
+tells_of_its_engines() {
+    "$ramjet" status --dir "$shm/h1" --json >"$work/status" 2>"$work/status.err" &&
+        grep '"kind":"driver"' "$work/status" | grep -q '"transport":"xdp"' &&
+        grep '"kind":"engine"' "$work/status" >"$work/engine" && cat "$work/engine" &&
+        grep -q '"engine":0,"ring_received":[0-9]*,"ring_sent":[1-9]' "$work/engine" &&
+        grep -q '"rings":"eth0 queue 0, generic, copy"' "$work/engine"
+}
+check "what each door did is told" tells_of_its_engines
 check "a channel for sockets does not touch the ring" keeps_a_channel_from_the_ring
 check "a channel for the ring has all of it there" has_the_ring_take_bulk
 check "a kind that the driver does not have is refused" refuses_what_it_has_not

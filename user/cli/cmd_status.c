@@ -4,6 +4,7 @@
 #include "cli/cmd_attach.h"
 #include "cli/command.h"
 #include "cli/driver_files.h"
+#include "cli/engine_rows.h"
 #include "cli/steer_rows.h"
 
 #include "base/clock.h"
@@ -252,6 +253,7 @@ static void print_counters(const rj_driver_files_t *files, rj_output_format_t fo
     int64_t gone_count = 0;
     bool is_begun = false;
     print_driver(files, format);
+    rj_engine_rows_print(files, format);
     while (rj_counters_next(&files->counters, &cursor, &view)) {
         if (view.type_id < RJ_COUNTER_TYPE_RAMJET_MIN || view.type_id > RJ_COUNTER_TYPE_RAMJET_MAX)
             continue;
