@@ -427,6 +427,7 @@ const scenario_t scenarios[] = {
     {"storm", run_storm},
     {"paces", run_paces},
     {"unreliable", run_unreliable},
+    {"merged", run_merged},
     {"doors", run_doors},
 };
 

@@ -31,6 +31,7 @@ void run_rejected(uint64_t seed, const char *directory);
 void run_revoked(uint64_t seed, const char *directory);
 void run_paces(uint64_t seed, const char *directory);
 void run_unreliable(uint64_t seed, const char *directory);
+void run_merged(uint64_t seed, const char *directory);
 void run_doors(uint64_t seed, const char *directory);
 void run_storm(uint64_t seed, const char *directory);
 

@@ -377,6 +377,7 @@ sim_net_t *sim_net_open(uint64_t seed, bool is_ipv6)
     if (net == NULL)
         abort();
     rj_prng_init(&net->prng, seed);
+    rj_prng_init(&net->merge_prng, ~seed);
     net->now_ns = INT64_C(1000000000);
     net->trace = UINT64_C(0xcbf29ce484222325);
     for (int i = 0; i < SIM_HOSTS_MAX; i++) {

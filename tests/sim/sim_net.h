@@ -34,6 +34,7 @@ typedef struct sim_faults {
     uint32_t corrupt_ppm;
     uint32_t reorder_ppm; /* held back by up to reorder_ns more */
     uint32_t short_send_ppm;
+    uint32_t merge_ppm; /* of datagrams that wait in a socket, with those of their size behind */
     int64_t delay_ns;
     int64_t jitter_ns;
     int64_t reorder_ns;
@@ -52,6 +53,8 @@ typedef struct sim_net_stats {
     int64_t unbound;    /* no socket there, or one connected to somebody else */
     int64_t overflowed; /* the socket's receive buffer, or the engine's ring, was full */
     int64_t reordered;
+    int64_t merged;  /* packets of several datagrams that engines were given */
+    int64_t mixed;   /* of them, with frames of more than one stream, or a hole */
     int64_t by_ring; /* of those delivered */
     int64_t headed;  /* of those sent: a ring would have, for their path had a header */
     int64_t strayed; /* likewise: by a ring, and then nobody was there any more */

@@ -65,17 +65,15 @@ static int port_send(rj_port_t *port, rj_run_t *runs, size_t count)
 static bool take_one(sim_port_t *self, rj_endpoint_t *endpoint, rj_packet_t *packet)
 {
     sim_socket_t *socket = &self->host->net->sockets[endpoint->socket];
-    sim_datagram_t *datagram = socket->first;
+    uint32_t segment_bytes;
+    sim_datagram_t *datagram = sim_merge_next(self->host->net, socket, &segment_bytes);
     if (datagram == NULL)
         return false;
-    socket->first = datagram->next;
-    if (socket->first == NULL)
-        socket->last = NULL;
-    socket->queued_bytes -= (int32_t)datagram->length;
     datagram->next = self->given;
     self->given = datagram;
     *packet = (rj_packet_t){.data = datagram->bytes,
                             .length_bytes = datagram->length,
+                            .segment_bytes = segment_bytes,
                             .endpoint = endpoint,
                             .source = datagram->source};
     return true;

@@ -53,6 +53,7 @@ struct sim_host {
 
 struct sim_net {
     rj_prng_t prng;
+    rj_prng_t merge_prng; /* its own, so that merging changes nothing that the other draws */
     sim_faults_t faults;
     sim_net_stats_t stats;
     int64_t now_ns;
@@ -75,6 +76,12 @@ void sim_net_submit(sim_net_t *net, const sim_socket_t *socket, const rj_address
                     const uint8_t *bytes, uint32_t length);
 
 void sim_free_datagrams(sim_datagram_t *datagram);
+
+/* --- sim_merge.c --- */
+
+/* What a socket's queue gives next: its first datagram, or that and some behind it merged, as the
+ * kernel does it; then `*ret_segment_bytes` is not 0. NULL when it is empty. */
+sim_datagram_t *sim_merge_next(sim_net_t *net, sim_socket_t *socket, uint32_t *ret_segment_bytes);
 
 /* Whether the socket hears what is sent to `destination` from `source`. */
 bool sim_socket_hears(const sim_net_t *net, const sim_socket_t *socket,

@@ -56,6 +56,8 @@ void stage_open_world(uint64_t seed, const char *directory, int host_count)
     stage_has_names = false;
     stage.nak_delay_is_explicit = params.nak_delay_is_explicit;
     stage.world = world_open(&params);
+    /* Of kernels that merge there are as many as of others. */
+    sim_net_faults(world_net(stage.world))->merge_ppm = rj_prng_chance(&draw, 0.5) ? 500000 : 0;
 }
 
 void stage_draw_path(void)
