@@ -52,7 +52,7 @@ int rj_port_counters_open(rj_port_counters_t *self, rj_counters_t *counters,
                           int64_t epoch_ms, rj_err_t *err)
 {
     *self = (rj_port_counters_t){.next_ns = INT64_MIN};
-    if (!rj_transport_is_socket(transport) || transport == RJ_TRANSPORT_SOCKET)
+    if (!rj_transport_is_socket(transport))
         return 0;
     int result = 0;
     for (int engine = 0; result == 0 && engine < engine_count; engine++) {

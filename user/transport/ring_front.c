@@ -324,6 +324,16 @@ static void poll_rings(ring_front_t *front, sink_t *sink)
         front->rings_brought_ns = sink->now_ns;
 }
 
+static uint64_t count_datagrams(const rj_packet_t *packets, int count)
+{
+    uint64_t datagrams = 0;
+    for (int i = 0; i < count; i++) {
+        const uint32_t segment_bytes = packets[i].segment_bytes;
+        datagrams += segment_bytes == 0 ? 1 : (packets[i].length_bytes - 1) / segment_bytes + 1;
+    }
+    return datagrams;
+}
+
 static void poll_sockets(ring_front_t *front, sink_t *sink)
 {
     const uint32_t room = sink->count - sink->filled;
@@ -338,7 +348,8 @@ static void poll_sockets(ring_front_t *front, sink_t *sink)
     if (got < (int)room)
         front->sockets_empty_ns = sink->now_ns;
     sink->filled += (uint32_t)got;
-    rj_frame_ring_count(&front->stats.socket_receives, (uint64_t)got);
+    rj_frame_ring_count(&front->stats.socket_receives,
+                        count_datagrams(sink->packets + sink->filled - got, got));
 }
 
 static int ring_front_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns)
@@ -422,6 +433,13 @@ static void ring_front_retire(rj_port_t *port)
         sockets->ops->retire(sockets);
 }
 
+/* What the sockets behind it did. */
+static const rj_port_stats_t *ring_front_socket_stats(const rj_port_t *port)
+{
+    const rj_port_t *sockets = ((const ring_front_t *)port)->sockets;
+    return sockets->ops->stats != NULL ? sockets->ops->stats(sockets) : NULL;
+}
+
 static const rj_port_ops_t ring_front_ops = {
     .name = "rings",
     .send = ring_front_send,
@@ -433,6 +451,7 @@ static const rj_port_ops_t ring_front_ops = {
     .take_error = ring_front_take_error,
     .close = ring_front_close,
     .retire = ring_front_retire,
+    .stats = ring_front_socket_stats,
 };
 
 static int take_scratch(ring_front_t *front, rj_err_t *err)
