@@ -49,6 +49,7 @@ RJ_STREAM := $(O)/tests/interop/rj_stream
 RJ_PEER := $(O)/tests/interop/rj_peer
 BENCH_PROGS := $(O)/bench/udp_ping $(O)/bench/flow $(O)/bench/bare
 BENCH_DPDK = $(shell pkg-config --exists libdpdk 2>/dev/null && echo $(O)/ramjet-dpdk)
+RECORDER := $(O)/tests/preload/socket_calls.so
 FUZZ    := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 LIBS    := $(if $(wildcard user/xdp/*.c),libxdp libbpf) $(if $(wildcard netlink/*.c),libmnl) libcap-ng liburing
 LDLIBS  += $(if $(strip $(LIBS)),$(shell pkg-config --libs $(LIBS) 2>/dev/null)) -pthread -lm
@@ -68,10 +69,10 @@ TESTS   := $(PROGS:%.c=$(O)/%)
 DPDK_OBJ := $(call obj,$(DPDK_SRC))
 DPDK_TESTS := $(DPDK_PROGS:%.c=$(O)/%)
 ALL_OBJ := $(call obj,$(LIB_SRC) $(DPDK_SRC) $(CLI_SRC) $(FIX_SRC) $(SIM_SRC) $(PROGS) $(DPDK_PROGS) \
-             $(wildcard tests/stress/*.c tests/fuzz/fuzz_*.c tests/interop/*.c bench/*.c))
+             $(wildcard tests/stress/*.c tests/fuzz/fuzz_*.c tests/interop/*.c bench/*.c tests/preload/*.c))
 
 all: $(LIB) $(SKEL) $(if $(CLI_SRC),$(O)/ramjet $(O)/aeronmd) ## build the library and the programs
-tests: all $(TESTS) $(RJ_STREAM) $(RJ_PEER) $(BENCH_PROGS) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
+tests: all $(TESTS) $(RJ_STREAM) $(RJ_PEER) $(BENCH_PROGS) $(RECORDER) $(if $(SIM_SRC),$(O)/tests/sim) ## build every test program as well
 stress: $(STRESS)
 fuzzers: $(FUZZ)
 programs: $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.bpf.o)
@@ -136,6 +137,12 @@ $(O)/bench/bare: $(call obj,$(wildcard bench/bare_*.c))
 $(O)/tests/sim $(STRESS) $(RJ_STREAM) $(RJ_PEER) $(BENCH_PROGS):
 	$(call say,LD,$@)
 	$(link) $(LDLIBS)
+
+# Loaded in front of the C library; nothing of ours is in it.
+$(call obj,tests/preload/socket_calls.c): CFLAGS += -fPIC
+$(RECORDER): $(O)/tests/preload/%.so: $(O)/obj/tests/preload/%.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -o $@ $<
 
 $(FUZZ): $(O)/%: $(O)/obj/%.o $(LIB)
 	$(call say,LD,$@)
