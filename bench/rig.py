@@ -124,8 +124,8 @@ class Rig:
         if is_new:
             self.lab_command("up", "--mtu", mtu, *([] if kind[1] else ["--direct"]))
         if loss_percent is not None:
-            self.lab_command("impair", *(["--loss", loss_percent] if float(loss_percent) > 0 else
-                                         ["off"]))
+            # Also for none: an impaired wire has no segmentation, and the next one is compared.
+            self.lab_command("impair", "--loss", loss_percent)
 
     def close(self):
         """Leaves nothing behind; a second Ctrl-C has to wait for that."""
