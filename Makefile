@@ -182,7 +182,7 @@ format: ## rewrite the sources with clang-format
 deps: ## install what a build needs, as root (GROUP="product test interop")
 	$(Q)scripts/install-deps.sh $(or $(GROUP),product)
 install: all ## binaries, library, headers, man pages: PREFIX=, DESTDIR=
-	$(Q)scripts/install.sh '$(O)' '$(DESTDIR)' '$(PREFIX)' '$(VERSION)' '$(LIBS)'
+	$(Q)scripts/install.sh '$(O)' '$(DESTDIR)' '$(PREFIX)' '$(VERSION)' '$(LIBS)$(if $(DPDK), libdpdk)'
 clean: ## remove every build folder
 	$(Q)rm -rf build build-* $(O)
 help: ## this list

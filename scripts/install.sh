@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 
 build=$1 prefix=$3 version=$4 libs=$5
 to=$2$3
+whole=
+case " $libs " in *' libdpdk '*) whole=' -Wl,-u,rj_dpdk_ops' ;; esac # else nobody asks for it
 
 install -d "$to/bin" "$to/lib/pkgconfig" "$to/include/ramjet"
 if [ -f "$build/ramjet" ]; then
@@ -25,7 +27,7 @@ Name: ramjet
 Description: Aeron media driver and client library
 Version: $version
 Requires.private: $libs
-Libs: -L\${libdir} -lramjet -pthread -lm
+Libs: -L\${libdir}$whole -lramjet -pthread -lm
 Cflags: -I\${includedir}
 PC
 for page in docs/man/*.[1-8]; do

@@ -108,9 +108,9 @@ static rj_datagram_t next_datagram(void)
     rj_ring_frame_t frame = {0};
     rj_datagram_t datagram = {0};
     cr_assert(ring->ops->next(ring, scratch, &frame));
-    cr_assert_eq(
-        rj_datagram_parse(frame.bytes, frame.length_bytes, ring->interface_index, &datagram),
-        RJ_DATAGRAM_GOOD);
+    cr_assert_eq(rj_datagram_parse(frame.bytes, frame.length_bytes, ring->interface_index,
+                                   RJ_DATAGRAM_SUM_OPEN, &datagram),
+                 RJ_DATAGRAM_GOOD);
     return datagram;
 }
 
@@ -169,8 +169,9 @@ Test(dpdk_ring, leaves_sums_to_a_card_that_makes_them)
         cr_assert(ring->ops->next(ring, scratch, &frame));
         memcpy(&sums[i], frame.bytes + RJ_PATH_HEADER_IPV4_BYTES - 2, 2);
         rj_datagram_t datagram;
-        cr_assert_eq(rj_datagram_parse(frame.bytes, frame.length_bytes, 1, &datagram),
-                     RJ_DATAGRAM_GOOD);
+        cr_assert_eq(
+            rj_datagram_parse(frame.bytes, frame.length_bytes, 1, RJ_DATAGRAM_SUM_OPEN, &datagram),
+            RJ_DATAGRAM_GOOD);
         cr_assert_eq(memcmp(datagram.payload, payload, PAYLOAD), 0);
     }
     cr_assert_neq(sums[0], sums[1]);
@@ -255,6 +256,29 @@ Test(dpdk_ring, counts_frames_that_the_card_found_damaged)
     ring->ops->begin(ring);
     cr_assert(is_nothing_there());
     cr_assert_eq(ring->stats.rx_checksum_errors, 1);
+    close_ring();
+}
+
+Test(dpdk_ring, tells_which_sums_the_card_has_found_right)
+{
+    uint8_t bytes[2000];
+    rj_ring_frame_t frame;
+    rj_datagram_t datagram;
+    open_ring();
+    const uint32_t length = build_frame(bytes);
+    bytes[RJ_PATH_HEADER_IPV4_BYTES - 1] ^= 1;
+    for (int i = 0; i < 2; i++) {
+        struct rte_mbuf *mbuf = buffer_of(bytes, length);
+        mbuf->ol_flags |= i == 1 ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : 0;
+        inject(mbuf);
+        ring->ops->begin(ring);
+        cr_assert(ring->ops->next(ring, scratch, &frame));
+        cr_assert_eq(frame.has_right_sum, i == 1);
+    }
+    cr_assert_eq(rj_datagram_parse(frame.bytes, length, 1, RJ_DATAGRAM_SUM_OPEN, &datagram),
+                 RJ_DATAGRAM_CHECKSUM);
+    cr_assert_eq(rj_datagram_parse(frame.bytes, length, 1, RJ_DATAGRAM_SUM_RIGHT, &datagram),
+                 RJ_DATAGRAM_GOOD);
     close_ring();
 }
 

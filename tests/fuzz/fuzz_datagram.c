@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0)
         memcpy(frame, data, size);
     rj_datagram_t datagram;
-    if (rj_datagram_parse(frame, (uint32_t)size, 3, &datagram) == RJ_DATAGRAM_GOOD) {
+    if (rj_datagram_parse(frame, (uint32_t)size, 3, RJ_DATAGRAM_SUM_OPEN, &datagram) ==
+        RJ_DATAGRAM_GOOD) {
         const size_t at = (size_t)(datagram.payload - frame);
         assert(at >= 42 && at + datagram.payload_bytes <= size);
         assert(datagram.source.family == datagram.destination.family);

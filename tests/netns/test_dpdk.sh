@@ -50,8 +50,8 @@ both_ways() { # CHANNEL1 CHANNEL2
 }
 af_packet_carries() {
     both_ways 'aeron:udp?endpoint=10.0.0.1:40123' 'aeron:udp?endpoint=10.0.0.2:40123' &&
-        reaches h1 "ramjet $on_packet: frames sent" 2000 &&
-        reaches h2 "ramjet $on_packet: frames received" 2000
+        await reaches h1 "ramjet $on_packet: frames sent" 2000 &&
+        await reaches h2 "ramjet $on_packet: frames received" 2000
 }
 group='aeron:udp?endpoint=239.20.30.39:40125|interface=10.0.0.0/24'
 af_packet_carries_groups() {
@@ -59,6 +59,7 @@ af_packet_carries_groups() {
 }
 
 # A name in the file system: abstract ones do not leave their network.
+on_memif='queue 0, DPDK net_memif0, tap'
 memif=net_memif0,socket=/mnt/memif.sock,socket-abstract=no
 memif_starts() {
     on h1 ip tuntap add dev rjdpdk0 mode tap && on h1 ip address add 10.9.0.1/24 dev rjdpdk0 &&
@@ -78,8 +79,10 @@ memif_carries() {
     begin while h1 h2 'aeron:udp?endpoint=10.9.0.2:40123' --messages 6000 --rate 3000 &&
         answers h2 10.9.0.1 && finish while &&
         both_ways 'aeron:udp?endpoint=10.9.0.1:40123' 'aeron:udp?endpoint=10.9.0.2:40124' &&
-        reaches h1 'ramjet rjdpdk0 queue 0, DPDK net_memif0, tap: frames sent' 4000 &&
-        reaches h2 'ramjet mem2 queue 0, DPDK net_memif0, tap: frames received' 4000
+        await reaches h1 "ramjet rjdpdk0 $on_memif: frames sent" 4000 &&
+        await reaches h2 "ramjet mem2 $on_memif: frames received" 4000 &&
+        await reaches h2 "ramjet mem2 $on_memif: frames sent for the kernel" 3 &&
+        await reaches h2 "ramjet mem2 $on_memif: frames given to the kernel" 3
 }
 kill_leaves_nothing() {
     begin killed h1 h2 'aeron:udp?endpoint=10.9.0.2:40123' --duration 20s --rate 1000 &&
@@ -97,6 +100,18 @@ comes_back() {
         on h2 ip address add 10.9.0.2/24 dev mem2 &&
         carry h1 h2 'aeron:udp?endpoint=10.9.0.2:40123' --messages 500 && stop_driver h1 h2 &&
         ! on h2 ip link show dev mem2 && on h1 ip link show dev rjdpdk0
+}
+
+two_queues() {
+    start_dpdk h1 "--vdev=$memif,role=server,mac=02:00:00:00:09:01" RAMJET_QUEUES=0-1 &&
+        start_dpdk h2 "--vdev=$memif,role=client,mac=02:00:00:00:09:02" RAMJET_QUEUES=0-1 &&
+        on h2 ip address add 10.9.0.2/24 dev rjdpdk0 &&
+        begin one h1 h2 'aeron:udp?endpoint=10.9.0.2:40123' --messages 2000 --length 1K &&
+        begin two h1 h2 'aeron:udp?endpoint=10.9.0.2:40124' --messages 2000 --length 1K &&
+        finish one && finish two &&
+        await reaches h1 'ramjet rjdpdk0 queue 0, DPDK net_memif0, tap: frames sent' 2000 &&
+        await reaches h1 'ramjet rjdpdk0 queue 1, DPDK net_memif0, tap: frames sent' 2000 &&
+        stop_driver h1 h2
 }
 
 refusals() {
@@ -117,5 +132,6 @@ check "the kernels ask and answer over memif" kernel_is_there
 check "memif carries streams both ways, and the kernel's packets" memif_carries
 check "kill -9 leaves nothing" kill_leaves_nothing
 check "a driver comes back" comes_back
+check "two queues, an engine each" two_queues
 check "what DPDK does not have is said" refusals
 exit "$failed"

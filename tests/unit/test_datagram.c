@@ -45,7 +45,8 @@ static rj_datagram_t datagram;
 static rj_datagram_verdict_t parse(frame_t *frame)
 {
     datagram = (rj_datagram_t){0};
-    return rj_datagram_parse(frame->bytes, frame->length, INTERFACE, &datagram);
+    return rj_datagram_parse(frame->bytes, frame->length, INTERFACE, RJ_DATAGRAM_SUM_OPEN,
+                             &datagram);
 }
 
 static uint8_t *udp_of(frame_t *frame)
@@ -242,4 +243,19 @@ Test(datagram, stays_within_the_frame_whatever_is_in_it)
         cr_assert_geq(datagram.payload, frame.bytes + RJ_PATH_HEADER_IPV4_BYTES);
         cr_assert_leq(datagram.payload + datagram.payload_bytes, frame.bytes + frame.length);
     }
+}
+
+Test(datagram, takes_a_cards_word_for_the_sum_and_for_nothing_else)
+{
+    frame_t frame;
+    make(&frame, AF_INET);
+    frame.bytes[frame.length - 1] ^= 1;
+    cr_assert_eq(parse(&frame), RJ_DATAGRAM_CHECKSUM);
+    cr_assert_eq(
+        rj_datagram_parse(frame.bytes, frame.length, INTERFACE, RJ_DATAGRAM_SUM_RIGHT, &datagram),
+        RJ_DATAGRAM_GOOD);
+    frame.bytes[ETHERNET + 12] ^= 1; /* the header's own sum is looked at */
+    cr_assert_eq(
+        rj_datagram_parse(frame.bytes, frame.length, INTERFACE, RJ_DATAGRAM_SUM_RIGHT, &datagram),
+        RJ_DATAGRAM_MALFORMED);
 }

@@ -42,7 +42,7 @@ static void ring_nothing(rj_frame_ring_t *self)
 static bool ring_next(rj_frame_ring_t *self, uint8_t *scratch, rj_ring_frame_t *ret_frame)
 {
     (void)self;
-    *ret_frame = (rj_ring_frame_t){scratch, 0};
+    *ret_frame = (rj_ring_frame_t){.bytes = scratch};
     return ring.waiting-- > 0;
 }
 

@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <rte_ethdev.h>
-#include <rte_ip.h>
 #include <rte_mbuf.h>
-#include <rte_udp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +14,8 @@
 #include "transport/path_header.h"
 
 enum {
+    IPV4_BYTES = 20,
+    IPV6_BYTES = 40,
     BURST = 32,
     LINK_BYTES = 18,        /* Ethernet header and one VLAN tag */
     KERNEL_LOOK_EVERY = 16, /* polls, while frames come */
@@ -71,18 +71,13 @@ static void push(dpdk_ring_t *ring)
                 ring->waiting_count * sizeof(ring->waiting[0]));
 }
 
-/* The card adds up the payload; in the field it wants the sum of the pseudo-header. */
-static void leave_sum_to_card(struct rte_mbuf *mbuf, const rj_path_header_t *header, uint8_t *frame)
+/* The card adds up the payload: in the field stands the sum of the pseudo-header. */
+static void leave_sum_to_card(struct rte_mbuf *mbuf, const rj_path_header_t *header)
 {
-    uint8_t *ip = frame + RTE_ETHER_HDR_LEN;
-    struct rte_udp_hdr *udp =
-        (struct rte_udp_hdr *)(void *)(frame + header->length_bytes - sizeof(*udp));
     const bool is_ipv4 = header->length_bytes == RJ_PATH_HEADER_IPV4_BYTES;
     mbuf->l2_len = RTE_ETHER_HDR_LEN;
-    mbuf->l3_len = is_ipv4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+    mbuf->l3_len = is_ipv4 ? IPV4_BYTES : IPV6_BYTES;
     mbuf->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM | (is_ipv4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
-    udp->dgram_cksum = is_ipv4 ? rte_ipv4_phdr_cksum((const struct rte_ipv4_hdr *)(void *)ip, 0)
-                               : rte_ipv6_phdr_cksum((const struct rte_ipv6_hdr *)(void *)ip, 0);
 }
 
 static bool put_datagram(dpdk_ring_t *ring, const rj_path_header_t *header, const uint8_t *payload,
@@ -96,8 +91,8 @@ static bool put_datagram(dpdk_ring_t *ring, const rj_path_header_t *header, cons
     rj_path_header_put(header, frame);
     if (ring->port->has_sums) {
         memcpy(frame + header->length_bytes, payload, length);
-        rj_path_header_finish(header, frame, length, 0, identification);
-        leave_sum_to_card(mbuf, header, frame);
+        rj_path_header_finish_partial(header, frame, length, identification);
+        leave_sum_to_card(mbuf, header);
     } else {
         const uint64_t sum = rj_checksum_copy(frame + header->length_bytes, payload, length, 0);
         rj_path_header_finish(header, frame, length, sum, identification);
@@ -229,10 +224,10 @@ static uint8_t *whole(dpdk_ring_t *ring, struct rte_mbuf *mbuf, uint8_t *scratch
     return scratch;
 }
 
-/* A frame that the card has found damaged is nobody's. */
-static bool is_damaged(const struct rte_mbuf *mbuf)
+/* What the card has found out about the sum: a frame that it knows to be damaged is nobody's. */
+static bool has_found(const struct rte_mbuf *mbuf, uint64_t flag)
 {
-    return (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD;
+    return (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == flag;
 }
 
 static bool dpdk_next(rj_frame_ring_t *base, uint8_t *scratch, rj_ring_frame_t *ret_frame)
@@ -245,7 +240,7 @@ static bool dpdk_next(rj_frame_ring_t *base, uint8_t *scratch, rj_ring_frame_t *
             return false;
         const uint32_t length = mbuf->pkt_len;
         uint8_t *frame = whole(ring, mbuf, scratch);
-        if (frame == NULL || is_damaged(mbuf)) {
+        if (frame == NULL || has_found(mbuf, RTE_MBUF_F_RX_L4_CKSUM_BAD)) {
             rj_frame_ring_count(&base->stats.rx_frames, 1);
             rj_frame_ring_count(
                 frame == NULL ? &base->stats.rx_malformed : &base->stats.rx_checksum_errors, 1);
@@ -257,7 +252,10 @@ static bool dpdk_next(rj_frame_ring_t *base, uint8_t *scratch, rj_ring_frame_t *
             continue;
         }
         rj_frame_ring_count(&base->stats.rx_frames, 1);
-        *ret_frame = (rj_ring_frame_t){.bytes = frame, .length_bytes = length};
+        *ret_frame =
+            (rj_ring_frame_t){.bytes = frame,
+                              .length_bytes = length,
+                              .has_right_sum = has_found(mbuf, RTE_MBUF_F_RX_L4_CKSUM_GOOD)};
         return true;
     }
     return false;
@@ -270,15 +268,26 @@ static void dpdk_end(rj_frame_ring_t *base)
 
 /* --- open, close --- */
 
+/* Relaxed: figures for people, each whole by itself. */
+static uint64_t load(const uint64_t *value)
+{
+    return __atomic_load_n(value, __ATOMIC_RELAXED);
+}
+
 /* What is lost is known of the port: its first queue tells. */
 static void dpdk_look(rj_frame_ring_t *base, rj_frame_ring_look_t *ret_look)
 {
     rj_dpdk_port_look_t look;
-    rj_dpdk_port_look(from_ring(base)->port, &look);
+    const dpdk_ring_t *ring = from_ring(base);
+    rj_dpdk_port_look(ring->port, &look);
     const bool tells = base->queue == 0;
     *ret_look = (rj_frame_ring_look_t){.is_bound = look.is_there,
                                        .lost_full = tells ? look.lost_full : 0,
-                                       .lost_other = tells ? look.lost_other : 0};
+                                       .lost_other = tells ? look.lost_other : 0,
+                                       .has_kernel_side = ring->port->tap.fd >= 0,
+                                       .to_kernel = load(&ring->stats.to_kernel),
+                                       .from_kernel = load(&ring->stats.from_kernel),
+                                       .kernel_lost = load(&ring->stats.kernel_lost)};
 }
 
 static void dpdk_close(rj_frame_ring_t *base)

@@ -17,6 +17,13 @@ static const char *const ring_rows[] = {
     "frames refused by the link",
 };
 
+/* Of a ring by which the kernel has its frames. */
+static const char *const kernel_rows[] = {
+    "frames given to the kernel",
+    "frames sent for the kernel",
+    "frames lost to the kernel",
+};
+
 static const char *const engine_rows[] = {
     "datagrams sent by sockets",         "datagrams received by sockets",
     "frames forwarded to other engines", "frames not forwarded",
@@ -45,9 +52,11 @@ static const char *const steering_rows[] = {
 
 enum {
     RING_ROWS = sizeof(ring_rows) / sizeof(ring_rows[0]),
+    KERNEL_ROWS = sizeof(kernel_rows) / sizeof(kernel_rows[0]),
     ENGINE_ROWS = sizeof(engine_rows) / sizeof(engine_rows[0]),
     STEERING_ROWS = sizeof(steering_rows) / sizeof(steering_rows[0]),
     RING_TYPE = RJ_COUNTER_TYPE_RAMJET_MIN,
+    KERNEL_TYPE = RING_TYPE + 10,
     ENGINE_TYPE = RING_TYPE + 20,
     STEERING_TYPE = ENGINE_TYPE + 20,
     LOG_ROWS = sizeof(log_rows) / sizeof(log_rows[0]),
@@ -97,6 +106,9 @@ int rj_ring_counters_open(rj_ring_counters_t *self, rj_counters_t *counters,
         rj_ring_world_look(rings, ring, &view);
         result = allocate_rows(self, counters, RING_TYPE, ring, view.name, ring_rows, RING_ROWS,
                                epoch_ms, err);
+        if (result == 0 && view.has_kernel_side)
+            result = allocate_rows(self, counters, KERNEL_TYPE, ring, view.name, kernel_rows,
+                                   KERNEL_ROWS, epoch_ms, err);
     }
     for (int engine = 0; result == 0 && engine < rj_ring_world_engine_count(rings); engine++) {
         char name[32];
@@ -130,7 +142,12 @@ static int put_ring(rj_ring_counters_t *self, int at, const rj_ring_world_t *rin
         (int64_t)view.received,          (int64_t)view.sent,        (int64_t)view.send_full,
         (int64_t)view.refused,           (int64_t)view.lost_full,   (int64_t)view.lost_other,
         (int64_t)view.sent_by_reference, (int64_t)view.send_refused};
-    return put(self, at, figures, RING_ROWS);
+    at = put(self, at, figures, RING_ROWS);
+    if (!view.has_kernel_side)
+        return at;
+    const int64_t kernel_figures[KERNEL_ROWS] = {(int64_t)view.to_kernel, (int64_t)view.from_kernel,
+                                                 (int64_t)view.kernel_lost};
+    return put(self, at, kernel_figures, KERNEL_ROWS);
 }
 
 static int put_engine(rj_ring_counters_t *self, int at, const rj_ring_world_t *rings, int index,

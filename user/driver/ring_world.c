@@ -608,7 +608,11 @@ void rj_ring_world_look(const rj_ring_world_t *world, int ring, rj_ring_view_t *
                                  .refused = load(&stats->rx_checksum_errors) +
                                             load(&stats->rx_malformed) + load(&stats->rx_unknown),
                                  .lost_full = look.lost_full,
-                                 .lost_other = look.lost_other};
+                                 .lost_other = look.lost_other,
+                                 .has_kernel_side = look.has_kernel_side,
+                                 .to_kernel = look.to_kernel,
+                                 .from_kernel = look.from_kernel,
+                                 .kernel_lost = look.kernel_lost};
     describe(at, ret_view);
 }
 

@@ -90,6 +90,10 @@ typedef struct rj_ring_view {
     uint64_t refused;           /* received, and neither whole nor for an endpoint of ours */
     uint64_t lost_full;         /* by the kernel: the RX ring was full */
     uint64_t lost_other;        /* by the kernel: no free frame, or too long a packet */
+    bool has_kernel_side;       /* the three below mean something */
+    uint64_t to_kernel;         /* frames that the ring gave it */
+    uint64_t from_kernel;       /* and sent for it */
+    uint64_t kernel_lost;       /* that it had no room for */
 } rj_ring_view_t;
 
 int rj_ring_world_ring_count(const rj_ring_world_t *world);

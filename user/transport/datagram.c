@@ -102,7 +102,8 @@ static rj_address_t address_of(const uint8_t *bytes, const ip_view_t *view, uint
 }
 
 rj_datagram_verdict_t rj_datagram_parse(uint8_t *frame, uint32_t frame_bytes,
-                                        uint32_t interface_index, rj_datagram_t *ret_datagram)
+                                        uint32_t interface_index, rj_datagram_sum_t sum,
+                                        rj_datagram_t *ret_datagram)
 {
     uint32_t at = ETHERNET_BYTES;
     if (frame_bytes < ETHERNET_BYTES + TAG_BYTES)
@@ -121,7 +122,7 @@ rj_datagram_verdict_t rj_datagram_parse(uint8_t *frame, uint32_t frame_bytes,
     const uint32_t udp_bytes = get16(udp + 4);
     if (udp_bytes < UDP_BYTES || udp_bytes > view.total_bytes - view.header_bytes)
         return RJ_DATAGRAM_MALFORMED;
-    if (!is_checksum_good(&view, udp, udp_bytes))
+    if (sum == RJ_DATAGRAM_SUM_OPEN && !is_checksum_good(&view, udp, udp_bytes))
         return RJ_DATAGRAM_CHECKSUM;
     ret_datagram->payload = udp + UDP_BYTES;
     ret_datagram->payload_bytes = udp_bytes - UDP_BYTES;

@@ -27,6 +27,12 @@ typedef enum rj_datagram_verdict {
     RJ_DATAGRAM_CHECKSUM,
 } rj_datagram_verdict_t;
 
+/* What is known of the UDP checksum before. */
+typedef enum rj_datagram_sum {
+    RJ_DATAGRAM_SUM_OPEN,
+    RJ_DATAGRAM_SUM_RIGHT, /* the card has looked, and found it so */
+} rj_datagram_sum_t;
+
 typedef struct rj_datagram {
     uint8_t *payload;
     uint32_t payload_bytes;
@@ -36,6 +42,7 @@ typedef struct rj_datagram {
 
 /* Fills in `ret_datagram` when good. */
 rj_datagram_verdict_t rj_datagram_parse(uint8_t *frame, uint32_t frame_bytes,
-                                        uint32_t interface_index, rj_datagram_t *ret_datagram);
+                                        uint32_t interface_index, rj_datagram_sum_t sum,
+                                        rj_datagram_t *ret_datagram);
 
 #endif

@@ -29,6 +29,7 @@ typedef struct rj_frame_ring rj_frame_ring_t;
 typedef struct rj_ring_frame {
     uint8_t *bytes;
     uint32_t length_bytes;
+    bool has_right_sum; /* of UDP: the card has looked */
 } rj_ring_frame_t;
 
 typedef struct rj_frame_ring_stats {
@@ -50,6 +51,11 @@ typedef struct rj_frame_ring_look {
     bool is_bound;       /* to an interface that is still there */
     uint64_t lost_full;  /* frames: the ring had no room */
     uint64_t lost_other; /* frames: none free to receive into, or too long */
+    /* Where the kernel has its frames by the ring alone: */
+    bool has_kernel_side;
+    uint64_t to_kernel;   /* frames: not ours */
+    uint64_t from_kernel; /* frames that it sends */
+    uint64_t kernel_lost; /* frames that it did not take */
 } rj_frame_ring_look_t;
 
 typedef struct rj_frame_ring_ops {

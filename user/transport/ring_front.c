@@ -271,8 +271,9 @@ static void on_frame(ring_front_t *front, rj_frame_ring_t *ring, const rj_ring_f
                      sink_t *sink)
 {
     rj_datagram_t datagram;
-    switch (
-        rj_datagram_parse(frame->bytes, frame->length_bytes, ring->interface_index, &datagram)) {
+    switch (rj_datagram_parse(frame->bytes, frame->length_bytes, ring->interface_index,
+                              frame->has_right_sum ? RJ_DATAGRAM_SUM_RIGHT : RJ_DATAGRAM_SUM_OPEN,
+                              &datagram)) {
     case RJ_DATAGRAM_GOOD:
         deliver(front, ring, &datagram, sink);
         break;

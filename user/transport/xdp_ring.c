@@ -362,7 +362,8 @@ bool rj_xdp_ring_next(rj_xdp_ring_t *ring, uint8_t *scratch, rj_ring_frame_t *re
         return next_of_segments(ring, scratch, ret_frame);
     const struct xdp_desc desc = take(ring);
     rj_frame_ring_count(&ring->base.stats.rx_frames, 1);
-    *ret_frame = (rj_ring_frame_t){ring->umem->bytes + desc.addr, desc.len};
+    *ret_frame =
+        (rj_ring_frame_t){.bytes = ring->umem->bytes + desc.addr, .length_bytes = desc.len};
     return true;
 }
 
