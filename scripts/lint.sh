@@ -4,13 +4,14 @@
 # usage: scripts/lint.sh [FILE...]
 set -eu
 cd "$(dirname "$0")/.."
-scripts/install-deps.sh product lint
+scripts/install-deps.sh product lint dpdk
 
 O=${O:-build}
 make -s --no-print-directory O="$O" all
+dpdk=$(pkg-config --cflags libdpdk | sed 's/-I/-isystem /g')
 # shellcheck disable=SC2046 # paths without blanks
 [ $# -gt 0 ] || set -- $(find user netlink -name '*.c' 2>/dev/null | sort)
-flags="-std=gnu11 -Iinclude -Iuser -I. -isystem $O/bpf -D_GNU_SOURCE"
+flags="-std=gnu11 -Iinclude -Iuser -I. -isystem $O/bpf -D_GNU_SOURCE $dpdk"
 
 status=0
 # shellcheck disable=SC2086 # flags are words, here and below

@@ -117,8 +117,9 @@ Test(xdp_reference, names_the_headers_and_then_the_log_itself)
     memcpy(frame, memory + tx.descs[0].addr, tx.descs[0].len);
     memcpy(frame + tx.descs[0].len, memory + tx.descs[1].addr, PAYLOAD);
     rj_datagram_t datagram;
-    cr_assert_eq(rj_datagram_parse(frame, header.length_bytes + PAYLOAD, 5, &datagram),
-                 RJ_DATAGRAM_GOOD, "its sum is of all of it");
+    cr_assert_eq(
+        rj_datagram_parse(frame, header.length_bytes + PAYLOAD, 5, RJ_DATAGRAM_SUM_OPEN, &datagram),
+        RJ_DATAGRAM_GOOD, "its sum is of all of it");
     cr_assert_eq(ring.base.stats.tx_referenced, 1);
 }
 

@@ -193,7 +193,7 @@ static void dpdk_begin(rj_frame_ring_t *base)
 
 static struct rte_mbuf *take(dpdk_ring_t *ring)
 {
-    if (ring->held_count == RJ_DPDK_HELD_MAX)
+    if (ring->held_count == RJ_DPDK_HELD_MAX || ring->base.is_gone)
         return NULL;
     if (ring->burst_at == ring->burst_count) {
         ring->burst_at = 0;
@@ -311,12 +311,12 @@ static const rj_frame_ring_ops_t dpdk_ops = {.put = dpdk_put,
 int rj_dpdk_ring_open(rj_frame_ring_t **ret_ring, rj_dpdk_port_t *port, uint32_t queue,
                       rj_err_t *err)
 {
-    dpdk_ring_t *ring = calloc(1, sizeof(*ring));
-    if (ring == NULL)
-        return rj_fail(err, -ENOMEM, "no memory for a queue of DPDK");
     const uint32_t room =
         (uint32_t)rj_min_i64(port->mtu_bytes + LINK_BYTES,
                              rte_pktmbuf_data_room_size(port->buffers) - RTE_PKTMBUF_HEADROOM);
+    dpdk_ring_t *ring = calloc(1, sizeof(*ring));
+    if (ring == NULL)
+        return rj_fail(err, -ENOMEM, "no memory for a queue of DPDK");
     ring->port = port;
     ring->base = (rj_frame_ring_t){.ops = &dpdk_ops,
                                    .interface_index = port->interface_index,
@@ -324,7 +324,7 @@ int rj_dpdk_ring_open(rj_frame_ring_t **ret_ring, rj_dpdk_port_t *port, uint32_t
                                    .receive_room_bytes = port->mtu_bytes + LINK_BYTES,
                                    .send_room_bytes = room,
                                    .scratch_bytes = port->mtu_bytes + LINK_BYTES};
-    *ret_ring = &ring->base;
+    *ret_ring = (rj_frame_ring_t *)ring;
     return 0;
 }
 

@@ -134,6 +134,27 @@ static void tell_of_port(void *state, const char *text)
     tell(state, RJ_RING_REFUSED, "%s", text);
 }
 
+/* A port whose frames are copies: what is ours the kernel is told to drop. */
+static void keep_from_kernel(rj_ring_world_t *world, ring_interface_t *interface)
+{
+    static const char twice[] = "; each datagram comes twice, by DPDK and by its socket";
+    const rj_packet_steer_options_t options = {.interface = interface->name,
+                                               .first_queue = first_queue(world)};
+    rj_err_t err;
+    if (world->params.attach == RJ_RING_ATTACH_NEVER) {
+        tell(world, RJ_RING_LACKING, "%s: aeronmd never attaches by itself%s", interface->name,
+             twice);
+        return;
+    }
+    if (rj_packet_steer_open(&interface->packet, &options, world->params.now_ns, &err) < 0) {
+        tell(world, RJ_RING_LACKING, "%s%s", err.text, twice);
+        return;
+    }
+    interface->has_copies = true;
+    rj_steer_pair_init(&interface->pair, &interface->packet.steer.maps.maps, interface->maps);
+    interface->maps = &interface->pair.maps;
+}
+
 static void add_ports_of_dpdk(rj_ring_world_t *world)
 {
     const rj_driver_config_t *config = world->params.config;
@@ -154,16 +175,18 @@ static void add_ports_of_dpdk(rj_ring_world_t *world)
     for (uint32_t i = 0; i < rj_dpdk_ops.port_count(world->dpdk); i++) {
         rj_dpdk_view_t view;
         rj_dpdk_ops.view(world->dpdk, i, &view);
-        world->interfaces[world->interface_count++] =
-            (ring_interface_t){.world = world,
-                               .name = view.interface_name,
-                               .index = view.interface_index,
-                               .maps = view.maps,
-                               .kind = RING_DPDK,
-                               .dpdk_port = (int)i,
-                               .mtu_bytes = view.mtu_bytes,
-                               .queue_count = view.queue_count,
-                               .room_bytes = UINT32_MAX};
+        ring_interface_t *interface = &world->interfaces[world->interface_count++];
+        *interface = (ring_interface_t){.world = world,
+                                        .name = view.interface_name,
+                                        .index = view.interface_index,
+                                        .maps = view.maps,
+                                        .kind = RING_DPDK,
+                                        .dpdk_port = (int)i,
+                                        .mtu_bytes = view.mtu_bytes,
+                                        .queue_count = view.queue_count,
+                                        .room_bytes = UINT32_MAX};
+        if (!view.has_tap)
+            keep_from_kernel(world, interface);
     }
 }
 

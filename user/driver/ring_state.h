@@ -22,6 +22,7 @@
 #include "transport/ring_front.h"
 #include "xdp/packet_steer.h"
 #include "xdp/steer.h"
+#include "xdp/steer_pair.h"
 
 enum { RJ_RING_TEXT_MAX = 512, RINGS_MAX = RJ_ENGINES_MAX * RJ_AF_XDP_RINGS_MAX };
 
@@ -34,10 +35,12 @@ typedef struct ring_interface {
     uint32_t index;
     rj_steer_maps_t *maps;
     ring_kind_t kind;
-    rj_steer_t xdp; /* of XDP, as card and nic are */
-    rj_packet_steer_t packet;
-    uint16_t fan_group; /* of packet rings that share it; 0: none yet */
+    rj_steer_t xdp;           /* of XDP, as card and nic are */
+    rj_packet_steer_t packet; /* of packet sockets, and of a port that gets copies of frames */
+    uint16_t fan_group;       /* of packet rings that share it; 0: none yet */
     int dpdk_port;
+    bool has_copies;      /* its frames are: the kernel has each as well, and drops ours */
+    rj_steer_pair_t pair; /* of such a port */
     uint32_t mtu_bytes;
     uint32_t queue_count; /* that the interface receives on */
     uint32_t room_bytes;  /* of the smallest UMEM */

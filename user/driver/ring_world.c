@@ -468,7 +468,7 @@ void rj_ring_world_close(rj_ring_world_t *world)
     rj_log_pool_close(&world->pool);
     for (int i = 0; i < world->interface_count; i++) {
         ring_interface_t *interface = &world->interfaces[i];
-        if (interface->kind == RING_PACKET)
+        if (interface->kind == RING_PACKET || interface->has_copies)
             rj_packet_steer_close(&interface->packet);
         if (interface->kind != RING_XDP)
             continue;

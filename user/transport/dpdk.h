@@ -45,7 +45,7 @@ typedef struct rj_dpdk_view {
     uint32_t interface_index;
     uint32_t mtu_bytes;
     uint32_t queue_count;
-    bool has_tap;
+    bool has_tap; /* else its frames are copies: the kernel has each too */
     struct rj_steer_maps *maps;
 } rj_dpdk_view_t;
 
