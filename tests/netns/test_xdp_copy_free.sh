@@ -97,4 +97,19 @@ no_memory() {
 }
 check "no room for the logs" no_memory
 end_drivers h1 h2
+
+# Its own frames, 4096 of 2 KiB, are all that may be locked, and not even they where other processes
+# of this user hold some of it: then sockets serve.
+no_lock() {
+    inside="nsenter --net=/run/netns/$lab-h1 -- prlimit --memlock=8388608
+        setpriv --bounding-set=-ipc_lock"
+    start h1 RAMJET_INTERFACE=eth0 RAMJET_COPY_FREE=1
+    started=$?
+    inside=''
+    [ "$started" = 0 ] && warned h1 'engine 0 copies every payload' &&
+        warned h1 'cannot be locked: raise' && start_xdp h2 &&
+        carry h1 h2 "$channel" --messages 500 --length 2K && stop_driver h1 h2 && nothing_is_left
+}
+check "no right to lock the logs" no_lock
+end_drivers h1 h2
 exit "$failed"
