@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A peer that has its datagrams cut by the kernel (UDP_SEGMENT) sends frames of 64 KiB over a veth in
-# generic mode: the program leaves those to the socket, and single ones come by the ring; nothing is
-# lost, not even where the ring takes packets of several buffers. Natively the peer's kernel cuts.
+# A peer that has its datagrams cut by the kernel (UDP_SEGMENT) sends frames of 64 KiB over a veth
+# in generic mode: the program leaves those to the socket, and single ones come by the ring. Nothing
+# is lost, not even where the ring takes packets of several buffers. Natively the peer itself cuts.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
