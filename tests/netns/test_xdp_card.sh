@@ -80,7 +80,7 @@ check "busy polling, natively" busy_polls native
 check "busy polling, in generic mode" busy_polls generic
 check "what a killed driver has changed is undone" killed_driver_is_tidied_after
 check "an operator's values stay" operators_values_stay
-check "a driver to send" start_driver h1
+check "a driver to send" start_driver h1 RAMJET_TRANSPORT=socket
 check "without the right to poll busily" without_the_right
 check "where changes cannot be noted" cannot_note
 check "rules that a veth has not" rules_are_not_had

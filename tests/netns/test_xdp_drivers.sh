@@ -171,7 +171,7 @@ channel_rule_wins() {
 is_dropping() { more_frames h2 "dropped: by verdict" 20; }
 
 check "two hosts" make_lab --queues 2
-check "a driver to send" start_driver h1
+check "a driver to send" start_driver h1 RAMJET_TRANSPORT=socket
 check "SIGTERM leaves nothing" sigterm_leaves_nothing
 check "SIGKILL leaves nothing" sigkill_leaves_nothing
 check "a driver uses what was attached" uses_the_pins

@@ -86,7 +86,7 @@ survives_its_end() {
 }
 
 check "two hosts" make_lab
-check "a driver to send" start_driver h1
+check "a driver to send" start_driver h1 RAMJET_TRANSPORT=socket
 check "a driver that slept takes back what was swept" wakes_to_its_entries
 end_drivers h2
 check "a ring whose interface is renamed" keeps_its_ring_under_another_name

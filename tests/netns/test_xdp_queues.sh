@@ -46,7 +46,8 @@ forwarded() {
 }
 
 set_up_for_moving() {
-    start_driver h1 && start_xdp h2 RAMJET_XDP_MODE="$1" RAMJET_CONTROL=ring RAMJET_QUEUES=0-3
+    start_driver h1 RAMJET_TRANSPORT=socket &&
+        start_xdp h2 RAMJET_XDP_MODE="$1" RAMJET_CONTROL=ring RAMJET_QUEUES=0-3
 }
 
 # Who sends by sockets can be made to change its mind: data of a session that an engine holds then

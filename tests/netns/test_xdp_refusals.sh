@@ -165,7 +165,7 @@ lives_in_anothers_directory() {
 }
 
 check "two hosts" make_lab --queues 2
-check "a driver to send" start_driver h1
+check "a driver to send" start_driver h1 RAMJET_TRANSPORT=socket
 hide_bpffs
 check "no such interface" serves_by_sockets "nosuch: no such interface here" RAMJET_INTERFACE=nosuch
 check "a queue beyond the interface's" serves_by_sockets \
