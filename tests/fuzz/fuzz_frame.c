@@ -52,10 +52,12 @@ static void walk(const uint8_t *data, uint32_t length, int32_t term_length)
 /* Datagrams that are taken at once would each be taken alone, and for the same bytes. */
 static void walk_piece(const uint8_t *data, uint32_t length, uint32_t segment, int32_t term_length)
 {
-    const int64_t covered = rj_frame_walk_piece(data, length, segment, term_length);
+    uint32_t taken;
+    const int64_t covered = rj_frame_walk_piece(data, length, segment, term_length, &taken);
     int64_t sum = 0;
-    for (uint32_t at = 0; covered >= 0 && at < length; at += segment) {
-        const uint32_t left = length - at < segment ? length - at : segment;
+    assert(taken > 0 && taken <= length && (taken % segment == 0 || taken == length));
+    for (uint32_t at = 0; covered >= 0 && at < taken; at += segment) {
+        const uint32_t left = taken - at < segment ? taken - at : segment;
         const int type = rj_frame_check(data + at, left);
         assert(type == RJ_FRAME_TYPE_DATA || type == RJ_FRAME_TYPE_PAD);
         const int64_t alone = rj_frame_walk_data(data + at, left, term_length);

@@ -101,7 +101,7 @@ static const rj_port_ops_t port_ops = {.name = "spy",
                                        .detach = port_detach,
                                        .take_error = port_take_error,
                                        .close = port_close};
-static rj_port_t spy = {&port_ops};
+static rj_port_t spy = {.ops = &port_ops};
 
 /* --- a feed whose snapshot the test writes --- */
 

@@ -189,7 +189,7 @@ Test(engine_group, forwards_datagrams_that_came_merged_as_one_where_they_are_of_
     receive_piece_at_home(768, STREAM_LOG_SESSION + 1);
     run();
     cr_assert_eq(image.rcv_pos, 1024, "what is its own");
-    cr_assert_eq(forwarded(), 4);
+    cr_assert_eq(forwarded(), 3);
     cr_assert_eq(memory_port_count(&benches[HOME].port, RJ_FRAME_TYPE_SM), 1, "for the other");
     rj_log_close(&image.log);
 }

@@ -222,7 +222,12 @@ Test(frame, lets_no_frame_of_another_stream_follow)
     }
 }
 
-static int64_t walk_piece(const piece_t *pieces, size_t count, uint32_t length, uint32_t segment)
+typedef struct taken {
+    int64_t covered;
+    uint32_t length;
+} taken_t;
+
+static taken_t walk_piece(const piece_t *pieces, size_t count, uint32_t length, uint32_t segment)
 {
     _Alignas(8) uint8_t data[256] = {0};
     uint32_t at = 0;
@@ -233,28 +238,46 @@ static int64_t walk_piece(const piece_t *pieces, size_t count, uint32_t length, 
         memcpy(data + at, &frame, sizeof(frame));
         at += ((uint32_t)pieces[i].frame_length + 31) & ~31u;
     }
-    return rj_frame_walk_piece(data, length, segment, VECTOR_TERM_LENGTH);
+    taken_t taken;
+    taken.covered = rj_frame_walk_piece(data, length, segment, VECTOR_TERM_LENGTH, &taken.length);
+    return taken;
 }
 
-Test(frame, takes_datagrams_at_once_only_where_each_could_be_taken_alone)
+static void expect_taken(taken_t taken, int64_t covered, uint32_t length)
+{
+    cr_expect_eq(taken.covered, covered, "covers %ld, not %ld", (long)taken.covered, (long)covered);
+    cr_expect_eq(taken.length, length, "%u bytes, not %u", taken.length, length);
+}
+
+Test(frame, takes_as_many_datagrams_at_once_as_could_be_taken_alone_and_go_on)
+{
+    const int16_t data = RJ_FRAME_TYPE_DATA;
+    const piece_t row[] = {{32, 0, data}, {40, 32, data}, {64, 96, data}, {20, 160, data}};
+    expect_taken(walk_piece(row, 4, 192, 96), 192, 192);
+    expect_taken(walk_piece(row, 4, 160, 96), 160, 160);
+    expect_taken(walk_piece(row, 4, 192, 32), 32, 32); /* a frame across the next one's end */
+    expect_taken(walk_piece(row, 4, 192, 48), -1, 48);
+    expect_taken(walk_piece(row, 4, 176, 96), 96, 96); /* the last is unaligned */
+    expect_taken(walk_piece(row, 4, 100, 96), 96, 96);
+    expect_taken(walk_piece(row, 4, 32, 16), -1, 16);
+    expect_taken(walk_piece(row, 4, 16, 96), -1, 16);
+    expect_taken(walk_piece((piece_t[]){{64, 0, data}, {64, 128, data}}, 2, 128, 64), 64, 64);
+    expect_taken(walk_piece((piece_t[]){{64, 0, data}, {0, 64, data}}, 2, 96, 64), 64, 64);
+    expect_taken(walk_piece((piece_t[]){{64, 0, data}, {40, 64, 5}}, 2, 128, 64), 64, 64);
+    expect_taken(walk_piece((piece_t[]){{0, 0, data}}, 1, 64, 32), -1, 32);
+}
+
+Test(frame, ends_a_piece_of_several_datagrams_with_a_pad_or_the_term)
 {
     const int16_t data = RJ_FRAME_TYPE_DATA;
     const int16_t pad = RJ_FRAME_TYPE_PAD;
-    const piece_t row[] = {{32, 0, data}, {40, 32, data}, {64, 96, data}, {20, 160, data}};
-    cr_assert_eq(walk_piece(row, 4, 192, 96), 192, "two frames in the first");
-    cr_assert_eq(walk_piece(row, 4, 192, 32), -1, "a frame across the end of its datagram");
-    cr_assert_eq(walk_piece(row, 4, 160, 96), 160);
-    cr_assert_eq(walk_piece(row, 4, 176, 96), -1, "unaligned");
-    cr_assert_eq(walk_piece((piece_t[]){{64, 0, data}, {64, 128, data}}, 2, 128, 64), -1, "a hole");
-    cr_assert_eq(walk_piece((piece_t[]){{64, 0, data}, {0, 64, data}}, 2, 96, 64), -1);
-    cr_assert_eq(walk_piece((piece_t[]){{64, 0, data}, {40, 64, 5}}, 2, 128, 64), -1, "a setup");
-    cr_assert_eq(walk_piece((piece_t[]){{64, 0, data}, {1024, 64, pad}}, 2, 96, 64), 64 + 1024);
-    cr_assert_eq(walk_piece((piece_t[]){{64, 0, data}, {1024, 64, data}}, 2, 96, 64), -1);
-    cr_assert_eq(walk_piece((piece_t[]){{32, 65472, data}, {32, 65504, data}}, 2, 64, 32), 64);
-    cr_assert_eq(walk_piece((piece_t[]){{32, 65504, data}, {32, 65536, data}}, 2, 64, 32), -1,
-                 "beyond the term");
-    cr_assert_eq(walk_piece(row, 4, 32, 16), -1);
-    cr_assert_eq(walk_piece(row, 4, 0, 16), -1);
+    expect_taken(walk_piece((piece_t[]){{64, 0, data}, {1024, 64, pad}}, 2, 96, 64), 1088, 96);
+    expect_taken(walk_piece((piece_t[]){{64, 0, data}, {1024, 64, data}}, 2, 96, 64), 64, 64);
+    expect_taken(walk_piece((piece_t[]){{32, 0, data}, {64, 32, pad}, {32, 96, data}}, 3, 96, 32),
+                 32 + 64, 64);
+    expect_taken(walk_piece((piece_t[]){{32, 65472, data}, {32, 65504, data}}, 2, 64, 32), 64, 64);
+    expect_taken(walk_piece((piece_t[]){{32, 65504, data}, {32, 65536, data}}, 2, 64, 32), 32, 32);
+    expect_taken(walk_piece((piece_t[]){{64, 65504, data}}, 1, 64, 64), -1, 64);
 }
 
 Test(frame, takes_a_heartbeat_only_where_its_offset_is_one)

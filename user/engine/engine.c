@@ -109,20 +109,39 @@ static void on_datagram(rj_engine_t *engine, const rj_packet_t *packet, int64_t 
         rj_sender_on_frame(engine, packet, type, now_ns);
 }
 
-/* What came merged is taken whole where it is one piece of a stream, as most of it is. */
+/* Takes the first of several datagrams that came merged, and all that are one piece with it; at
+ * once if that may be, as mostly it is. Returns their bytes. */
+static uint32_t on_piece(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+{
+    uint32_t length;
+    if (rj_receiver_on_piece(engine, packet, &length, now_ns)) {
+        rj_engine_count(engine, RJ_SYSTEM_BYTES_RECEIVED, length);
+        return length;
+    }
+    rj_packet_t piece = *packet;
+    piece.length_bytes = length;
+    rj_packet_t datagram;
+    for (uint32_t at = 0; rj_packet_next(&piece, &at, &datagram);)
+        on_datagram(engine, &datagram, now_ns);
+    return length;
+}
+
 static void on_packet(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
     if (packet->segment_bytes == 0) {
         on_datagram(engine, packet, now_ns);
         return;
     }
-    if (engine->params.interceptor == NULL && packet->endpoint->kind == RJ_ENDPOINT_RECEIVE &&
-        rj_receiver_on_piece(engine, packet, now_ns)) {
-        rj_engine_count(engine, RJ_SYSTEM_BYTES_RECEIVED, packet->length_bytes);
-        return;
+    rj_packet_t rest = *packet;
+    const bool may_be_data =
+        packet->endpoint->kind == RJ_ENDPOINT_RECEIVE && engine->params.interceptor == NULL;
+    while (may_be_data && rest.length_bytes > 0) {
+        const uint32_t taken = on_piece(engine, &rest, now_ns);
+        rest.data += taken;
+        rest.length_bytes -= taken;
     }
     rj_packet_t datagram;
-    for (uint32_t at = 0; rj_packet_next(packet, &at, &datagram);)
+    for (uint32_t at = 0; rj_packet_next(&rest, &at, &datagram);)
         on_datagram(engine, &datagram, now_ns);
 }
 

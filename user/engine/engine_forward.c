@@ -93,7 +93,8 @@ static void on_forwarded_frame(rj_engine_t *engine, const rj_packet_t *packet, i
 /* Where a piece does not fit as it is, each of its datagrams is looked at anew. */
 static void on_forwarded_piece(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
-    if (rj_receiver_on_piece(engine, packet, now_ns))
+    uint32_t length; /* all of it: whoever forwarded it has walked over it */
+    if (rj_receiver_on_piece(engine, packet, &length, now_ns))
         return;
     rj_packet_t datagram;
     for (uint32_t at = 0; rj_packet_next(packet, &at, &datagram);) {

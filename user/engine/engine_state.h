@@ -238,9 +238,11 @@ int64_t rj_sender_deadline_ns(const rj_engine_t *engine);
 /* A frame that came to a receive endpoint; likewise. */
 void rj_receiver_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int type, int64_t now_ns);
 
-/* Several datagrams that came merged to a receive endpoint. False, and nothing was done, unless
- * they are one piece of one stream, which went where it belongs: then each is for itself. */
-bool rj_receiver_on_piece(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns);
+/* Several datagrams that came merged to a receive endpoint: so many of the first, `*ret_length`
+ * bytes, as are one piece of one stream go where they belong. False, and nothing was done, where
+ * each of them is to be looked at by itself. */
+bool rj_receiver_on_piece(rj_engine_t *engine, const rj_packet_t *packet, uint32_t *ret_length,
+                          int64_t now_ns);
 
 /* A frame for an image of ours whose endpoint lives in another engine. False when there is no such
  * image. */

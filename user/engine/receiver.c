@@ -390,33 +390,43 @@ static rj_network_image_t *image_of_piece(const rj_engine_t *engine, const rj_pa
     return received != NULL ? &received->image : NULL;
 }
 
-/* To the engine that owns the image, if nothing else is in it. */
-static bool forward_piece(rj_engine_t *engine, const rj_packet_t *packet, int type)
+/* To the engine that owns the image, as one. */
+static bool forward_piece(rj_engine_t *engine, const rj_packet_t *packet, uint32_t *ret_length)
 {
     const rj_wire_data_t *data = (const rj_wire_data_t *)packet->data;
     const rj_dispatcher_t *dispatcher = rj_receiver_destination_of(packet)->endpoint->dispatcher;
     if (packet->endpoint->home != engine->params.index ||
         rj_dispatcher_owner(dispatcher, data->stream_id, data->session_id) < 0 ||
         rj_frame_walk_piece(packet->data, packet->length_bytes, packet->segment_bytes,
-                            RJ_TERM_LENGTH_MAX) < 0)
+                            RJ_TERM_LENGTH_MAX, ret_length) < 0)
         return false;
-    forward_to_owner(engine, packet, type, data->stream_id, data->session_id);
+    rj_packet_t piece = *packet;
+    piece.length_bytes = *ret_length;
+    forward_to_owner(engine, &piece, RJ_FRAME_TYPE_DATA, data->stream_id, data->session_id);
     return true;
 }
 
-bool rj_receiver_on_piece(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+static uint32_t first_datagram_bytes(const rj_packet_t *packet)
 {
-    const int type = rj_frame_check(packet->data, packet->length_bytes);
+    return packet->segment_bytes < packet->length_bytes ? packet->segment_bytes
+                                                        : packet->length_bytes;
+}
+
+bool rj_receiver_on_piece(rj_engine_t *engine, const rj_packet_t *packet, uint32_t *ret_length,
+                          int64_t now_ns)
+{
+    *ret_length = first_datagram_bytes(packet);
+    const int type = rj_frame_check(packet->data, *ret_length);
     if (type != RJ_FRAME_TYPE_DATA && type != RJ_FRAME_TYPE_PAD)
         return false;
     rj_network_image_t *image = image_of_piece(engine, packet);
     if (image == NULL)
-        return forward_piece(engine, packet, type);
+        return forward_piece(engine, packet, ret_length);
     stamp(engine, packet);
     rj_received_image_t *received = received_of(image);
     const int connection = rj_receiver_connect(engine, received, packet, now_ns);
     if (!rj_network_image_insert_piece(image, connection, packet->data, packet->length_bytes,
-                                       packet->segment_bytes, now_ns))
+                                       packet->segment_bytes, ret_length, now_ns))
         return false;
     rj_receive_destination_touch(rj_receiver_destination_of(packet), now_ns);
     rj_receiver_touch_image(engine, received);

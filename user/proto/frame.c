@@ -115,32 +115,37 @@ static bool goes_on(const rj_wire_data_t *frame, const rj_wire_data_t *first, in
 }
 
 int64_t rj_frame_walk_piece(const uint8_t *data, uint32_t length_bytes, uint32_t segment_bytes,
-                            int32_t term_length)
+                            int32_t term_length, uint32_t *ret_length)
 {
     rj_wire_data_t frame;
-    if (length_bytes < sizeof(frame) || length_bytes % RJ_FRAME_ALIGNMENT != 0)
+    int64_t datagram_end = segment_bytes < length_bytes ? segment_bytes : length_bytes;
+    *ret_length = (uint32_t)datagram_end;
+    if (length_bytes < sizeof(frame))
         return -1;
     memcpy(&frame, data, sizeof(frame));
     const rj_wire_data_t first = frame;
     const int64_t start = frame.term_offset;
-    if (start < 0 || start >= term_length || start % RJ_FRAME_ALIGNMENT != 0)
+    if (start < 0 || start % RJ_FRAME_ALIGNMENT != 0)
         return -1;
-    int64_t datagram_end = segment_bytes;
-    for (int64_t covered = 0;;) {
+    int64_t whole = -1;
+    for (int64_t covered = 0; covered + RJ_DATA_HEADER_BYTES <= length_bytes;) {
         memcpy(&frame, data + covered, sizeof(frame));
         if (!goes_on(&frame, &first, start + covered))
-            return -1;
+            break;
         covered += rj_align_up(frame.frame_length, RJ_FRAME_ALIGNMENT);
-        if (covered < datagram_end && covered < length_bytes)
+        if (covered < datagram_end)
             continue;
-        if (datagram_end >= length_bytes) {
-            const bool is_whole = covered == length_bytes || frame.type == RJ_FRAME_TYPE_PAD;
-            return is_whole && start + covered <= term_length ? covered : -1;
-        }
-        if (covered != datagram_end)
-            return -1;
-        datagram_end += segment_bytes;
+        const bool is_cut = covered > datagram_end;
+        if (start + covered > term_length ||
+            (is_cut && (frame.type != RJ_FRAME_TYPE_PAD || datagram_end % RJ_FRAME_ALIGNMENT != 0)))
+            break;
+        whole = covered;
+        *ret_length = (uint32_t)datagram_end;
+        if (is_cut || datagram_end == length_bytes)
+            break;
+        datagram_end = rj_min_i64(datagram_end + segment_bytes, length_bytes);
     }
+    return whole;
 }
 
 uint32_t rj_frame_write_setup(rj_wire_setup_t *ret, const rj_frame_setup_t *params)

@@ -90,12 +90,12 @@ static inline bool rj_frame_is_heartbeat(const rj_wire_data_t *data, uint32_t le
  * the term. */
 int64_t rj_frame_walk_data(const uint8_t *data, uint32_t length_bytes, int32_t term_length);
 
-/* The same of several datagrams, each of `segment_bytes` but the last: every one passes both checks
- * alone, and each goes on where the one before it ended. A kernel that was told to merge datagrams
- * may also put two streams of one sender together, or data and something else: -1, and each is to
- * be looked at. */
+/* The same of several datagrams, each of `segment_bytes` but the last, as far as every one passes
+ * both checks alone and each goes on where the one before it ended: a kernel that merges datagrams
+ * also puts two streams of one sender together, or leaves out what was lost. `*ret_length` is how
+ * many bytes of whole datagrams that are; with -1, as for a heartbeat, those of the first. */
 int64_t rj_frame_walk_piece(const uint8_t *data, uint32_t length_bytes, uint32_t segment_bytes,
-                            int32_t term_length);
+                            int32_t term_length, uint32_t *ret_length);
 
 /* The header of a message's frame; 32-byte alignment is the writer's business. */
 typedef struct rj_frame_data {

@@ -251,11 +251,10 @@ typedef struct place {
     uint8_t flags; /* of the first frame */
 } place_t;
 
-/* What is to be done with data of one datagram, or of several (segment_bytes above 0):
+/* What is to be done with data of which a walk has said what they cover:
  * RJ_NETWORK_IMAGE_INSERTED if they may be inserted. Changes nothing. */
 static rj_network_image_insert_t judge(const rj_network_image_t *image, const uint8_t *data,
-                                       uint32_t length_bytes, uint32_t segment_bytes,
-                                       place_t *ret_place)
+                                       int64_t covered, place_t *ret_place)
 {
     const rj_log_t *log = image->log;
     rj_wire_data_t frame;
@@ -263,10 +262,6 @@ static rj_network_image_insert_t judge(const rj_network_image_t *image, const ui
     const int32_t term_count = rj_term_count(frame.term_id, log->initial_term_id);
     if (term_count < 0 || image->is_rejected)
         return RJ_NETWORK_IMAGE_IGNORED;
-    const int64_t covered =
-        segment_bytes == 0
-            ? rj_frame_walk_data(data, length_bytes, log->term_length)
-            : rj_frame_walk_piece(data, length_bytes, segment_bytes, log->term_length);
     if (covered < 0)
         return RJ_NETWORK_IMAGE_INVALID;
 
@@ -304,7 +299,8 @@ rj_network_image_insert_t rj_network_image_insert(rj_network_image_t *image, int
                                                   int64_t now_ns)
 {
     place_t place;
-    const rj_network_image_insert_t judgement = judge(image, data, length_bytes, 0, &place);
+    const int64_t covered = rj_frame_walk_data(data, length_bytes, image->log->term_length);
+    const rj_network_image_insert_t judgement = judge(image, data, covered, &place);
     if (judgement == RJ_NETWORK_IMAGE_HEARTBEAT)
         return on_heartbeat(image, connection, place.flags, place.position, now_ns);
     if (judgement == RJ_NETWORK_IMAGE_UNDERRUN)
@@ -315,13 +311,16 @@ rj_network_image_insert_t rj_network_image_insert(rj_network_image_t *image, int
 }
 
 bool rj_network_image_insert_piece(rj_network_image_t *image, int connection, const uint8_t *data,
-                                   uint32_t length_bytes, uint32_t segment_bytes, int64_t now_ns)
+                                   uint32_t length_bytes, uint32_t segment_bytes,
+                                   uint32_t *ret_length, int64_t now_ns)
 {
     place_t place;
-    if (judge(image, data, length_bytes, segment_bytes, &place) != RJ_NETWORK_IMAGE_INSERTED ||
+    const int64_t covered =
+        rj_frame_walk_piece(data, length_bytes, segment_bytes, image->log->term_length, ret_length);
+    if (judge(image, data, covered, &place) != RJ_NETWORK_IMAGE_INSERTED ||
         place.position < image->loss.hwm_pos)
         return false;
-    return insert(image, connection, &place, data, length_bytes, now_ns) ==
+    return insert(image, connection, &place, data, *ret_length, now_ns) ==
            RJ_NETWORK_IMAGE_INSERTED;
 }
 

@@ -206,11 +206,13 @@ rj_network_image_insert_t rj_network_image_insert(rj_network_image_t *image, int
                                                   const uint8_t *data, uint32_t length_bytes,
                                                   int64_t now_ns);
 
-/* The same of several datagrams that came merged (proto/packet.h), as if they were one: if they are
- * one piece of this stream, ahead of all that has come, and none of it is to be refused. Else
- * false, and nothing has changed: each is to be inserted by itself. */
+/* The same of several datagrams that came merged (proto/packet.h): so many of the first as are one
+ * piece of this stream, which are `*ret_length` bytes, at once, if they are ahead of all that has
+ * come and none is to be refused. Else false, and nothing has changed: each of them is to be
+ * inserted by itself. */
 bool rj_network_image_insert_piece(rj_network_image_t *image, int connection, const uint8_t *data,
-                                   uint32_t length_bytes, uint32_t segment_bytes, int64_t now_ns);
+                                   uint32_t length_bytes, uint32_t segment_bytes,
+                                   uint32_t *ret_length, int64_t now_ns);
 
 /* Once a turn: positions, loss, SM scheduling, cleaning, gap filling. Beyond wire.md 14: a sender
  * that stands at its old limit although a new one was granted has probably not heard of it; the SM

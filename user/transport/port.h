@@ -80,7 +80,7 @@ typedef struct rj_port_ops {
     /* Fills up to `count` received packets, never more than the port's batch, valid until the next
      * poll of this port. `now_ns` becomes their receive time where the port has none of its own;
      * when the kernel had them is told where the endpoint wants it and a socket brings them.
-     * Fewer than wanted: nothing more was there.
+     * Fewer than wanted: nothing more was there, unless `has_more` says so.
      * Serves attached endpoints fairly. A socket's error is kept for `take_error` and stops no
      * other. */
     int (*poll)(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns);
@@ -114,6 +114,7 @@ typedef struct rj_port_ops {
 
 struct rj_port {
     const rj_port_ops_t *ops;
+    bool has_more; /* the last poll may have left something that was there */
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "transport/dpdk.h"
+#include "transport/udp_gso.h"
 #include "transport/udp_mmsg.h"
 #include "transport/uring.h"
 
@@ -19,6 +20,7 @@ static const char dpdk[] = "dpdk";
 
 static const port_kind_t kinds[] = {
     {"socket", rj_udp_mmsg_open},
+    {"gso", rj_udp_gso_open},
     {"uring", rj_uring_open},
     {"packet", NULL},
     {"xdp", NULL},

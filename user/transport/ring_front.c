@@ -346,7 +346,7 @@ static void poll_sockets(ring_front_t *front, sink_t *sink)
     front->sockets_polled_ns = sink->now_ns;
     if (got > 0)
         front->sockets_brought_ns = sink->now_ns;
-    if (got < (int)room)
+    if (got < (int)room && !front->sockets->has_more)
         front->sockets_empty_ns = sink->now_ns;
     sink->filled += (uint32_t)got;
     rj_frame_ring_count(&front->stats.socket_receives,

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* udp_mmsg.h - the port `socket`: kernel sockets, many datagrams in one system call.
  *
- * Sending, the datagrams of neighbouring runs that leave by one socket go into one sendmmsg,
- * straight from where they lie. Receiving, few sockets are read one after the other, more of them
- * are asked for readiness first; each gets an equal share of what a poll may give.
+ * It uses only calls that have been there for long, and that stacks which replace the kernel's
+ * sockets know (tests/netns/test_socket_calls.sh).
  *
  * Units      bytes.
- * Ownership  the port owns its receive buffers, not the sockets: endpoints keep them.
+ * Ownership  as in udp_port.h, like all the rest.
  * Thread     open by the conductor, the rest by the port's engine.
  * Errors     as in port.h.
  */
