@@ -108,14 +108,15 @@ Test(uring_send, sends_runs_of_several_sockets_in_one_submission_and_numbers_the
     }
     cr_assert_eq(sender->ops->reclaim(sender), 6, "the kernel holds nothing of ours");
     static const int order[2][4] = {{0, 1, 3, 4}, {2, 5}};
-    int seen[2] = {0, 0};
-    for (int total = 0; total < 6;) {
+    uint32_t seen[2] = {0, 0};
+    while (seen[0] + seen[1] < 6 * 32) {
         const int got = poll_for_some(BATCH);
-        for (int i = 0; i < got; i++, total++) {
+        for (int i = 0; i < got; i++) {
             const int at = packets[i].endpoint == &to[1];
-            cr_assert_eq(packets[i].length_bytes, 32);
-            cr_assert_arr_eq(packets[i].data, bytes + 32 * order[at][seen[at]++], 32);
             cr_assert(rj_address_equal(&packets[i].source, &from[at].local));
+            for (uint32_t byte = 0; byte < packets[i].length_bytes; byte++, seen[at]++)
+                cr_assert_eq(packets[i].data[byte],
+                             bytes[32 * order[at][seen[at] / 32] + (int)(seen[at] % 32)]);
         }
     }
     for (int i = 0; i < 2; i++) {
@@ -124,6 +125,84 @@ Test(uring_send, sends_runs_of_several_sockets_in_one_submission_and_numbers_the
         close_endpoint(&from[i]);
         close_endpoint(&to[i]);
     }
+}
+
+/* Sends these runs to one address, of which the last goes by a path of its own. */
+static void expect_messages(const uint32_t *totals, const uint32_t *segments, uint32_t count,
+                            uint64_t messages)
+{
+    rj_endpoint_t from, to;
+    rj_path_t paths[2];
+    uint8_t bytes[4096];
+    rj_run_t runs[8];
+    uint32_t total = 0;
+    open_endpoint(&from);
+    open_endpoint(&to);
+    attach(receiver, &to);
+    fill(bytes, sizeof(bytes), 5);
+    for (int i = 0; i < 2; i++)
+        rj_path_init(&paths[i], &from, &to.local, false);
+    for (uint32_t i = 0; i < count; total += totals[i++])
+        runs[i] = run_of(&paths[i == count - 1], bytes + total, totals[i], segments[i]);
+    cr_assert_leq(total, sizeof(bytes));
+    const uint64_t before = stats_of(sender)->sent_segmented;
+    cr_assert_eq(sender->ops->send(sender, runs, count), (int)count);
+    for (uint32_t i = 0; i < count; i++)
+        cr_assert_eq(runs[i].result, (int32_t)totals[i]);
+    cr_assert_eq(stats_of(sender)->sent_segmented - before, messages);
+    for (uint32_t at = 0; at < total;) {
+        const int got = poll_for_some(BATCH);
+        for (int i = 0; i < got; at += packets[i++].length_bytes)
+            cr_assert_arr_eq(packets[i].data, bytes + at, packets[i].length_bytes);
+    }
+    detach(receiver, &to);
+    close_endpoint(&from);
+    close_endpoint(&to);
+}
+
+Test(uring_send, makes_one_message_of_runs_of_one_size)
+{
+    static const uint32_t totals[] = {400, 100, 100, 200, 60};
+    static const uint32_t segments[] = {100, 100, 100, 100, 60};
+    expect_messages(totals, segments, 5, 1);
+}
+
+Test(uring_send, makes_another_message_where_sizes_change)
+{
+    static const uint32_t totals[] = {400, 150, 150, 100, 250, 100};
+    static const uint32_t segments[] = {100, 150, 150, 100, 100, 100};
+    /* 100 x 4; 150 x 2 and 100; 100 x 2 and 50; 100 alone. */
+    expect_messages(totals, segments, 6, 3);
+}
+
+Test(uring_send, cuts_no_run_of_shorter_datagrams_as_if_they_were_longer)
+{
+    static const uint32_t totals[] = {200, 100};
+    static const uint32_t segments[] = {100, 50};
+    expect_messages(totals, segments, 2, 2);
+}
+
+Test(uring_send, sends_each_datagram_of_several_runs_where_messages_are_refused)
+{
+    static const int script[] = {-EINVAL, 1, 1, -EPERM, 1, 0};
+    rj_endpoint_t from, to;
+    rj_path_t path;
+    uint8_t bytes[400];
+    open_endpoint(&from);
+    open_endpoint(&to);
+    attach(receiver, &to);
+    rj_path_init(&path, &from, &to.local, false);
+    fill(bytes, sizeof(bytes), 5);
+    rj_run_t runs[3] = {run_of(&path, bytes, 200, 100), run_of(&path, bytes + 200, 100, 100),
+                        run_of(&path, bytes + 300, 100, 100)};
+    send_script = script;
+    cr_assert_eq(sender->ops->send(sender, runs, 3), 3);
+    send_script = NULL;
+    cr_assert_eq(runs[0].result, 200);
+    cr_assert_eq(runs[1].result, -EPERM, "alone");
+    cr_assert_eq(runs[2].result, 100);
+    close_endpoint(&from);
+    close_endpoint(&to);
 }
 
 Test(uring_send, takes_more_than_one_submission_holds)
@@ -249,12 +328,15 @@ Test(uring_send, counts_a_refusal_as_nothing)
     close_endpoint(&from);
 }
 
+/* None may go behind the one before in one message. */
+static const uint32_t lengths[4] = {100, 120, 140, 160};
+
 /* Sends 3 runs by one socket and one by another, each a single datagram, as the script has it. */
 static void send_scripted(const int *script, rj_run_t runs[static 4], uint32_t *ret_received)
 {
     rj_endpoint_t from[2], to;
     rj_path_t paths[2];
-    uint8_t bytes[4 * 32] = {1};
+    uint8_t bytes[160] = {1};
     open_endpoint(&to);
     attach(receiver, &to);
     for (int i = 0; i < 2; i++) {
@@ -262,7 +344,7 @@ static void send_scripted(const int *script, rj_run_t runs[static 4], uint32_t *
         rj_path_init(&paths[i], &from[i], &to.local, false);
     }
     for (int i = 0; i < 4; i++)
-        runs[i] = run_of(&paths[i == 2], bytes, sizeof(bytes), sizeof(bytes));
+        runs[i] = run_of(&paths[i == 2], bytes, lengths[i], lengths[i]);
     send_script = script;
     cr_assert_eq(sender->ops->send(sender, runs, 4), 4);
     send_script = NULL;
@@ -282,9 +364,9 @@ Test(uring_send, stops_at_a_full_queue_and_leaves_other_sockets_alone)
     rj_run_t runs[4];
     uint32_t received;
     send_scripted(script, runs, &received);
-    cr_assert_eq(runs[0].result, 128);
+    cr_assert_eq(runs[0].result, 100);
     cr_assert_eq(runs[1].result, 0);
-    cr_assert_eq(runs[2].result, 128, "another socket");
+    cr_assert_eq(runs[2].result, 140, "another socket");
     cr_assert_eq(runs[3].result, 0);
     cr_assert_eq(received, 2);
     cr_assert_eq(stats_of(sender)->short_sends, 2);
@@ -298,8 +380,8 @@ Test(uring_send, says_that_nothing_was_taken_behind_a_full_queue)
     send_scripted(script, runs, &received);
     cr_assert_eq(runs[0].result, 0);
     cr_assert_eq(runs[1].result, 0, "what the system took of it all the same will come twice");
-    cr_assert_eq(runs[2].result, 128);
-    cr_assert_eq(runs[3].result, 128);
+    cr_assert_eq(runs[2].result, 140);
+    cr_assert_eq(runs[3].result, 160);
 }
 
 Test(uring_send, steps_over_one_refusal_and_takes_the_next_for_a_full_queue)
@@ -308,9 +390,9 @@ Test(uring_send, steps_over_one_refusal_and_takes_the_next_for_a_full_queue)
     rj_run_t runs[4];
     uint32_t received;
     send_scripted(script, runs, &received);
-    cr_assert_eq(runs[0].result, 128, "tried again, and taken");
-    cr_assert_eq(runs[1].result, 128);
-    cr_assert_eq(runs[2].result, 128);
+    cr_assert_eq(runs[0].result, 100, "tried again, and taken");
+    cr_assert_eq(runs[1].result, 120);
+    cr_assert_eq(runs[2].result, 140);
     cr_assert_eq(runs[3].result, 0, "not an error");
     cr_assert_eq(received, 3);
 }

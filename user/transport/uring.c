@@ -160,6 +160,8 @@ static void uring_close(rj_port_t *port)
     free(uring->arrivals);
     free(uring->held);
     free(uring->pieces);
+    free(uring->iovecs);
+    free(uring->part_runs);
     free(uring->uncopied);
     free(uring);
 }
@@ -187,26 +189,24 @@ static uint32_t buffers_for(uint32_t receive_batch)
 
 static bool take_memory(rj_uring_t *uring, const rj_port_params_t *params, uint32_t buffer_count)
 {
-    const size_t piece_count = RJ_URING_PIECES + RJ_URING_SECOND_TRIES;
     uring->receive_batch = params->receive_batch;
     uring->slot_count = params->endpoint_max;
     uring->zero_copy = params->zero_copy;
     uring->slots = calloc(params->endpoint_max, sizeof(uring->slots[0]));
     uring->arrivals = calloc(buffer_count, sizeof(uring->arrivals[0]));
     uring->held = calloc(params->receive_batch, sizeof(uring->held[0]));
-    uring->pieces = calloc(piece_count, sizeof(uring->pieces[0]));
+    uring->pieces = calloc(RJ_URING_PIECES_ALL, sizeof(uring->pieces[0]));
+    uring->iovecs = calloc(RJ_URING_PARTS_ALL, sizeof(uring->iovecs[0]));
+    uring->part_runs = calloc(RJ_URING_PARTS_ALL, sizeof(uring->part_runs[0]));
     uring->uncopied = calloc(RJ_URING_UNCOPIED, sizeof(uring->uncopied[0]));
     if (uring->slots == NULL || uring->arrivals == NULL || uring->held == NULL ||
-        uring->pieces == NULL || uring->uncopied == NULL)
+        uring->pieces == NULL || uring->iovecs == NULL || uring->part_runs == NULL ||
+        uring->uncopied == NULL)
         return false;
     uring->free_slots.head = RJ_URING_SLOT_NONE;
     uring->to_arm.head = RJ_URING_SLOT_NONE;
     for (uint32_t i = 0; i < uring->slot_count; i++)
         rj_uring_list_push(&uring->free_slots, uring->slots, i);
-    for (size_t i = 0; i < piece_count; i++) {
-        uring->pieces[i].header.msg_iov = &uring->pieces[i].iovec;
-        uring->pieces[i].header.msg_iovlen = 1;
-    }
     return true;
 }
 

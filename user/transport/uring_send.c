@@ -2,13 +2,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <netinet/udp.h>
 #include <string.h>
 
 #include "transport/uring_state.h"
 
 enum {
-    SUPER_BYTES_MAX = 65507, /* the payload of one IPv4 packet, for the kernel makes one first */
     LINKED_SUBMISSIONS = 256,
     UNCOPIED_BYTES_MIN = 16384,
     COPIED_MAX = 8, /* runs that the kernel copied before `auto` believes that it always does */
@@ -19,14 +17,6 @@ enum {
 /* Of later kernels than the headers: says in the notification whether it was copied after all. */
 #define SEND_ZC_REPORT_USAGE (1U << 3)
 #define NOTIFIED_COPIED      (1U << 31)
-
-/* How far the runs of one call have been turned into pieces. */
-typedef struct send_cursor {
-    rj_run_t *runs;
-    size_t count;
-    size_t index;
-    uint32_t offset; /* in the run at `index` */
-} send_cursor_t;
 
 /* What has become of the pieces before, while the results are looked at in order. */
 typedef struct send_verdict {
@@ -45,73 +35,11 @@ static bool is_refused_for_segments(int32_t result)
            result == -ENOPROTOOPT;
 }
 
-/* --- pieces --- */
-
-static void set_segments(rj_uring_piece_t *piece, uint32_t segment_bytes)
-{
-    const uint16_t bytes = (uint16_t)segment_bytes;
-    struct cmsghdr *control = (struct cmsghdr *)piece->control;
-    control->cmsg_level = SOL_UDP;
-    control->cmsg_type = UDP_SEGMENT;
-    control->cmsg_len = CMSG_LEN(sizeof(bytes));
-    memcpy(CMSG_DATA(control), &bytes, sizeof(bytes));
-    piece->header.msg_control = piece->control;
-    piece->header.msg_controllen = sizeof(piece->control);
-}
-
-static void fill_piece(rj_uring_piece_t *piece, const rj_run_t *run, uint32_t run_index,
-                       uint32_t offset, uint32_t length)
-{
-    const rj_path_t *path = run->path;
-    /* The kernel's types lack the const; it only reads both. */
-    piece->iovec.iov_base = (void *)(uintptr_t)(run->start + offset);
-    piece->iovec.iov_len = length;
-    piece->header.msg_name = path->sockaddr_bytes > 0 ? (void *)(uintptr_t)&path->sockaddr : NULL;
-    piece->header.msg_namelen = path->sockaddr_bytes;
-    piece->header.msg_control = NULL;
-    piece->header.msg_controllen = 0;
-    if (length > run->segment_bytes)
-        set_segments(piece, run->segment_bytes);
-    piece->run = run_index;
-}
-
-static uint32_t piece_length(const rj_run_t *run, uint32_t left, bool is_cut_here)
-{
-    uint32_t segments = is_cut_here ? 1 : SUPER_BYTES_MAX / run->segment_bytes;
-    if (segments > RJ_URING_SEGMENTS)
-        segments = RJ_URING_SEGMENTS;
-    const uint32_t length = segments > 1 ? segments * run->segment_bytes : run->segment_bytes;
-    return left < length ? left : length;
-}
-
-static uint32_t gather(rj_uring_t *uring, send_cursor_t *cursor)
-{
-    uint32_t filled = 0;
-    bool is_cut_here = false;
-    for (; cursor->index < cursor->count; cursor->index++, cursor->offset = 0) {
-        const rj_run_t *run = &cursor->runs[cursor->index];
-        assert(run->segment_bytes > 0 || run->total_bytes == 0);
-        if (run->total_bytes > run->segment_bytes)
-            is_cut_here = rj_segment_refusals_has(&uring->refusals, run->path, run->segment_bytes,
-                                                  uring->now_ns);
-        while (cursor->offset < run->total_bytes) {
-            if (filled == RJ_URING_PIECES)
-                return filled;
-            const uint32_t length =
-                piece_length(run, run->total_bytes - cursor->offset, is_cut_here);
-            fill_piece(&uring->pieces[filled++], run, (uint32_t)cursor->index, cursor->offset,
-                       length);
-            cursor->offset += length;
-        }
-    }
-    return filled;
-}
-
 /* --- runs that are sent without a copy --- */
 
 static bool wants_uncopied(const rj_uring_t *uring, const rj_uring_piece_t *piece)
 {
-    return uring->zero_copy != RJ_ZERO_COPY_OFF && piece->iovec.iov_len >= UNCOPIED_BYTES_MIN &&
+    return uring->zero_copy != RJ_ZERO_COPY_OFF && piece->total_bytes >= UNCOPIED_BYTES_MIN &&
            uring->uncopied_head - uring->uncopied_tail < RJ_URING_UNCOPIED;
 }
 
@@ -219,13 +147,13 @@ static void fly(rj_uring_t *uring, uint32_t first, uint32_t count)
 /* Each request is done, or has failed, within the submission: none of them may wait. So they are
  * done in order; but one that fails stops those behind it only when they are linked, which costs
  * something for each, and is therefore kept for sockets that were found full lately. */
-static void fly_all(rj_uring_t *uring, const send_cursor_t *cursor, uint32_t count)
+static void fly_all(rj_uring_t *uring, const rj_uring_cursor_t *cursor, uint32_t count)
 {
     const bool is_linked = uring->linked_left > 0;
     struct io_uring_sqe *before = NULL;
     int before_socket = NO_SOCKET;
     for (uint32_t i = 0; i < count; i++) {
-        const rj_run_t *run = &cursor->runs[uring->pieces[i].run];
+        const rj_run_t *run = rj_uring_first_run(uring, cursor, &uring->pieces[i]);
         if (is_linked && socket_of(run) == before_socket)
             before->flags |= IOSQE_IO_LINK;
         before = prepare(uring, run, i, true);
@@ -236,68 +164,16 @@ static void fly_all(rj_uring_t *uring, const send_cursor_t *cursor, uint32_t cou
     fly(uring, 0, count);
 }
 
-/* --- second tries --- */
-
-/* Sends what the piece was to send once more, in datagrams of `cut_bytes`. Returns the bytes that
- * were taken, or the error of the first datagram. */
-static int32_t try_again(rj_uring_t *uring, const rj_run_t *run, const rj_uring_piece_t *piece,
-                         uint32_t cut_bytes)
-{
-    const uint32_t offset = (uint32_t)((const uint8_t *)piece->iovec.iov_base - run->start);
-    const uint32_t total = (uint32_t)piece->iovec.iov_len;
-    uint32_t count = 0;
-    for (uint32_t at = 0; at < total; at += cut_bytes, count++) {
-        const uint32_t length = total - at < cut_bytes ? total - at : cut_bytes;
-        fill_piece(&uring->pieces[RJ_URING_PIECES + count], run, piece->run, offset + at, length);
-        prepare(uring, run, RJ_URING_PIECES + count, false);
-    }
-    fly(uring, RJ_URING_PIECES, count);
-    int32_t taken = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const int32_t result = uring->pieces[RJ_URING_PIECES + i].result;
-        if (result < 0)
-            return taken > 0 ? taken : result;
-        taken += result;
-    }
-    return taken;
-}
+/* --- results --- */
 
 static bool has_no_room(int32_t result)
 {
     return result == -EAGAIN || result == -EINTR;
 }
 
-/* The result of a piece, when what can be mended has been. A refusal is an earlier datagram's echo
- * and says nothing of this one; nor does it that a piece before it failed, to which it was linked.
- */
-static int32_t result_of(rj_uring_t *uring, const rj_run_t *run, const rj_uring_piece_t *piece)
-{
-    const uint32_t total = (uint32_t)piece->iovec.iov_len;
-    int32_t result = piece->result;
-    if (result >= 0 || has_no_room(result))
-        return result;
-    if (result == -ECONNREFUSED || result == -ECANCELED || piece->uncopied != NULL)
-        result = try_again(uring, run, piece, total);
-    if (total > run->segment_bytes && is_refused_for_segments(result)) {
-        rj_segment_refusals_add(&uring->refusals, run->path, run->segment_bytes, uring->now_ns);
-        rj_port_count(&uring->stats.segment_refused, 1);
-        result = try_again(uring, run, piece, run->segment_bytes);
-    }
-    return result == -ECONNREFUSED ? -EAGAIN : result;
-}
-
-/* --- results --- */
-
-static void credit(rj_uring_t *uring, rj_run_t *run, int32_t bytes)
-{
-    run->result += bytes;
-    rj_port_count(&uring->stats.sent_datagrams,
-                  ((uint32_t)bytes + run->segment_bytes - 1) / run->segment_bytes);
-}
-
 /* Moves the cursor behind the run that failed, and with `skips_socket` behind all that follow it on
  * the same socket. */
-static void give_up(send_cursor_t *cursor, size_t failed, bool skips_socket)
+static void give_up(rj_uring_cursor_t *cursor, size_t failed, bool skips_socket)
 {
     size_t index = failed + 1;
     const int fd = socket_of(&cursor->runs[failed]);
@@ -309,43 +185,102 @@ static void give_up(send_cursor_t *cursor, size_t failed, bool skips_socket)
     }
 }
 
-static void settle_piece(rj_uring_t *uring, send_cursor_t *cursor, const rj_uring_piece_t *piece,
-                         send_verdict_t *verdict)
+static void credit(rj_uring_t *uring, const rj_uring_cursor_t *cursor,
+                   const rj_uring_piece_t *piece, const send_verdict_t *verdict)
 {
-    rj_run_t *run = &cursor->runs[piece->run];
-    const int fd = socket_of(run);
-    if (fd == verdict->full_socket || piece->run == verdict->failed_run)
-        return;
-    verdict->full_socket = NO_SOCKET;
-    const int32_t result = result_of(uring, run, piece);
-    if (result > 0)
-        credit(uring, run, result);
+    for (uint32_t i = piece->first_part; i < piece->first_part + piece->part_count; i++)
+        if (uring->part_runs[i] != verdict->failed_run)
+            cursor->runs[uring->part_runs[i]].result += (int32_t)uring->iovecs[i].iov_len;
+    rj_port_count(&uring->stats.sent_datagrams,
+                  (piece->total_bytes + piece->segment_bytes - 1) / piece->segment_bytes);
     if (piece->header.msg_control != NULL)
         rj_port_count(&uring->stats.sent_segmented, 1);
-    if (result == (int32_t)piece->iovec.iov_len)
-        return;
-    if (result > 0 || has_no_room(result)) {
-        rj_port_count(&uring->stats.short_sends, 1);
-        uring->linked_left = LINKED_SUBMISSIONS;
-        verdict->full_socket = fd;
-        give_up(cursor, piece->run, true);
-        return;
-    }
-    if (run->result == 0)
-        run->result = result;
-    verdict->failed_run = piece->run;
-    give_up(cursor, piece->run, false);
 }
 
-static void send_batch(rj_uring_t *uring, send_cursor_t *cursor)
+/* The socket is full, from the first run of the piece on. */
+static void note_full(rj_uring_t *uring, rj_uring_cursor_t *cursor, const rj_uring_piece_t *piece,
+                      send_verdict_t *verdict)
 {
-    const uint32_t count = gather(uring, cursor);
+    rj_port_count(&uring->stats.short_sends, 1);
+    uring->linked_left = LINKED_SUBMISSIONS;
+    verdict->full_socket = socket_of(rj_uring_first_run(uring, cursor, piece));
+    give_up(cursor, uring->part_runs[piece->first_part], true);
+}
+
+static void note_failed(const rj_uring_t *uring, rj_uring_cursor_t *cursor,
+                        const rj_uring_piece_t *piece, send_verdict_t *verdict, int32_t result)
+{
+    for (uint32_t i = piece->first_part; i < piece->first_part + piece->part_count; i++) {
+        const uint32_t failed = uring->part_runs[i];
+        if (cursor->runs[failed].result == 0)
+            cursor->runs[failed].result = result;
+        verdict->failed_run = failed;
+        give_up(cursor, failed, false);
+    }
+}
+
+/* Once more as it is, but with a copy, and alone. */
+static int32_t repeat(rj_uring_t *uring, const rj_uring_cursor_t *cursor,
+                      const rj_uring_piece_t *piece)
+{
+    const uint32_t index = RJ_URING_PIECES + RJ_URING_SEGMENTS;
+    uring->pieces[index] = *piece;
+    prepare(uring, rj_uring_first_run(uring, cursor, piece), index, false);
+    fly(uring, index, 1);
+    return uring->pieces[index].result;
+}
+
+/* What has become of a piece, when what can be mended has been; returns false when its datagrams
+ * have to be sent one by one. A refusal is an earlier datagram's echo and says nothing of this one;
+ * nor does it that a piece before it failed, to which it was linked. */
+static bool settle(rj_uring_t *uring, rj_uring_cursor_t *cursor, const rj_uring_piece_t *piece,
+                   send_verdict_t *verdict)
+{
+    const rj_run_t *run = rj_uring_first_run(uring, cursor, piece);
+    int32_t result = piece->result;
+    if (socket_of(run) == verdict->full_socket ||
+        (piece->part_count == 1 && uring->part_runs[piece->first_part] == verdict->failed_run))
+        return true;
+    verdict->full_socket = NO_SOCKET;
+    if (result == -ECONNREFUSED || result == -ECANCELED ||
+        (piece->uncopied != NULL && result < 0 && !has_no_room(result)))
+        result = repeat(uring, cursor, piece);
+    if (result >= 0) {
+        credit(uring, cursor, piece, verdict);
+    } else if (has_no_room(result) || result == -ECONNREFUSED) {
+        note_full(uring, cursor, piece, verdict);
+    } else if (piece->header.msg_control != NULL && is_refused_for_segments(result)) {
+        rj_segment_refusals_add(&uring->refusals, run->path, piece->segment_bytes, uring->now_ns);
+        rj_port_count(&uring->stats.segment_refused, 1);
+        return false;
+    } else {
+        note_failed(uring, cursor, piece, verdict, result);
+    }
+    return true;
+}
+
+static void settle_in_datagrams(rj_uring_t *uring, rj_uring_cursor_t *cursor,
+                                const rj_uring_piece_t *piece, send_verdict_t *verdict)
+{
+    const uint32_t count = rj_uring_split(uring, piece);
+    const rj_run_t *run = rj_uring_first_run(uring, cursor, piece);
+    for (uint32_t i = 0; i < count; i++)
+        prepare(uring, run, RJ_URING_PIECES + i, false);
+    fly(uring, RJ_URING_PIECES, count);
+    for (uint32_t i = 0; i < count; i++)
+        settle(uring, cursor, &uring->pieces[RJ_URING_PIECES + i], verdict);
+}
+
+static void send_batch(rj_uring_t *uring, rj_uring_cursor_t *cursor)
+{
+    const uint32_t count = rj_uring_gather(uring, cursor);
+    send_verdict_t verdict = {.full_socket = NO_SOCKET, .failed_run = UINT32_MAX};
     if (count == 0)
         return;
-    send_verdict_t verdict = {.full_socket = NO_SOCKET, .failed_run = UINT32_MAX};
     fly_all(uring, cursor, count);
     for (uint32_t i = 0; i < count; i++)
-        settle_piece(uring, cursor, &uring->pieces[i], &verdict);
+        if (!settle(uring, cursor, &uring->pieces[i], &verdict))
+            settle_in_datagrams(uring, cursor, &uring->pieces[i], &verdict);
 }
 
 static void refuse(rj_run_t *runs, size_t count, int32_t result)
@@ -364,7 +299,7 @@ int rj_uring_send(rj_port_t *port, rj_run_t *runs, size_t count)
     if (result < 0)
         return (int)count;
     const uint64_t calls = uring->ring.calls;
-    send_cursor_t cursor = {.runs = runs, .count = count};
+    rj_uring_cursor_t cursor = {.runs = runs, .count = count};
     while (cursor.index < count)
         send_batch(uring, &cursor);
     rj_port_count(&uring->stats.send_calls, uring->ring.calls - calls);

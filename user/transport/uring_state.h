@@ -24,9 +24,13 @@
 #include "transport/uring_ring.h"
 
 enum {
-    RJ_URING_PIECES = 256,           /* of one submission */
-    RJ_URING_SEGMENTS = 64,          /* of one super-datagram, as every kernel takes them */
-    RJ_URING_SECOND_TRIES = 64,      /* pieces that take the place of one: its datagrams */
+    RJ_URING_PIECES = 256,  /* of one submission */
+    RJ_URING_SEGMENTS = 64, /* of one super-datagram, as every kernel takes them */
+    RJ_URING_PARTS = 512,   /* of runs, in one submission */
+    /* Behind them: what takes the place of one piece, its datagrams, and one that is repeated. */
+    RJ_URING_AGAIN = RJ_URING_SEGMENTS + 1,
+    RJ_URING_PIECES_ALL = RJ_URING_PIECES + RJ_URING_AGAIN,
+    RJ_URING_PARTS_ALL = RJ_URING_PARTS + RJ_URING_SEGMENTS,
     RJ_URING_SLOT_NONE = UINT32_MAX, /* ends a list */
     RJ_URING_UNCOPIED = 1024,        /* runs that the kernel still reads, a power of two */
 };
@@ -72,15 +76,26 @@ typedef struct rj_uring_uncopied {
     bool is_done;
 } rj_uring_uncopied_t;
 
-/* What one request sends: a datagram, or a super-datagram. */
+/* What one request sends: a datagram, or a super-datagram of one size for one address, whose bytes
+ * lie in one run or in several. */
 typedef struct rj_uring_piece {
-    struct msghdr header;
-    struct iovec iovec;
+    struct msghdr header; /* of `part_count` parts, one after the other in `iovecs` */
     uint8_t control[CMSG_SPACE(sizeof(uint16_t))] __attribute__((aligned(8)));
-    uint32_t run;
+    uint32_t first_part;
+    uint32_t part_count;
+    uint32_t total_bytes;
+    uint32_t segment_bytes;
     int32_t result;
     rj_uring_uncopied_t *uncopied; /* NULL: the kernel copies it */
 } rj_uring_piece_t;
+
+/* How far the runs of one call have been turned into pieces. */
+typedef struct rj_uring_cursor {
+    rj_run_t *runs;
+    size_t count;
+    size_t index;
+    uint32_t offset; /* in the run at `index` */
+} rj_uring_cursor_t;
 
 typedef struct rj_uring {
     rj_port_t base;
@@ -104,9 +119,11 @@ typedef struct rj_uring {
     uint32_t held_count;
 
     uint64_t next_run_number;
-    uint32_t pending_count; /* pieces that have no result yet */
-    uint32_t linked_left;   /* so many submissions keep their order even where they fail */
-    rj_uring_piece_t *pieces;
+    uint32_t pending_count;   /* pieces that have no result yet */
+    uint32_t linked_left;     /* so many submissions keep their order even where they fail */
+    rj_uring_piece_t *pieces; /* RJ_URING_PIECES_ALL */
+    struct iovec *iovecs;     /* their parts, RJ_URING_PARTS_ALL */
+    uint32_t *part_runs;      /* [part]: the run in whose bytes it lies */
     rj_segment_refusals_t refusals;
     int64_t now_ns; /* of the last poll */
 
@@ -135,6 +152,21 @@ void rj_uring_on_received(rj_uring_t *uring, const struct io_uring_cqe *completi
 void rj_uring_queue_slot(rj_uring_t *uring, uint32_t slot);
 
 void rj_uring_keep_error(rj_uring_t *uring, uint32_t slot, int code);
+
+/* --- uring_piece.c --- */
+
+/* Makes pieces of the runs from the cursor on, as many as fit; returns how many. */
+uint32_t rj_uring_gather(rj_uring_t *uring, rj_uring_cursor_t *cursor);
+
+/* Makes pieces of single datagrams of what a piece was to send, from number RJ_URING_PIECES on. */
+uint32_t rj_uring_split(rj_uring_t *uring, const rj_uring_piece_t *piece);
+
+static inline const rj_run_t *rj_uring_first_run(const rj_uring_t *uring,
+                                                 const rj_uring_cursor_t *cursor,
+                                                 const rj_uring_piece_t *piece)
+{
+    return &cursor->runs[uring->part_runs[piece->first_part]];
+}
 
 /* --- uring_send.c --- */
 
