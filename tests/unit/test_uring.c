@@ -101,6 +101,32 @@ Test(uring, loses_nothing_where_buffers_are_used_up)
     close_endpoint(&from);
 }
 
+Test(uring, loses_no_buffer_where_long_messages_and_short_ones_take_turns)
+{
+    enum { LONG = 44 * 1376 };
+    rj_endpoint_t from, to;
+    rj_path_t path;
+    static uint8_t bytes[LONG];
+    open_endpoint(&from);
+    open_endpoint(&to);
+    attach(receiver, &to);
+    rj_path_init(&path, &from, &to.local, false);
+    fill(bytes, sizeof(bytes), 3);
+    for (int turn = 0; turn < 4; turn++) {
+        for (int i = 0; i < 100; i++) {
+            send_one(&path, bytes, sizeof(bytes), 1376);
+            expect_stream(bytes, sizeof(bytes), 1376, &from, &to);
+        }
+        const uint64_t calls = stats_of(receiver)->receive_calls;
+        for (uint32_t i = 0; i < 40; i++)
+            send_one(&path, bytes + i * 32, 32, 32);
+        expect_stream(bytes, 40 * 32, 32, &from, &to);
+        cr_assert_leq(stats_of(receiver)->receive_calls - calls, 10, "many to a call again");
+    }
+    close_endpoint(&from);
+    close_endpoint(&to);
+}
+
 Test(uring, costs_no_call_where_there_is_nothing)
 {
     rj_endpoint_t to;

@@ -159,6 +159,7 @@ static void uring_close(rj_port_t *port)
     free(uring->slots);
     free(uring->arrivals);
     free(uring->held);
+    free(uring->spare);
     free(uring->pieces);
     free(uring->iovecs);
     free(uring->part_runs);
@@ -195,13 +196,14 @@ static bool take_memory(rj_uring_t *uring, const rj_port_params_t *params, uint3
     uring->slots = calloc(params->endpoint_max, sizeof(uring->slots[0]));
     uring->arrivals = calloc(buffer_count, sizeof(uring->arrivals[0]));
     uring->held = calloc(params->receive_batch, sizeof(uring->held[0]));
+    uring->spare = calloc(buffer_count, sizeof(uring->spare[0]));
     uring->pieces = calloc(RJ_URING_PIECES_ALL, sizeof(uring->pieces[0]));
     uring->iovecs = calloc(RJ_URING_PARTS_ALL, sizeof(uring->iovecs[0]));
     uring->part_runs = calloc(RJ_URING_PARTS_ALL, sizeof(uring->part_runs[0]));
     uring->uncopied = calloc(RJ_URING_UNCOPIED, sizeof(uring->uncopied[0]));
     if (uring->slots == NULL || uring->arrivals == NULL || uring->held == NULL ||
-        uring->pieces == NULL || uring->iovecs == NULL || uring->part_runs == NULL ||
-        uring->uncopied == NULL)
+        uring->spare == NULL || uring->pieces == NULL || uring->iovecs == NULL ||
+        uring->part_runs == NULL || uring->uncopied == NULL)
         return false;
     uring->free_slots.head = RJ_URING_SLOT_NONE;
     uring->to_arm.head = RJ_URING_SLOT_NONE;

@@ -7,8 +7,10 @@
 #include "base/bits.h"
 #include "transport/uring_state.h"
 
-/* Requests to receive that one poll makes: never more than fit into an empty queue. */
-enum { ARM_BATCH = 128 };
+enum {
+    ARM_BATCH = 128,   /* requests that one poll makes: never more than fit into an empty queue */
+    LONG_BYTES = 8192, /* of a message */
+};
 
 /* --- requests that last --- */
 
@@ -50,8 +52,8 @@ static void disarm(rj_uring_t *uring, rj_uring_slot_t *slot)
  * gets its turn only when half of them are there. */
 static bool is_time_to_arm(const rj_uring_t *uring)
 {
-    return uring->to_arm.head != RJ_URING_SLOT_NONE &&
-           uring->ring.given_count >= uring->ring.buffer_count / 2;
+    const uint32_t offered = uring->offers_few ? RJ_URING_FEW : uring->ring.buffer_count;
+    return uring->to_arm.head != RJ_URING_SLOT_NONE && uring->ring.given_count >= offered / 2;
 }
 
 /* The next slot that is to receive; those whose endpoint has gone meanwhile are free. */
@@ -209,12 +211,29 @@ static uint32_t deliver(rj_uring_t *uring, rj_packet_t *packets, uint32_t room, 
     return filled;
 }
 
+/* The kernel fills buffers in the order in which it got them, so that each is touched before one is
+ * touched again. Long messages would so go through all caches; while they come it has but few. */
 static void give_held(rj_uring_t *uring)
 {
-    for (uint32_t i = 0; i < uring->held_count; i++)
-        rj_uring_ring_give(&uring->ring, uring->held[i]);
+    for (uint32_t i = 0; i < uring->held_count; i++) {
+        if (uring->offers_few && uring->ring.given_count + uring->ring.giving_count >= RJ_URING_FEW)
+            uring->spare[uring->spare_count++] = uring->held[i];
+        else
+            rj_uring_ring_give(&uring->ring, uring->held[i]);
+    }
+    while (!uring->offers_few && uring->spare_count > 0)
+        rj_uring_ring_give(&uring->ring, uring->spare[--uring->spare_count]);
     rj_uring_ring_give_end(&uring->ring);
     uring->held_count = 0;
+}
+
+static void note_lengths(rj_uring_t *uring, const rj_packet_t *packets, uint32_t count)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += packets[i].length_bytes;
+    if (count > 0)
+        uring->offers_few = bytes / count >= LONG_BYTES;
 }
 
 int rj_uring_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns)
@@ -232,5 +251,10 @@ int rj_uring_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t n
         rj_uring_ring_pull(&uring->ring);
     rj_uring_reap(uring);
     rj_port_count(&uring->stats.receive_calls, uring->ring.calls - calls);
-    return (int)deliver(uring, packets, room, now_ns);
+    const uint32_t filled = deliver(uring, packets, room, now_ns);
+    note_lengths(uring, packets, filled);
+    uring->base.has_more = uring->arrival_head != uring->arrival_tail ||
+                           uring->to_arm.head != RJ_URING_SLOT_NONE ||
+                           rj_uring_ring_has_work(&uring->ring);
+    return (int)filled;
 }

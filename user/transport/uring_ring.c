@@ -216,10 +216,7 @@ int rj_uring_ring_submit(rj_uring_ring_t *ring)
 
 void rj_uring_ring_pull(rj_uring_ring_t *ring)
 {
-    /* The kernel sets the flags before it could go to sleep on them: to see one late is to see it
-     * in the next poll. */
-    const unsigned flags = IO_URING_READ_ONCE(*ring->ring.sq.kflags);
-    if ((flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) == 0)
+    if (!rj_uring_ring_has_work(ring))
         return;
     io_uring_get_events(&ring->ring);
     ring->calls++;

@@ -63,6 +63,14 @@ struct io_uring_sqe *rj_uring_ring_sqe(rj_uring_ring_t *ring);
  * not take, the last `dropped_count`, are gone. */
 int rj_uring_ring_submit(rj_uring_ring_t *ring);
 
+/* Whether the kernel has put something off. It says so before anybody could sleep on it: to see it
+ * late is to see it in the next poll. */
+static inline bool rj_uring_ring_has_work(const rj_uring_ring_t *ring)
+{
+    return (IO_URING_READ_ONCE(*ring->ring.sq.kflags) &
+            (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
 /* Has the kernel do what it has put off; no system call when that is nothing. */
 void rj_uring_ring_pull(rj_uring_ring_t *ring);
 

@@ -32,6 +32,7 @@ enum {
     RJ_URING_PIECES_ALL = RJ_URING_PIECES + RJ_URING_AGAIN,
     RJ_URING_PARTS_ALL = RJ_URING_PARTS + RJ_URING_SEGMENTS,
     RJ_URING_SLOT_NONE = UINT32_MAX, /* ends a list */
+    RJ_URING_FEW = 16,               /* buffers that the kernel has while messages are long */
     RJ_URING_UNCOPIED = 1024,        /* runs that the kernel still reads, a power of two */
 };
 
@@ -117,6 +118,9 @@ typedef struct rj_uring {
     uint32_t arrival_tail;
     uint32_t *held; /* buffers of the packets that the last poll gave */
     uint32_t held_count;
+    uint32_t *spare; /* buffers that are kept from the kernel while messages are long */
+    uint32_t spare_count;
+    bool offers_few;
 
     uint64_t next_run_number;
     uint32_t pending_count;   /* pieces that have no result yet */
