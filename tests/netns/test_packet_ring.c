@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/checksum.h"
 #include "base/clock.h"
 #include "tests/fixtures/veth.h"
 #include "transport/registry.h"
@@ -388,6 +389,35 @@ Test(packet_ring, leaves_alone_what_is_not_steered)
     cr_assert_eq(sides[0].ring->stats.rx_frames, 0);
     cr_assert_eq(frames_of(0, RJ_XDP_PASS_NOT_AERON), 1);
     cr_assert_eq(frames_of(0, RJ_XDP_PASS_NO_CHANNEL), 1);
+}
+
+/* Frames with a tag are the kernel's, unless a rule names their VLAN. It has taken the tag off. */
+Test(packet_ring, knows_the_vlan_of_a_frame)
+{
+    uint8_t frame[256];
+    open_both(AF_INET, 1500, RJ_INGRESS_BEST);
+    make_datagrams(128);
+    const int raw = veth_open_raw(1, 0);
+    const uint32_t bytes = sides[1].header.length_bytes + 128 + 4;
+    rj_path_header_put(&sides[1].header, frame + 4);
+    rj_path_header_finish(&sides[1].header, frame + 4, 128, rj_checksum_add(pattern, 128, 0), 1);
+    memcpy(frame + 4 + sides[1].header.length_bytes, pattern, 128);
+    memmove(frame, frame + 4, 12);
+    memcpy(frame + 12, "\x81\x00\x00\x64", 4);
+    cr_assert_eq(write(raw, frame, bytes), (ssize_t)bytes);
+    cr_assert_eq(poll_side(&sides[0]), 0);
+    cr_assert_eq(frames_of(0, RJ_XDP_PASS_NO_CHANNEL), 1);
+    rj_steer_maps_t *maps = &sides[0].steer.steer.maps.maps;
+    struct rj_channel_key key = key_of(&sides[0].endpoint.local);
+    const struct rj_channel_value value = {
+        .channel_id = 2, .owner = OWNER, .verdict = RJ_XDP_TO_USER};
+    key.vlan = 100;
+    cr_assert_eq(maps->ops->put_channel(maps, &key, &value, RJ_STEER_PUT_ANY), 0);
+    cr_assert_eq(write(raw, frame, bytes), (ssize_t)bytes);
+    cr_assert_eq(poll_side(&sides[0]), 1);
+    cr_assert_arr_eq(packets[0].data, pattern, 128);
+    cr_assert_eq(frames_of(0, RJ_XDP_REDIRECTED_DEFAULT), 1);
+    close(raw);
 }
 
 /* --- full rings, links that go --- */
