@@ -157,8 +157,9 @@ int rj_program_own_maps(rj_kernel_maps_t *maps, const struct bpf_object *object,
                        "cannot tie the maps to the program: %s: needs Linux 5.10 or later",
                        strerror(-code));
     for (size_t i = 0; i < RJ_MAP_COUNT; i++)
-        fds[i] = fcntl(bpf_object__find_map_fd_by_name(object, rj_kernel_map_name(i)),
-                       F_DUPFD_CLOEXEC, 0);
+        fds[i] =
+            fcntl(bpf_object__find_map_fd_by_name(object, rj_kernel_map_name((rj_kernel_map_t)i)),
+                  F_DUPFD_CLOEXEC, 0);
     if (bpf_map_update_elem(fds[RJ_MAP_CONFIG], &zero, &config, BPF_ANY) != 0)
         code = rj_fail(err, -errno, "map rj_config: %s", strerror(errno));
     const int opened = rj_kernel_maps_open(maps, fds, code == 0 ? err : NULL);
