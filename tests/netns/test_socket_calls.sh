@@ -43,8 +43,17 @@ record() {
         carry 'aeron:udp?endpoint=127.0.0.1:40123' 'aeron:udp?endpoint=127.0.0.1:40124' \
             'aeron:udp?endpoint=[::1]:40125' 'aeron:udp?endpoint=127.0.0.1:40126' \
             'aeron:udp?endpoint=224.20.30.39:40127|interface=127.0.0.1' || return 1
+    await has_settled && stop
+}
+
+# has_settled: the figures, written ten times a second, tell of all that the streams sent; what is
+# still sent then are heartbeats. They are in "$work/stat".
+has_settled() {
     "$ramjet" stat --dir /dev/shm/a >"$work/stat"
-    stop
+    was=$(counted 'datagrams sent')
+    sleep 0.2
+    "$ramjet" stat --dir /dev/shm/a >"$work/stat"
+    [ "$(counted 'datagrams sent')" -lt $((was + 20)) ]
 }
 
 # noted WHAT: how often, 0 if never.
