@@ -132,7 +132,8 @@ several_engines() {
 }
 
 make_lab --direct || exit 1
-check "drivers by packet sockets start" both_use_packet
+# A link that comes back takes its time, and an image is to live as long.
+check "drivers by packet sockets start" both_use_packet AERON_IMAGE_LIVENESS_TIMEOUT=10s
 check "a stream both ways" carries 'aeron:udp?endpoint=10.0.0.1:40123' \
     'aeron:udp?endpoint=10.0.0.2:40123'
 check "a stream both ways over IPv6" carries 'aeron:udp?endpoint=[fd00::1]:40123' \
