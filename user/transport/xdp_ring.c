@@ -144,6 +144,9 @@ static void kick(rj_xdp_ring_t *ring)
         if (result == -ENXIO || result == -ENODEV)
             ring->base.is_gone = true;
         const uint32_t left = rj_xsk_ring_pending(tx);
+        /* A kick that polls wakes nobody; a card may send in a NAPI of its own, as virtio does. */
+        if (left > 0 && ring->xsk->is_zero_copy && ring->xsk->busy_polls)
+            rj_xsk_wake_tx(ring->xsk);
         if (left == pending || ring->xsk->is_zero_copy)
             break;
         pending = left;

@@ -5,6 +5,7 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -370,6 +371,12 @@ int rj_xsk_losses(int fd, rj_xsk_losses_t *ret_losses)
 int rj_xsk_kick_tx(const rj_xsk_t *xsk)
 {
     return sendto(xsk->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 ? -errno : 0;
+}
+
+void rj_xsk_wake_tx(const rj_xsk_t *xsk)
+{
+    struct pollfd wanted = {.fd = xsk->fd, .events = POLLOUT};
+    (void)poll(&wanted, 1, 0); /* what it says is seen in the ring */
 }
 
 void rj_xsk_kick_rx(const rj_xsk_t *xsk)

@@ -96,6 +96,9 @@ int rj_xsk_losses(int fd, rj_xsk_losses_t *ret_losses);
  * packets itself. 0, or a negative errno: -EAGAIN when there is more to send. */
 int rj_xsk_kick_tx(const rj_xsk_t *xsk);
 
+/* The same where kicks do the card's work, and wake nobody (`busy_polls`): makes the card send. */
+void rj_xsk_wake_tx(const rj_xsk_t *xsk);
+
 /* Makes the driver look at the fill ring. */
 void rj_xsk_kick_rx(const rj_xsk_t *xsk);
 
