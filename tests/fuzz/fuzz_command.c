@@ -249,7 +249,7 @@ static int open_port(void *state, int index, const rj_port_params_t *params, rj_
     (void)state;
     (void)params;
     (void)err;
-    ports[index] = (fake_port_t){.base = {&port_ops}};
+    ports[index] = (fake_port_t){.base = {.ops = &port_ops}};
     *ret_port = &ports[index].base;
     return 0;
 }

@@ -12,7 +12,7 @@ Test(transport, has_a_name_that_is_read_again)
         const char *name = rj_transport_name((rj_transport_t)i);
         cr_assert_not_null(strstr(RJ_TRANSPORT_NAMES, name));
         cr_assert_eq(rj_transport_parse(name, &transport), 0, "%s", name);
-        cr_expect_eq(transport, i);
+        cr_expect_eq(transport, (rj_transport_t)i);
     }
 }
 
