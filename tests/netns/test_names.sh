@@ -75,7 +75,7 @@ switch() {
 begin_at_home() {
     start_tabled h1a 'service,127.0.0.1:40201,10.0.0.2:40201|' &&
         start_tabled h1b 'service,127.0.0.1:40202,10.0.0.2:40202' RAMJET_INTERFACE=eth0 \
-            RAMJET_CONTROL=ring &&
+            RAMJET_TRANSPORT=xdp RAMJET_CONTROL=ring &&
         start_tabled h3 'control,127.0.0.1:24500,10.0.0.2:24500' && start_xdp h2 || return 1
     read_stream a.sub h2 aeron:udp?endpoint=10.0.0.2:40201
     read_stream b.sub h2 aeron:udp?endpoint=10.0.0.2:40202

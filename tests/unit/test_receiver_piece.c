@@ -96,6 +96,63 @@ Test(receiver_piece, puts_one_piece_of_a_stream_in_its_place)
     cr_expect_eq(nak_count(), 0);
 }
 
+/* Two frames of `type`, of the image's session and of another, one behind the other. */
+static void add_two(const void *frame, uint32_t length, size_t session_offset)
+{
+    uint8_t bytes[64];
+    const int32_t other = SESSION + 1;
+    memcpy(bytes, frame, length);
+    add_bytes(bytes, length);
+    memcpy(bytes + session_offset, &other, sizeof(other));
+    add_bytes(bytes, length);
+}
+
+Test(receiver_piece, tells_datagrams_apart_that_nobody_marked)
+{
+    add_data(0);
+    add_data(SEGMENT);
+    uint8_t foreign[SEGMENT];
+    stream_log_frame(&image.log, foreign, 0, RJ_FRAME_TYPE_DATA, PAYLOAD);
+    ((rj_wire_data_t *)(void *)foreign)->stream_id++;
+    add_bytes(foreign, SEGMENT);
+    add_data(2L * SEGMENT);
+    come(RJ_PACKET_UNMARKED);
+    expect_complete(3 * SEGMENT);
+    cr_expect_eq(bench.counters[RJ_SYSTEM_BYTES_RECEIVED], 4 * SEGMENT);
+    cr_expect_eq(bench.counters[RJ_SYSTEM_INVALID_PACKETS], 0);
+    cr_expect_eq(nak_count(), 0);
+}
+
+Test(receiver_piece, hears_each_heartbeat_and_setup_of_several_that_nobody_marked)
+{
+    rj_wire_data_t heartbeat = {.version = RJ_FRAME_VERSION,
+                                .type = RJ_FRAME_TYPE_DATA,
+                                .flags = RJ_DATA_FLAG_UNFRAGMENTED,
+                                .session_id = SESSION,
+                                .stream_id = STREAM_LOG_STREAM,
+                                .term_id = image.log.initial_term_id};
+    add_two(&heartbeat, sizeof(heartbeat), offsetof(rj_wire_data_t, session_id));
+    come(RJ_PACKET_UNMARKED);
+    cr_expect_eq(bench.counters[RJ_SYSTEM_HEARTBEATS_RECEIVED], 1);
+    cr_expect_eq(bench.counters[RJ_SYSTEM_INVALID_PACKETS], 0);
+    cr_expect_eq(memory_port_count(&bench.port, RJ_FRAME_TYPE_SM), 1, "who is the other one?");
+
+    memory_port_clear(&bench.port);
+    rj_wire_setup_t setup;
+    const rj_frame_setup_t params = {.session_id = SESSION,
+                                     .stream_id = STREAM_LOG_STREAM + 1,
+                                     .term_length = RJ_TERM_LENGTH_MIN,
+                                     .mtu = 1408};
+    const uint32_t length = rj_frame_write_setup(&setup, &params);
+    add_bytes(&setup, length);
+    setup.session_id = SESSION + 1;
+    setup.stream_id = STREAM_LOG_STREAM;
+    add_bytes(&setup, length);
+    come(RJ_PACKET_UNMARKED);
+    const rj_engine_event_t *event = engine_bench_event(&bench, RJ_ENGINE_SETUP);
+    cr_expect_eq(event->setup.frame.session_id, SESSION + 1);
+}
+
 Test(receiver_piece, keeps_what_is_new_of_a_piece_whose_head_is_there)
 {
     add_data(0);

@@ -126,8 +126,26 @@ static uint32_t on_piece(rj_engine_t *engine, const rj_packet_t *packet, int64_t
     return length;
 }
 
+/* By their frames alone; almost always it is one datagram. */
+static void on_unmarked(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
+{
+    rj_packet_t datagram = *packet;
+    uint32_t left = packet->length_bytes;
+    datagram.segment_bytes = 0;
+    do {
+        datagram.length_bytes = rj_frame_leading_bytes(datagram.data, left);
+        on_datagram(engine, &datagram, now_ns);
+        datagram.data += datagram.length_bytes;
+        left -= datagram.length_bytes;
+    } while (left > 0);
+}
+
 static void on_packet(rj_engine_t *engine, const rj_packet_t *packet, int64_t now_ns)
 {
+    if (packet->segment_bytes == RJ_PACKET_UNMARKED) {
+        on_unmarked(engine, packet, now_ns);
+        return;
+    }
     if (packet->segment_bytes == 0) {
         on_datagram(engine, packet, now_ns);
         return;

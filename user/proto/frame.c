@@ -114,6 +114,44 @@ static bool goes_on(const rj_wire_data_t *frame, const rj_wire_data_t *first, in
            frame->term_offset == offset && is_of_stream(frame, first);
 }
 
+/* A PAD is the last of its datagram, and only its header travels. */
+static uint32_t leading_data_bytes(const uint8_t *data, uint32_t length_bytes)
+{
+    rj_wire_data_t frame;
+    memcpy(&frame, data, sizeof(frame));
+    const rj_wire_data_t first = frame;
+    if (frame.frame_length == 0)
+        return sizeof(frame);
+    for (int64_t covered = 0;;) {
+        covered += frame.type == RJ_FRAME_TYPE_PAD
+                       ? (int64_t)sizeof(frame)
+                       : rj_align_up(frame.frame_length, RJ_FRAME_ALIGNMENT);
+        if (covered + (int64_t)sizeof(frame) > length_bytes)
+            return length_bytes;
+        const bool is_last = frame.type == RJ_FRAME_TYPE_PAD;
+        memcpy(&frame, data + covered, sizeof(frame));
+        if (is_last || !goes_on(&frame, &first, first.term_offset + covered))
+            return (uint32_t)covered;
+    }
+}
+
+uint32_t rj_frame_leading_bytes(const uint8_t *data, uint32_t length_bytes)
+{
+    rj_wire_frame_t frame;
+    if (length_bytes < sizeof(frame))
+        return length_bytes;
+    memcpy(&frame, data, sizeof(frame));
+    if (frame.frame_length < 0)
+        return length_bytes;
+    if (frame.type == RJ_FRAME_TYPE_DATA || frame.type == RJ_FRAME_TYPE_PAD)
+        return length_bytes > sizeof(rj_wire_data_t) ? leading_data_bytes(data, length_bytes)
+                                                     : length_bytes;
+    return (uint32_t)frame.frame_length >= sizeof(frame) &&
+                   (uint32_t)frame.frame_length < length_bytes
+               ? (uint32_t)frame.frame_length
+               : length_bytes;
+}
+
 int64_t rj_frame_walk_piece(const uint8_t *data, uint32_t length_bytes, uint32_t segment_bytes,
                             int32_t term_length, uint32_t *ret_length)
 {

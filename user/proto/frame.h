@@ -97,6 +97,11 @@ int64_t rj_frame_walk_data(const uint8_t *data, uint32_t length_bytes, int32_t t
 int64_t rj_frame_walk_piece(const uint8_t *data, uint32_t length_bytes, uint32_t segment_bytes,
                             int32_t term_length, uint32_t *ret_length);
 
+/* Of datagrams that were merged without a word about where they begin: how many bytes belong to the
+ * first of them, or to the first few that go on from each other. All of `length_bytes` where the
+ * frames do not tell. */
+uint32_t rj_frame_leading_bytes(const uint8_t *data, uint32_t length_bytes);
+
 /* The header of a message's frame; 32-byte alignment is the writer's business. */
 typedef struct rj_frame_data {
     int32_t session_id;

@@ -25,6 +25,10 @@
 
 #include "proto/address.h"
 
+/* As segment_bytes: there may be several, and nobody says where each begins. Generic XDP comes
+ * behind the kernel's GRO, and its frames have lost that word. */
+#define RJ_PACKET_UNMARKED UINT32_MAX
+
 struct rj_endpoint; /* endpoint/ says what it is; a packet only carries it */
 
 typedef struct rj_packet {

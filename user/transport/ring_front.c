@@ -241,6 +241,7 @@ static void give(ring_front_t *front, const rj_datagram_t *datagram, rj_endpoint
         data = memcpy(scratch_of(front, sink->filled), data, datagram->payload_bytes);
     sink->packets[sink->filled++] = (rj_packet_t){.data = data,
                                                   .length_bytes = datagram->payload_bytes,
+                                                  .segment_bytes = RJ_PACKET_UNMARKED,
                                                   .endpoint = endpoint,
                                                   .receive_time_ns = sink->now_ns,
                                                   .source = datagram->source};
