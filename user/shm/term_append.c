@@ -7,7 +7,7 @@
 
 /* A claimed term is in nobody's cache but perhaps a reader's. Asking for the lines of frames to
  * come while this one is written takes a quarter off the CPU time of small messages. */
-enum { PREFETCH_BYTES = 1024 };
+enum { PREFETCH_BYTES = 4096 };
 
 /* Where the next byte of a message comes from. */
 typedef struct gather {
