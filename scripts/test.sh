@@ -242,7 +242,7 @@ stage_fuzz() {
         # What the fuzzer finds new lands in the build folder, not in the tree.
         mkdir -p "$log/corpus/$name"
         [ -d "$seeds" ] || seeds=
-        run fuzz "$name" "$O-asan/${test%.c}" -max_total_time="${FUZZ_SECONDS:-8}" -timeout=10 \
+        run fuzz "$name" "$O-asan/${test%.c}" -max_total_time="${FUZZ_SECONDS:-6}" -timeout=10 \
             -verbosity=0 -artifact_prefix="$log/$name." "$log/corpus/$name" ${seeds:+"$seeds"}
     done
 }
