@@ -323,7 +323,8 @@ int rj_dpdk_ring_open(rj_frame_ring_t **ret_ring, rj_dpdk_port_t *port, uint32_t
                                    .queue = queue,
                                    .receive_room_bytes = port->mtu_bytes + LINK_BYTES,
                                    .send_room_bytes = room,
-                                   .scratch_bytes = port->mtu_bytes + LINK_BYTES};
+                                   .scratch_bytes = port->mtu_bytes + LINK_BYTES,
+                                   .may_be_merged = true};
     *ret_ring = (rj_frame_ring_t *)ring;
     return 0;
 }

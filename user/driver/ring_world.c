@@ -54,6 +54,7 @@ static rj_af_xdp_ring_params_t ring_params(const rj_ring_world_t *world,
                                      .mtu_bytes = interface->mtu_bytes,
                                      .queue = queue,
                                      .mode = xsk_mode(interface->xdp.wanted_mode),
+                                     .is_generic = interface->xdp.mode == RJ_XDP_MODE_GENERIC,
                                      .never_sleeps = never_sleeps(world->params.config),
                                      .busy_poll_us = world->params.config->busy_poll_us,
                                      .busy_poll_budget = world->params.config->busy_poll_budget};

@@ -36,6 +36,7 @@ typedef struct rj_af_xdp_ring_params {
     uint32_t mtu_bytes;
     uint32_t queue;
     rj_xsk_mode_t mode;
+    bool is_generic;       /* its program is behind the kernel's GRO */
     bool never_sleeps;     /* its engine polls without a pause (transport/xdp_ring.h) */
     uint32_t busy_poll_us; /* 0: none (xsk/xsk.h) */
     uint32_t busy_poll_budget;

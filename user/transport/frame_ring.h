@@ -97,6 +97,7 @@ struct rj_frame_ring {
     uint32_t send_room_bytes;    /* and sends */
     uint32_t scratch_bytes;      /* for `next` */
     uint16_t identification;     /* of the next IPv4 datagram */
+    bool may_be_merged;          /* what comes: the kernel's GRO has been at it before */
     bool has_unsent;             /* frames were put and not flushed */
     bool is_full;                /* the front's, for the rest of a send */
     bool is_gone;                /* the interface is */

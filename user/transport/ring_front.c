@@ -233,18 +233,19 @@ static bool hears(const rj_endpoint_t *endpoint, const rj_frame_ring_t *ring,
     return endpoint->peer.family == AF_UNSPEC || is_peer(&endpoint->peer, &datagram->source);
 }
 
-static void give(ring_front_t *front, const rj_datagram_t *datagram, rj_endpoint_t *endpoint,
-                 bool is_first, sink_t *sink)
+static void give(ring_front_t *front, const rj_frame_ring_t *ring, const rj_datagram_t *datagram,
+                 rj_endpoint_t *endpoint, bool is_first, sink_t *sink)
 {
     uint8_t *data = datagram->payload;
     if (!is_first)
         data = memcpy(scratch_of(front, sink->filled), data, datagram->payload_bytes);
-    sink->packets[sink->filled++] = (rj_packet_t){.data = data,
-                                                  .length_bytes = datagram->payload_bytes,
-                                                  .segment_bytes = RJ_PACKET_UNMARKED,
-                                                  .endpoint = endpoint,
-                                                  .receive_time_ns = sink->now_ns,
-                                                  .source = datagram->source};
+    sink->packets[sink->filled++] =
+        (rj_packet_t){.data = data,
+                      .length_bytes = datagram->payload_bytes,
+                      .segment_bytes = ring->may_be_merged ? RJ_PACKET_UNMARKED : 0,
+                      .endpoint = endpoint,
+                      .receive_time_ns = sink->now_ns,
+                      .source = datagram->source};
 }
 
 static void deliver(ring_front_t *front, rj_frame_ring_t *ring, const rj_datagram_t *datagram,
@@ -261,7 +262,7 @@ static void deliver(ring_front_t *front, rj_frame_ring_t *ring, const rj_datagra
         if (sink->filled == sink->count)
             rj_frame_ring_count(&ring->stats.rx_fan_out_cut, 1);
         else
-            give(front, datagram, endpoint, is_first, sink);
+            give(front, ring, datagram, endpoint, is_first, sink);
         is_first = false;
     }
     if (is_first)

@@ -54,6 +54,7 @@ int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
         .receive_room_bytes = receive_room,
         .send_room_bytes = umem->frame_bytes * segments - RJ_UMEM_HEADROOM_BYTES,
         .scratch_bytes = RJ_UMEM_HEADROOM_BYTES + receive_room,
+        .may_be_merged = params->is_generic,
     };
     const uint32_t fill_size = xsk->fill.size;
     ring->held = calloc(fill_size, sizeof(ring->held[0]));
