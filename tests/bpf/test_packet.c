@@ -11,12 +11,11 @@
 #include <time.h>
 
 #include "tests/fixtures/bpf_object.h"
-#include "tests/fixtures/steer_rows.h"
+#include "tests/fixtures/steer_bpf.h"
 
 enum {
     NEXT = -1,
     DROP = 2,
-    CPUS_MAX = 1024,
     ETHERNET_BYTES = 14,
     RUN_BYTES_MIN = 54, /* what a test run takes: no less than the IP header it begins with */
     RUN_BYTES_MAX = 3500,
@@ -27,27 +26,12 @@ static struct packet *skeleton;
 static uint8_t bytes[ETHERNET_BYTES + STEER_FRAME_BYTES_MAX];
 static uint8_t *const frame = bytes + ETHERNET_BYTES;
 
-static void put(struct bpf_map *map, const void *key, size_t key_bytes, const void *value,
-                size_t value_bytes)
-{
-    cr_assert_eq(bpf_map__update_elem(map, key, key_bytes, value, value_bytes, BPF_ANY), 0,
-                 "%s: %s", bpf_map__name(map), strerror(errno));
-}
-
 static void load(void)
 {
-    const uint32_t zero = 0;
     RJ_BPF_OPEN(skeleton, packet);
     cr_assert_eq(packet__load(skeleton), 0);
-    put(skeleton->maps.rj_config, &zero, sizeof(zero), &steer_config, sizeof(steer_config));
-    for (size_t i = 0; i < steer_channel_count; i++)
-        put(skeleton->maps.rj_channels, &steer_channels[i].key, sizeof(struct rj_channel_key),
-            &steer_channels[i].value, sizeof(struct rj_channel_value));
-    for (size_t i = 0; i < steer_stream_count; i++)
-        put(skeleton->maps.rj_streams, &steer_streams[i].key, sizeof(struct rj_stream_key),
-            &steer_streams[i].value, sizeof(struct rj_stream_value));
-    for (uint32_t i = 0; i < STEER_QUEUES; i++)
-        put(skeleton->maps.rj_queues, &i, sizeof(i), &steer_queues[i], sizeof(steer_queues[i]));
+    steer_put_rules(skeleton->maps.rj_config, skeleton->maps.rj_channels, skeleton->maps.rj_streams,
+                    skeleton->maps.rj_queues);
 }
 
 static void unload(void)
@@ -56,22 +40,6 @@ static void unload(void)
 }
 
 TestSuite(packet, .init = load, .fini = unload, .timeout = 120);
-
-static struct rj_count read_reason(uint32_t reason)
-{
-    static struct rj_count counts[CPUS_MAX];
-    struct rj_count sum = {0};
-    int cpus = libbpf_num_possible_cpus();
-    cr_assert(cpus > 0 && cpus <= CPUS_MAX);
-    cr_assert_eq(bpf_map__lookup_elem(skeleton->maps.rj_stats, &reason, sizeof(reason), counts,
-                                      sizeof(counts[0]) * (size_t)cpus, 0),
-                 0);
-    for (int i = 0; i < cpus; i++) {
-        sum.packets += counts[i].packets;
-        sum.bytes += counts[i].bytes;
-    }
-    return sum;
-}
 
 static int run(const struct bpf_program *program, void *data, uint32_t length, uint32_t gso_size)
 {
@@ -85,7 +53,7 @@ static int run(const struct bpf_program *program, void *data, uint32_t length, u
 
 static void expect(const char *what, uint32_t length, uint32_t gso_size, uint32_t reason)
 {
-    const struct rj_count before = read_reason(reason);
+    const struct rj_count before = steer_count_of(skeleton->maps.rj_stats, reason);
     const bool is_user = reason == RJ_XDP_REDIRECTED_DATA || reason == RJ_XDP_REDIRECTED_CONTROL ||
                          reason == RJ_XDP_REDIRECTED_DEFAULT;
     const int accepted =
@@ -94,7 +62,7 @@ static void expect(const char *what, uint32_t length, uint32_t gso_size, uint32_
     const int action = run(skeleton->progs.rj_packet_in, frame, length, gso_size);
     cr_assert_eq(action, is_user || reason == RJ_XDP_DROPPED ? DROP : NEXT, "%s: action %d", what,
                  action);
-    const struct rj_count after = read_reason(reason);
+    const struct rj_count after = steer_count_of(skeleton->maps.rj_stats, reason);
     cr_assert_eq(after.packets, before.packets + 1, "%s: counted once, and for that", what);
     cr_assert_eq(after.bytes, before.bytes + length, "%s", what);
 }
@@ -162,13 +130,13 @@ Test(packet, steers_nothing_for_the_dead_where_it_outlives_them)
     struct timespec now;
     const uint32_t length = steer_frame_build(&data, false, frame);
     config.flags = RJ_XDP_OUTLIVES;
-    put(skeleton->maps.rj_config, &zero, sizeof(zero), &config, sizeof(config));
+    steer_put(skeleton->maps.rj_config, &zero, sizeof(zero), &config, sizeof(config));
     expect("no owner", length, 0, RJ_XDP_PASS_NO_QUEUE);
     clock_gettime(CLOCK_MONOTONIC, &now);
     value.alive_ns = (uint64_t)now.tv_sec * 1000000000;
-    put(skeleton->maps.rj_owners, &owner, sizeof(owner), &value, sizeof(value));
+    steer_put(skeleton->maps.rj_owners, &owner, sizeof(owner), &value, sizeof(value));
     expect("a living owner", length, 0, RJ_XDP_REDIRECTED_DATA);
     value.alive_ns -= RJ_XDP_OWNER_TIMEOUT_NS;
-    put(skeleton->maps.rj_owners, &owner, sizeof(owner), &value, sizeof(value));
+    steer_put(skeleton->maps.rj_owners, &owner, sizeof(owner), &value, sizeof(value));
     expect("a dead owner", length, 0, RJ_XDP_PASS_NO_QUEUE);
 }

@@ -18,26 +18,19 @@
 
 #include "base/prng.h"
 #include "tests/fixtures/bpf_object.h"
-#include "tests/fixtures/steer_rows.h"
+#include "tests/fixtures/steer_bpf.h"
 
-enum { PASS = 2, DROP = 1, TX = 3, REDIRECT = 4, CPUS_MAX = 1024, LEAST_FRAME_BYTES = 14 };
+enum { PASS = 2, DROP = 1, TX = 3, REDIRECT = 4, LEAST_FRAME_BYTES = 14 };
 
 static struct steer *skeleton;
 static int ifindex;
 static uint8_t in[STEER_FRAME_BYTES_MAX];
 static uint8_t out[STEER_FRAME_BYTES_MAX];
 
-static void put(struct bpf_map *map, const void *key, size_t key_bytes, const void *value,
-                size_t value_bytes)
-{
-    cr_assert_eq(bpf_map__update_elem(map, key, key_bytes, value, value_bytes, BPF_ANY), 0,
-                 "%s: %s", bpf_map__name(map), strerror(errno));
-}
-
 static void put_config(const struct rj_xdp_config *config)
 {
     const uint32_t zero = 0;
-    put(skeleton->maps.rj_config, &zero, sizeof(zero), config, sizeof(*config));
+    steer_put(skeleton->maps.rj_config, &zero, sizeof(zero), config, sizeof(*config));
 }
 
 static void put_socket(uint32_t queue)
@@ -46,22 +39,15 @@ static void put_socket(uint32_t queue)
     int fd = socket(AF_XDP, SOCK_RAW, 0);
     cr_assert_geq(fd, 0);
     cr_assert_eq(setsockopt(fd, SOL_XDP, XDP_RX_RING, &descriptors, sizeof(descriptors)), 0);
-    put(skeleton->maps.rj_xsks, &queue, sizeof(queue), &fd, sizeof(fd));
+    steer_put(skeleton->maps.rj_xsks, &queue, sizeof(queue), &fd, sizeof(fd));
 }
 
 static void put_rules(void)
 {
-    put_config(&steer_config);
-    for (size_t i = 0; i < steer_channel_count; i++)
-        put(skeleton->maps.rj_channels, &steer_channels[i].key, sizeof(struct rj_channel_key),
-            &steer_channels[i].value, sizeof(struct rj_channel_value));
-    for (size_t i = 0; i < steer_stream_count; i++)
-        put(skeleton->maps.rj_streams, &steer_streams[i].key, sizeof(struct rj_stream_key),
-            &steer_streams[i].value, sizeof(struct rj_stream_value));
-    for (uint32_t i = 0; i < STEER_QUEUES; i++) {
-        put(skeleton->maps.rj_queues, &i, sizeof(i), &steer_queues[i], sizeof(steer_queues[i]));
+    steer_put_rules(skeleton->maps.rj_config, skeleton->maps.rj_channels, skeleton->maps.rj_streams,
+                    skeleton->maps.rj_queues);
+    for (uint32_t i = 0; i < STEER_QUEUES; i++)
         put_socket(i);
-    }
 }
 
 static void load(void)
@@ -82,26 +68,9 @@ static void unload(void)
 
 TestSuite(steer, .init = load, .fini = unload, .timeout = 120);
 
-/* Sums over all CPUs. */
-static struct rj_count read_reason(uint32_t reason)
-{
-    static struct rj_count counts[CPUS_MAX];
-    struct rj_count sum = {0};
-    int cpus = libbpf_num_possible_cpus();
-    cr_assert(cpus > 0 && cpus <= CPUS_MAX);
-    cr_assert_eq(bpf_map__lookup_elem(skeleton->maps.rj_stats, &reason, sizeof(reason), counts,
-                                      sizeof(counts[0]) * (size_t)cpus, 0),
-                 0);
-    for (int i = 0; i < cpus; i++) {
-        sum.packets += counts[i].packets;
-        sum.bytes += counts[i].bytes;
-    }
-    return sum;
-}
-
 static struct rj_stream_count read_stream(uint32_t index)
 {
-    static struct rj_stream_count counts[CPUS_MAX];
+    static struct rj_stream_count counts[STEER_CPUS_MAX];
     uint64_t sum[sizeof(struct rj_stream_count) / sizeof(uint64_t)] = {0};
     struct rj_stream_count ret;
     int cpus = libbpf_num_possible_cpus();
@@ -153,7 +122,7 @@ static void expect_counts(const char *what, uint32_t reason, uint32_t counter_in
     told[reason].packets++;
     told[reason].bytes += length;
     for (uint32_t i = 0; i < RJ_XDP_REASON_COUNT; i++) {
-        struct rj_count count = read_reason(i);
+        struct rj_count count = steer_count_of(skeleton->maps.rj_stats, i);
         cr_assert_eq(count.packets, told[i].packets, "%s: packets of reason %u", what, i);
         cr_assert_eq(count.bytes, told[i].bytes, "%s: bytes of reason %u", what, i);
     }
@@ -359,7 +328,7 @@ Test(steer, decides_as_the_user_space_build_does)
                      row->what, action, decision.reason);
     }
     for (uint32_t i = 0; i < RJ_XDP_REASON_COUNT; i++) {
-        cr_assert_eq(read_reason(i).packets, told[i], "reason %u", i);
+        cr_assert_eq(steer_count_of(skeleton->maps.rj_stats, i).packets, told[i], "reason %u", i);
         cr_assert(told[i] > 0 || i == RJ_XDP_PASS_VERSION, "reason %u never came up", i);
     }
 }

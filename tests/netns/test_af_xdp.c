@@ -115,18 +115,7 @@ static void bind_sides(int family, uint32_t mtu_bytes)
 {
     for (int host = 0; host < 2; host++) {
         side_t *side = &sides[host];
-        const rj_socket_params_t params = {.bind = veth_address(family, host, 0, VETH_PORT)};
-        const rj_address_t other = veth_address(family, 1 - host, 0, VETH_PORT);
-        const rj_path_header_hop_t hop = veth_hop(host, 0, mtu_bytes);
-        rj_socket_info_t info;
-        rj_err_t err;
-        veth_enter(host);
-        cr_assert_eq(rj_sockets_kernel()->ops->open(rj_sockets_kernel(), &params, &info, &err), 0,
-                     "%s", err.text);
-        side->endpoint = (rj_endpoint_t){.socket = info.socket, .local = info.local, .slot = -1};
-        rj_path_init(&side->path, &side->endpoint, &other, false);
-        rj_path_header_init(&side->header, &hop, &info.local, &other);
-        side->path.header = &side->header;
+        veth_bind(host, family, mtu_bytes, &side->endpoint, &side->header, &side->path);
         if (side->port != NULL)
             cr_assert_eq(side->port->ops->attach(side->port, &side->endpoint, RJ_ATTACH_HOME), 0);
     }

@@ -19,6 +19,7 @@
 
 #include "base/checksum.h"
 #include "base/clock.h"
+#include "tests/fixtures/steer_tables.h"
 #include "tests/fixtures/veth.h"
 #include "transport/registry.h"
 #include "transport/ring_front.h"
@@ -121,21 +122,10 @@ static void open_side(int host, uint32_t mtu_bytes, rj_ingress_way_t way)
     show_life(side, rj_clock_mono_ns());
 }
 
-static struct rj_channel_key key_of(const rj_address_t *address)
-{
-    struct rj_channel_key key = {.port = address->port};
-    key.address[10] = key.address[11] = 0xff;
-    if (address->family == AF_INET)
-        memcpy(key.address + 12, address->bytes, 4);
-    else
-        memcpy(key.address, address->bytes, 16);
-    return key;
-}
-
 static void steer_to_ring(side_t *side, const rj_address_t *address)
 {
     rj_steer_maps_t *maps = &side->steer.steer.maps.maps;
-    const struct rj_channel_key key = key_of(address);
+    const struct rj_channel_key key = steer_tables_key(address);
     const struct rj_channel_value value = {.channel_id = 1,
                                            .owner = OWNER,
                                            .verdict = RJ_XDP_TO_USER,
@@ -148,22 +138,11 @@ static void bind_sides(int family, uint32_t mtu_bytes)
 {
     for (int host = 0; host < 2; host++) {
         side_t *side = &sides[host];
-        const rj_socket_params_t params = {.bind = veth_address(family, host, 0, VETH_PORT)};
-        const rj_address_t other = veth_address(family, 1 - host, 0, VETH_PORT);
-        const rj_path_header_hop_t hop = veth_hop(host, 0, mtu_bytes);
-        rj_socket_info_t info;
-        rj_err_t err;
-        veth_enter(host);
-        cr_assert_eq(rj_sockets_kernel()->ops->open(rj_sockets_kernel(), &params, &info, &err), 0,
-                     "%s", err.text);
-        side->endpoint = (rj_endpoint_t){.socket = info.socket, .local = info.local, .slot = -1};
-        rj_path_init(&side->path, &side->endpoint, &other, false);
-        rj_path_header_init(&side->header, &hop, &info.local, &other);
-        side->path.header = &side->header;
+        veth_bind(host, family, mtu_bytes, &side->endpoint, &side->header, &side->path);
         if (side->port == NULL)
             continue;
         cr_assert_eq(side->port->ops->attach(side->port, &side->endpoint, RJ_ATTACH_HOME), 0);
-        steer_to_ring(side, &info.local);
+        steer_to_ring(side, &side->endpoint.local);
     }
 }
 
@@ -374,7 +353,7 @@ Test(packet_ring, leaves_alone_what_is_not_steered)
     open_both(AF_INET, 1500, RJ_INGRESS_BEST);
     make_datagrams(128);
     rj_steer_maps_t *maps = &sides[0].steer.steer.maps.maps;
-    const struct rj_channel_key key = key_of(&sides[0].endpoint.local);
+    const struct rj_channel_key key = steer_tables_key(&sides[0].endpoint.local);
     uint8_t bytes[256];
     /* No Aeron frame. */
     send_by_kernel(&sides[1], &sides[0].endpoint.local, pattern + 1, 100);
@@ -408,7 +387,7 @@ Test(packet_ring, knows_the_vlan_of_a_frame)
     cr_assert_eq(poll_side(&sides[0]), 0);
     cr_assert_eq(frames_of(0, RJ_XDP_PASS_NO_CHANNEL), 1);
     rj_steer_maps_t *maps = &sides[0].steer.steer.maps.maps;
-    struct rj_channel_key key = key_of(&sides[0].endpoint.local);
+    struct rj_channel_key key = steer_tables_key(&sides[0].endpoint.local);
     const struct rj_channel_value value = {
         .channel_id = 2, .owner = OWNER, .verdict = RJ_XDP_TO_USER};
     key.vlan = 100;
