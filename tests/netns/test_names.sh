@@ -101,8 +101,8 @@ follows_over_sockets() {
 
 # By its ring, and with what it is told back by its ring: both know the new addresses.
 follows_over_af_xdp() {
-    same b.pub b.sub && moved_once h1b && reaches h1b "$by_ring sent" 3000 &&
-        reaches h1b "$by_ring received" 1
+    same b.pub b.sub && moved_once h1b && await reaches h1b "$by_ring sent" 3000 &&
+        await reaches h1b "$by_ring received" 1
 }
 
 follows_a_control_address() {
