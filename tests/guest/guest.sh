@@ -10,6 +10,8 @@ if [ -z "${RJ_ISOLATED:-}" ]; then
     exec tests/guest/boot.sh "$machine" "$0"
 fi
 . tests/netns/xdp.sh
+# shellcheck disable=SC2034 # check's
+tell_more=tell_cards
 
 # make_hosts COUNT: a card for each, in namespaces as `ramjet lab` would make them.
 make_hosts() {
@@ -34,6 +36,16 @@ is_in() {
 # Nothing is between the cards that could lose a frame or make another.
 wire_figures() {
     echo "duplicated=0 dropped=0 held=0"
+}
+
+# tell_cards: what they have counted, once a check has failed.
+tell_cards() {
+    for namespace in "/run/netns/$lab"-*; do
+        host=${namespace##*-}
+        echo "$host:"
+        on "$host" ethtool -S eth0 | grep -v ': 0$'
+        on "$host" ip neigh show dev eth0
+    done
 }
 
 # frames HOST REASON: as in xdp.sh.

@@ -21,7 +21,9 @@ work=/mnt # for what is said; drivers live in /dev/shm
 failed=0
 unset AERON_DIR
 
-# check NAME COMMAND...: ok when the command succeeds.
+# check NAME COMMAND...: ok when the command succeeds. `tell_more` says what else is worth knowing
+# when it does not.
+tell_more=:
 check() {
     title=$1
     shift
@@ -30,6 +32,8 @@ check() {
     else
         echo "not ok $title"
         tell_drivers >>"$work/check" 2>&1
+        # shellcheck disable=SC2086 # words
+        $tell_more >>"$work/check" 2>&1
         sed 's/^/    | /' "$work/check"
         # shellcheck disable=SC2034 # the script's exit status
         failed=1
