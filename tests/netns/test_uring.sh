@@ -55,7 +55,8 @@ slow_link() {
     carry h1 h2 "$channel" --messages 2000 --length 8K
     crossed=$?
     on h1 tc qdisc del dev eth0 root && [ "$crossed" = 0 ] &&
-        await above h1 'sends cut short' "$before"
+        await above h1 'sends cut short' "$before" &&
+        [ "$(figure h1 'messages that failed after they were taken')" = 0 ]
 }
 
 # A driver that has ended holds no address any more.

@@ -23,6 +23,7 @@ static const struct {
     {"messages of several datagrams received", offsetof(rj_port_stats_t, received_merged)},
     {"requests to receive made again", offsetof(rj_port_stats_t, rearms)},
     {"times out of buffers", offsetof(rj_port_stats_t, out_of_buffers)},
+    {"messages that failed after they were taken", offsetof(rj_port_stats_t, failed_late)},
 };
 
 enum { FIRST_TYPE = RJ_COUNTER_TYPE_RAMJET_PORT };

@@ -17,7 +17,7 @@
 #include "shm/counters.h"
 
 enum {
-    RJ_PORT_COUNTERS_ROWS = 11,
+    RJ_PORT_COUNTERS_ROWS = 12,
     RJ_PORT_COUNTERS_PERIOD_NS = 100 * 1000 * 1000,
 };
 

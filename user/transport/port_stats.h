@@ -23,6 +23,7 @@ typedef struct rj_port_stats {
     uint64_t rearms;          /* lasting requests to receive that ended and were made again */
     uint64_t out_of_buffers;  /* of them, for want of buffers: datagrams waited in their sockets */
     uint64_t sent_uncopied;   /* messages that the kernel was to read where they lie */
+    uint64_t failed_late;     /* messages that were taken, and then could not be sent */
 } rj_port_stats_t;
 
 /* The port's thread: no read-modify-write is needed. */

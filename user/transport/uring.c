@@ -14,7 +14,10 @@ enum {
      * a time for one socket, is not to run out of them while the others are. */
     BUFFERS_PER_PACKET = 4,
     CANCEL_TRIES = 16,
+    LANDING_TRIES = 16,
 };
+
+static const int64_t landing_wait_ns = INT64_C(10000000);
 
 /* --- completions --- */
 
@@ -137,6 +140,17 @@ static const rj_port_stats_t *uring_stats(const rj_port_t *port)
 
 /* --- open, close --- */
 
+/* The logs that are being sent from are about to go. Nobody waits for this thread any more. */
+static void await_landing(rj_uring_t *uring)
+{
+    if (uring->airborne_count > 0)
+        cancel(uring, 0, IORING_ASYNC_CANCEL_ANY);
+    for (int tries = 0; rj_uring_is_reading(uring) && tries < LANDING_TRIES; tries++) {
+        rj_uring_ring_wait(&uring->ring, landing_wait_ns);
+        rj_uring_reap(uring);
+    }
+}
+
 /* Sockets that a request or the table holds would keep their addresses for some time after they
  * were closed: the kernel takes a ring apart when it finds the time. */
 static void uring_retire(rj_port_t *port)
@@ -147,6 +161,7 @@ static void uring_retire(rj_port_t *port)
     uring->is_retired = true;
     for (int tries = 0; uring->armed_count > 0 && tries < CANCEL_TRIES; tries++)
         cancel(uring, 0, IORING_ASYNC_CANCEL_ANY);
+    await_landing(uring);
     rj_uring_ring_drop_files(&uring->ring);
 }
 

@@ -222,11 +222,11 @@ void rj_uring_ring_pull(rj_uring_ring_t *ring)
     ring->calls++;
 }
 
-int rj_uring_ring_wait(rj_uring_ring_t *ring)
+void rj_uring_ring_wait(rj_uring_ring_t *ring, int64_t timeout_ns)
 {
-    ring->calls++;
-    const int result = io_uring_submit_and_wait(&ring->ring, 1);
-    return result == -EINTR || result > 0 ? 0 : result;
+    struct __kernel_timespec timeout = {.tv_nsec = timeout_ns};
+    struct io_uring_cqe *first;
+    io_uring_wait_cqe_timeout(&ring->ring, &first, &timeout);
 }
 
 /* --- files, buffers --- */

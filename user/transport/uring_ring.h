@@ -43,7 +43,7 @@ typedef struct rj_uring_ring {
     uint32_t giving_count;  /* given since the last `give_end` */
     uint32_t file_count;    /* slots for registered files; 0: it has no such table */
     uint32_t dropped_count; /* requests that the last `submit` could not hand over */
-    uint64_t calls;         /* system calls of submit, pull and wait */
+    uint64_t calls;         /* system calls of submit and pull */
 } rj_uring_ring_t;
 
 /* `buffer_count` is a power of two up to RJ_URING_BUFFERS_MAX; `file_max` is a wish. */
@@ -74,8 +74,8 @@ static inline bool rj_uring_ring_has_work(const rj_uring_ring_t *ring)
 /* Has the kernel do what it has put off; no system call when that is nothing. */
 void rj_uring_ring_pull(rj_uring_ring_t *ring);
 
-/* Until there is a completion: for requests that cannot take long. */
-int rj_uring_ring_wait(rj_uring_ring_t *ring);
+/* Until there is a completion, or that long: for a ring that is about to be closed. */
+void rj_uring_ring_wait(rj_uring_ring_t *ring, int64_t timeout_ns);
 
 /* -ENOENT when there is no such slot. A `file` of -1 empties it. */
 int rj_uring_ring_set_file(rj_uring_ring_t *ring, uint32_t slot, int file);

@@ -62,6 +62,13 @@ static void note_copied(rj_uring_t *uring)
         uring->zero_copy = RJ_ZERO_COPY_OFF;
 }
 
+static void release_done(rj_uring_t *uring)
+{
+    while (uring->uncopied_tail != uring->uncopied_head &&
+           uring->uncopied[uring->uncopied_tail & UNCOPIED_MASK].is_done)
+        uring->uncopied_tail++;
+}
+
 /* Two completions: the result, and unless it says that there is no more, that bytes are free. */
 void rj_uring_on_uncopied(rj_uring_t *uring, const struct io_uring_cqe *completion)
 {
@@ -72,23 +79,44 @@ void rj_uring_on_uncopied(rj_uring_t *uring, const struct io_uring_cqe *completi
         note_copied(uring);
     if ((completion->flags & IORING_CQE_F_MORE) == 0)
         entry->is_done = true;
+    release_done(uring);
+}
+
+/* --- what the kernel still reads --- */
+
+bool rj_uring_is_reading(const rj_uring_t *uring)
+{
+    return uring->airborne_count > 0 || uring->uncopied_head != uring->uncopied_tail;
+}
+
+static void look_for_landed(rj_uring_t *uring)
+{
+    rj_uring_ring_pull(&uring->ring);
+    rj_uring_reap(uring);
+}
+
+/* No run below is in the air; nor one that is sent without a copy below the other. */
+static uint64_t flight_number(const rj_uring_t *uring)
+{
+    return uring->airborne_count > 0 ? uring->flight_number : uring->next_run_number;
+}
+
+static uint64_t uncopied_number(const rj_uring_t *uring)
+{
+    if (uring->uncopied_head == uring->uncopied_tail)
+        return uring->next_run_number;
+    return uring->uncopied[uring->uncopied_tail & UNCOPIED_MASK].run_number;
 }
 
 uint64_t rj_uring_reclaim(rj_port_t *port)
 {
     rj_uring_t *uring = rj_uring_from(port);
-    if (uring->uncopied_head == uring->uncopied_tail)
+    if (!rj_uring_is_reading(uring))
         return uring->next_run_number;
-    if (!uring->is_retired) {
-        rj_uring_ring_pull(&uring->ring);
-        rj_uring_reap(uring);
-    }
-    for (; uring->uncopied_tail != uring->uncopied_head; uring->uncopied_tail++) {
-        const rj_uring_uncopied_t *entry = &uring->uncopied[uring->uncopied_tail & UNCOPIED_MASK];
-        if (!entry->is_done)
-            return entry->run_number;
-    }
-    return uring->next_run_number;
+    if (!uring->is_retired)
+        look_for_landed(uring);
+    return uncopied_number(uring) < flight_number(uring) ? uncopied_number(uring)
+                                                         : flight_number(uring);
 }
 
 /* --- submission --- */
@@ -111,42 +139,51 @@ static struct io_uring_sqe *prepare(rj_uring_t *uring, const rj_run_t *run, uint
     piece->uncopied = NULL;
     if (may_be_uncopied && wants_uncopied(uring, piece))
         prepare_uncopied(uring, sqe, run->number, index);
-    piece->result = -EAGAIN;
+    piece->result = RJ_URING_AIRBORNE;
     return sqe;
 }
 
 void rj_uring_on_sent(rj_uring_t *uring, const struct io_uring_cqe *completion)
 {
     uring->pieces[(uint32_t)completion->user_data].result = completion->res;
-    if (uring->pending_count > 0)
-        uring->pending_count--;
+    uring->airborne_count--;
+    if (!uring->is_submitting && completion->res < 0)
+        rj_port_count(&uring->stats.failed_late, 1);
 }
 
 /* A piece that was not handed over: the kernel will never say that it is done with it. */
 static void drop(rj_uring_piece_t *piece, int32_t result)
 {
-    if (result != -EAGAIN && result != -EBUSY)
-        piece->result = result;
+    piece->result = result == -EBUSY ? -EAGAIN : result;
     if (piece->uncopied != NULL)
         piece->uncopied->is_done = true;
 }
 
-static void fly(rj_uring_t *uring, uint32_t first, uint32_t count)
+/* What a link holds back begins as work that the kernel has put off when the one before is done;
+ * each pull does some of it. Waits for nothing. */
+static void fly(rj_uring_t *uring, const rj_run_t *run, uint32_t first, uint32_t count)
 {
-    int result = rj_uring_ring_submit(&uring->ring);
-    uring->pending_count = count - uring->ring.dropped_count;
-    for (uint32_t i = uring->pending_count; i < count; i++)
+    assert(uring->airborne_count == 0);
+    const int result = rj_uring_ring_submit(&uring->ring);
+    const uint32_t flown = count - uring->ring.dropped_count;
+    uring->flight_number = run->number;
+    uring->airborne_count = flown;
+    uring->is_submitting = true;
+    for (uint32_t i = flown; i < count; i++)
         drop(&uring->pieces[first + i], result);
+    release_done(uring);
     rj_uring_reap(uring);
-    for (result = 0; uring->pending_count > 0 && result == 0;) {
-        result = rj_uring_ring_wait(&uring->ring);
-        rj_uring_reap(uring);
+    for (uint32_t pulls = 0; pulls < flown && uring->airborne_count > 0; pulls++) {
+        if (!rj_uring_ring_has_work(&uring->ring))
+            break;
+        look_for_landed(uring);
     }
+    uring->is_submitting = false;
 }
 
-/* Each request is done, or has failed, within the submission: none of them may wait. So they are
- * done in order; but one that fails stops those behind it only when they are linked, which costs
- * something for each, and is therefore kept for sockets that were found full lately. */
+/* Each request is done, or has failed, when the kernel comes to it: none of them may wait. So they
+ * are done in order; but one that fails stops those behind it only when they are linked, which
+ * costs something for each, and is therefore kept for sockets that were found full lately. */
 static void fly_all(rj_uring_t *uring, const rj_uring_cursor_t *cursor, uint32_t count)
 {
     const bool is_linked = uring->linked_left > 0;
@@ -161,7 +198,7 @@ static void fly_all(rj_uring_t *uring, const rj_uring_cursor_t *cursor, uint32_t
     }
     if (is_linked)
         uring->linked_left--;
-    fly(uring, 0, count);
+    fly(uring, rj_uring_first_run(uring, cursor, &uring->pieces[0]), 0, count);
 }
 
 /* --- results --- */
@@ -169,6 +206,12 @@ static void fly_all(rj_uring_t *uring, const rj_uring_cursor_t *cursor, uint32_t
 static bool has_no_room(int32_t result)
 {
     return result == -EAGAIN || result == -EINTR;
+}
+
+/* Sent, or about to be. */
+static bool is_taken(int32_t result)
+{
+    return result >= 0 || result == RJ_URING_AIRBORNE;
 }
 
 /* Moves the cursor behind the run that failed, and with `skips_socket` behind all that follow it on
@@ -224,9 +267,12 @@ static int32_t repeat(rj_uring_t *uring, const rj_uring_cursor_t *cursor,
                       const rj_uring_piece_t *piece)
 {
     const uint32_t index = RJ_URING_PIECES + RJ_URING_SEGMENTS;
+    const rj_run_t *run = rj_uring_first_run(uring, cursor, piece);
+    if (uring->airborne_count > 0)
+        return -EAGAIN;
     uring->pieces[index] = *piece;
-    prepare(uring, rj_uring_first_run(uring, cursor, piece), index, false);
-    fly(uring, index, 1);
+    prepare(uring, run, index, false);
+    fly(uring, run, index, 1);
     return uring->pieces[index].result;
 }
 
@@ -243,9 +289,9 @@ static bool settle(rj_uring_t *uring, rj_uring_cursor_t *cursor, const rj_uring_
         return true;
     verdict->full_socket = NO_SOCKET;
     if (result == -ECONNREFUSED || result == -ECANCELED ||
-        (piece->uncopied != NULL && result < 0 && !has_no_room(result)))
+        (piece->uncopied != NULL && !is_taken(result) && !has_no_room(result)))
         result = repeat(uring, cursor, piece);
-    if (result >= 0) {
+    if (is_taken(result)) {
         credit(uring, cursor, piece, verdict);
     } else if (has_no_room(result) || result == -ECONNREFUSED) {
         note_full(uring, cursor, piece, verdict);
@@ -262,11 +308,15 @@ static bool settle(rj_uring_t *uring, rj_uring_cursor_t *cursor, const rj_uring_
 static void settle_in_datagrams(rj_uring_t *uring, rj_uring_cursor_t *cursor,
                                 const rj_uring_piece_t *piece, send_verdict_t *verdict)
 {
+    if (uring->airborne_count > 0) {
+        note_full(uring, cursor, piece, verdict);
+        return;
+    }
     const uint32_t count = rj_uring_split(uring, piece);
     const rj_run_t *run = rj_uring_first_run(uring, cursor, piece);
     for (uint32_t i = 0; i < count; i++)
         prepare(uring, run, RJ_URING_PIECES + i, false);
-    fly(uring, RJ_URING_PIECES, count);
+    fly(uring, run, RJ_URING_PIECES, count);
     for (uint32_t i = 0; i < count; i++)
         settle(uring, cursor, &uring->pieces[RJ_URING_PIECES + i], verdict);
 }
@@ -281,6 +331,20 @@ static void send_batch(rj_uring_t *uring, rj_uring_cursor_t *cursor)
     for (uint32_t i = 0; i < count; i++)
         if (!settle(uring, cursor, &uring->pieces[i], &verdict))
             settle_in_datagrams(uring, cursor, &uring->pieces[i], &verdict);
+}
+
+/* How many runs have been looked at: all, unless a flight is in the air. */
+static size_t send_runs(rj_uring_t *uring, rj_run_t *runs, size_t count)
+{
+    rj_uring_cursor_t cursor = {.runs = runs, .count = count};
+    if (uring->airborne_count > 0)
+        look_for_landed(uring);
+    while (cursor.index < count && uring->airborne_count == 0)
+        send_batch(uring, &cursor);
+    if (cursor.index == count)
+        return count;
+    rj_port_count(&uring->stats.short_sends, 1);
+    return cursor.offset > 0 ? cursor.index + 1 : cursor.index;
 }
 
 static void refuse(rj_run_t *runs, size_t count, int32_t result)
@@ -299,9 +363,7 @@ int rj_uring_send(rj_port_t *port, rj_run_t *runs, size_t count)
     if (result < 0)
         return (int)count;
     const uint64_t calls = uring->ring.calls;
-    rj_uring_cursor_t cursor = {.runs = runs, .count = count};
-    while (cursor.index < count)
-        send_batch(uring, &cursor);
+    const size_t looked_at = send_runs(uring, runs, count);
     rj_port_count(&uring->stats.send_calls, uring->ring.calls - calls);
-    return (int)count;
+    return (int)looked_at;
 }

@@ -31,6 +31,7 @@ enum {
     RJ_URING_AGAIN = RJ_URING_SEGMENTS + 1,
     RJ_URING_PIECES_ALL = RJ_URING_PIECES + RJ_URING_AGAIN,
     RJ_URING_PARTS_ALL = RJ_URING_PARTS + RJ_URING_SEGMENTS,
+    RJ_URING_AIRBORNE = INT32_MIN,   /* no errno */
     RJ_URING_SLOT_NONE = UINT32_MAX, /* ends a list */
     RJ_URING_FEW = 16,               /* buffers that the kernel has while messages are long */
     RJ_URING_UNCOPIED = 1024,        /* runs that the kernel still reads, a power of two */
@@ -86,7 +87,7 @@ typedef struct rj_uring_piece {
     uint32_t part_count;
     uint32_t total_bytes;
     uint32_t segment_bytes;
-    int32_t result;
+    int32_t result;                /* RJ_URING_AIRBORNE until the kernel says */
     rj_uring_uncopied_t *uncopied; /* NULL: the kernel copies it */
 } rj_uring_piece_t;
 
@@ -123,7 +124,9 @@ typedef struct rj_uring {
     bool offers_few;
 
     uint64_t next_run_number;
-    uint32_t pending_count;   /* pieces that have no result yet */
+    uint32_t airborne_count;  /* pieces that have no result yet */
+    uint64_t flight_number;   /* while there are any: no run with a lower number is in the flight */
+    bool is_submitting;       /* what completes now is in time for its run's result */
     uint32_t linked_left;     /* so many submissions keep their order even where they fail */
     rj_uring_piece_t *pieces; /* RJ_URING_PIECES_ALL */
     struct iovec *iovecs;     /* their parts, RJ_URING_PARTS_ALL */
@@ -172,10 +175,21 @@ static inline const rj_run_t *rj_uring_first_run(const rj_uring_t *uring,
     return &cursor->runs[uring->part_runs[piece->first_part]];
 }
 
-/* --- uring_send.c --- */
+/* --- uring_send.c ---
+ *
+ *      runs -> pieces -> one submission, a flight -> results -> the next flight
+ *                                     '- a piece without a result: nothing flies until it has one
+ *
+ * All of a flight have their results when the submission returns, for none of them may wait; that
+ * is how kernels do it so far, and it is not relied on. What a kernel takes its time over counts as
+ * taken: its bytes are not reclaimed, and until it has landed the port is a full queue. If it fails
+ * then, it is lost as on the wire, and counted. */
 
 int rj_uring_send(rj_port_t *port, rj_run_t *runs, size_t count);
 uint64_t rj_uring_reclaim(rj_port_t *port);
+
+/* Whether the kernel may still read bytes of runs. */
+bool rj_uring_is_reading(const rj_uring_t *uring);
 
 void rj_uring_on_sent(rj_uring_t *uring, const struct io_uring_cqe *completion);
 void rj_uring_on_uncopied(rj_uring_t *uring, const struct io_uring_cqe *completion);
