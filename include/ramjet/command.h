@@ -271,7 +271,8 @@ typedef enum rj_counter_type {
     RJ_COUNTER_TYPE_RAMJET_MIN = 17200,           /* our own: driver/ring_counters.c */
     RJ_COUNTER_TYPE_RAMJET_PROGRAMS_GONE = 17248, /* interfaces detached under the driver */
     RJ_COUNTER_TYPE_RAMJET_PORT = 17270,          /* and on: driver/port_counters.c */
-    RJ_COUNTER_TYPE_RAMJET_TRANSPORT = 17299,     /* how data travel, and why, in its label */
+    RJ_COUNTER_TYPE_RAMJET_ASIDE = 17298, /* rings that step aside for bulk: driver/ring_aside.c */
+    RJ_COUNTER_TYPE_RAMJET_TRANSPORT = 17299, /* how data travel, and why, in its label */
     RJ_COUNTER_TYPE_RAMJET_MAX = 17299,
     RJ_COUNTER_TYPE_RAMJET_WHY = 17300,  /* our own, of each publication: shm/why.h */
     RJ_COUNTER_TYPE_RAMJET_LOST = 17400, /* and the next two: what each loss filter took */

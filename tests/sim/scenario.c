@@ -429,6 +429,7 @@ const scenario_t scenarios[] = {
     {"unreliable", run_unreliable},
     {"merged", run_merged},
     {"doors", run_doors},
+    {"aside", run_aside},
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

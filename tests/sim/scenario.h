@@ -33,6 +33,7 @@ void run_paces(uint64_t seed, const char *directory);
 void run_unreliable(uint64_t seed, const char *directory);
 void run_merged(uint64_t seed, const char *directory);
 void run_doors(uint64_t seed, const char *directory);
+void run_aside(uint64_t seed, const char *directory);
 void run_storm(uint64_t seed, const char *directory);
 
 /* What the last run did, as one number. */

@@ -293,6 +293,28 @@ Test(helper, tries_as_many_again_in_a_turn_as_it_is_told)
     cr_expect_eq(values[RJ_SYSTEM_FREE_FAILS] - before, 5);
 }
 
+static int fail_with(void *state, rj_err_t *err)
+{
+    const int code = *(const int *)state;
+    return code == 0 ? 0 : rj_fail(err, code, "code %d", code);
+}
+
+Test(helper, calls_what_may_block_and_says_how_it_went)
+{
+    int codes[] = {0, -EBUSY};
+    rj_task_t tasks[2];
+    for (int i = 0; i < 2; i++) {
+        tasks[i] = (rj_task_t){.type = RJ_TASK_CALL, .call = fail_with, .call_state = &codes[i]};
+        cr_assert(rj_helper_give(&helper, &tasks[i]));
+    }
+    rj_helper_do_work(&helper, 0);
+    cr_expect_eq(rj_task_state(&tasks[0]), RJ_TASK_DONE);
+    cr_expect_eq(rj_task_state(&tasks[1]), RJ_TASK_PENDING);
+    rj_helper_do_work(&helper, 0);
+    cr_expect_eq(rj_task_state(&tasks[1]), RJ_TASK_FAILED);
+    cr_expect_eq(tasks[1].err.code, -EBUSY);
+}
+
 Test(helper, ends_what_it_has_not_begun_and_frees_what_is_to_be_freed)
 {
     rj_task_t name;

@@ -150,6 +150,18 @@ Test(ring_front, keeps_to_the_door_while_datagrams_may_be_on_their_way)
     close_port();
 }
 
+Test(ring_front, counts_bytes_that_came_many_datagrams_at_a_time)
+{
+    open_port(BULK);
+    receive(1);
+    memory_port_receive_merged(&sockets, &endpoint, &paths[0].address, bytes, 40, 16);
+    poll_at(us);
+    cr_expect_eq(rj_ring_front_stats(port)->socket_receives, 4);
+    cr_expect_eq(rj_ring_front_stats(port)->merged_bytes, 40);
+    cr_expect_eq(rj_ring_front_stats(port)->single_bytes, 32);
+    close_port();
+}
+
 Test(ring_front, is_drained_when_each_door_was_found_empty)
 {
     open_port(0);

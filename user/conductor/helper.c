@@ -139,6 +139,9 @@ static void run(rj_helper_t *helper, rj_task_t *task)
         if (!free_log(helper, task))
             retry_later(helper, task);
         break;
+    case RJ_TASK_CALL:
+        finish(task, task->call(task->call_state, &task->err));
+        break;
     }
 }
 

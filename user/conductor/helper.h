@@ -43,7 +43,8 @@ typedef enum rj_task_type {
     RJ_TASK_RESOLVE,      /* channel: its second stage */
     RJ_TASK_RESOLVE_NAME, /* param, text, reason -> address */
     RJ_TASK_MAP_LOG,      /* path, log_params -> log, usable_bytes */
-    RJ_TASK_FREE_LOG      /* log, path: unmapped, unlinked and freed, the task too */
+    RJ_TASK_FREE_LOG,     /* log, path: unmapped, unlinked and freed, the task too */
+    RJ_TASK_CALL          /* call, call_state: whatever else may block */
 } rj_task_type_t;
 
 typedef enum rj_task_state { RJ_TASK_PENDING, RJ_TASK_DONE, RJ_TASK_FAILED } rj_task_state_t;
@@ -62,6 +63,8 @@ typedef struct rj_task {
     bool is_sent;         /* the log's: over a network, so that a file of the pool is of use */
     int64_t usable_bytes; /* of the file system before the log was made; -1: not looked at */
     char path[RJ_DIR_PATH_BYTES_MAX];
+    int (*call)(void *state, rj_err_t *err); /* 0 or a negative errno */
+    void *call_state;
 } rj_task_t;
 
 typedef struct rj_helper_params {

@@ -15,6 +15,7 @@
 #include "driver/driver_resolver.h"
 #include "driver/event_log.h"
 #include "driver/port_counters.h"
+#include "driver/ring_aside.h"
 #include "driver/ring_counters.h"
 #include "engine/engine.h"
 #include "engine/system_counters.h"
@@ -35,6 +36,7 @@ struct rj_driver {
     rj_conductor_t *conductor;
     rj_event_log_t *event_log; /* NULL: no event is recorded */
     rj_ring_counters_t ring_counters;
+    rj_ring_aside_t ring_aside;
     rj_port_counters_t port_counters;
     int32_t is_terminated;
     bool is_published;
@@ -318,6 +320,9 @@ int rj_driver_open(rj_driver_t **ret_driver, const rj_driver_config_t *config,
     if (result == 0 && world->rings != NULL)
         result = rj_ring_counters_open(&driver->ring_counters, &driver->counters, world->rings,
                                        epoch_ms, err);
+    if (result == 0 && world->rings != NULL)
+        result = rj_ring_aside_open(&driver->ring_aside, world->rings, &driver->helper,
+                                    &driver->counters, world->mono_ns(), epoch_ms, err);
     if (result == 0)
         result = rj_port_counters_open(&driver->port_counters, &driver->counters,
                                        driver->config.transport, driver->engines,
@@ -382,7 +387,8 @@ const rj_engine_stats_t *rj_driver_engine_stats(const rj_driver_t *driver, int i
 int rj_driver_conductor_work(rj_driver_t *driver, int64_t now_ns, int64_t epoch_ms)
 {
     rj_event_log_set_time(driver->event_log, now_ns, epoch_ms);
-    const int work = rj_conductor_do_work(driver->conductor, now_ns, epoch_ms);
+    int work = rj_conductor_do_work(driver->conductor, now_ns, epoch_ms);
+    work += rj_ring_aside_do_work(&driver->ring_aside, now_ns);
     if (driver->world.rings != NULL)
         rj_ring_counters_update(&driver->ring_counters, driver->world.rings, driver->engines,
                                 driver->conductor, now_ns);

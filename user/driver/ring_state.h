@@ -45,6 +45,7 @@ typedef struct ring_interface {
     uint32_t queue_count; /* that the interface receives on */
     uint32_t room_bytes;  /* of the smallest UMEM */
     int ring_count;       /* of its queues, from the first asked for on */
+    bool has_both_doors;  /* bulk goes by the sockets behind its rings */
     rj_link_kind_t link;
     bool busy_polls; /* and they do so busily */
     rj_kernel_nic_t card;

@@ -261,8 +261,10 @@ static int open_port(rj_ring_world_t *world, int engine, rj_err_t *err)
                                   rings);
     if (count == 0)
         return 0;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         bulk[i] = bulk_datagrams_min(world, interfaces[i], rings[i]);
+        interfaces[i]->has_both_doors = bulk[i] > 0;
+    }
     const rj_ring_front_params_t front = {.port = world->params.port,
                                           .sockets = sockets,
                                           .rings = rings,
@@ -625,5 +627,7 @@ void rj_ring_world_sockets(const rj_ring_world_t *world, int engine,
         world->socket_stats[engine] != NULL ? world->socket_stats[engine] : &none;
     *ret_view = (rj_ring_sockets_view_t){.sent = load(&stats->socket_sends),
                                          .received = load(&stats->socket_receives),
-                                         .sent_in_bulk = load(&stats->bulk_sends)};
+                                         .sent_in_bulk = load(&stats->bulk_sends),
+                                         .merged_bytes = load(&stats->merged_bytes),
+                                         .single_bytes = load(&stats->single_bytes)};
 }

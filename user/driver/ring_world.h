@@ -106,6 +106,8 @@ typedef struct rj_ring_sockets_view {
     uint64_t sent;
     uint64_t received;
     uint64_t sent_in_bulk; /* of those sent, what a ring could have taken */
+    uint64_t merged_bytes; /* received, many datagrams at a time */
+    uint64_t single_bytes; /* and one by one */
 } rj_ring_sockets_view_t;
 
 void rj_ring_world_sockets(const rj_ring_world_t *world, int engine,

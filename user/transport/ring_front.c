@@ -327,14 +327,19 @@ static void poll_rings(ring_front_t *front, sink_t *sink)
         front->rings_brought_ns = sink->now_ns;
 }
 
-static uint64_t count_datagrams(const rj_packet_t *packets, int count)
+static void count_received(rj_ring_front_stats_t *stats, const rj_packet_t *packets, int count)
 {
-    uint64_t datagrams = 0;
+    uint64_t datagrams = 0, merged_bytes = 0, single_bytes = 0;
     for (int i = 0; i < count; i++) {
+        const uint32_t length_bytes = packets[i].length_bytes;
         const uint32_t segment_bytes = packets[i].segment_bytes;
-        datagrams += segment_bytes == 0 ? 1 : (packets[i].length_bytes - 1) / segment_bytes + 1;
+        datagrams += segment_bytes == 0 ? 1 : (length_bytes - 1) / segment_bytes + 1;
+        merged_bytes += segment_bytes == 0 ? 0 : length_bytes;
+        single_bytes += segment_bytes == 0 ? length_bytes : 0;
     }
-    return datagrams;
+    rj_frame_ring_count(&stats->socket_receives, datagrams);
+    rj_frame_ring_count(&stats->merged_bytes, merged_bytes);
+    rj_frame_ring_count(&stats->single_bytes, single_bytes);
 }
 
 static void poll_sockets(ring_front_t *front, sink_t *sink)
@@ -351,8 +356,7 @@ static void poll_sockets(ring_front_t *front, sink_t *sink)
     if (got < (int)room && !front->sockets->has_more)
         front->sockets_empty_ns = sink->now_ns;
     sink->filled += (uint32_t)got;
-    rj_frame_ring_count(&front->stats.socket_receives,
-                        count_datagrams(sink->packets + sink->filled - got, got));
+    count_received(&front->stats, sink->packets + sink->filled - got, got);
 }
 
 static int ring_front_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_t now_ns)

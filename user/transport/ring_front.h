@@ -53,6 +53,8 @@ typedef struct rj_ring_front_stats {
     uint64_t socket_sends;    /* datagrams that went by the inner port */
     uint64_t socket_receives; /* that came by it */
     uint64_t bulk_sends;      /* of the sends, those that a ring would have taken */
+    uint64_t merged_bytes;    /* that came by it many datagrams at a time */
+    uint64_t single_bytes;    /* and one by one */
 } rj_ring_front_stats_t;
 
 /* On failure rings and inner port are still the caller's. */

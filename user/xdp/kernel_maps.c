@@ -172,6 +172,8 @@ static bool is_attached(rj_steer_maps_t *maps)
 {
     const rj_kernel_maps_t *kernel = from_const(maps);
     LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+    if (kernel->is_aside)
+        return true;
     if (kernel->is_at_ingress)
         return rj_ingress_has(kernel->interface_index, kernel->attached_id);
     return kernel->interface_index != 0 &&

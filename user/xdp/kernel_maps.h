@@ -40,6 +40,7 @@ typedef struct rj_kernel_maps {
     uint32_t program_id;
     uint32_t attached_id; /* what the interface carries: the program, or libxdp's dispatcher */
     bool is_at_ingress;   /* it carries the program there, and not at XDP */
+    bool is_aside;        /* off the interface for a while, by its driver's own will */
     size_t cpu_count;     /* possible ones */
 } rj_kernel_maps_t;
 

@@ -195,6 +195,8 @@ int rj_program_attach(rj_steer_t *steer, const rj_device_t *device, enum rj_xdp_
         steer->maps.program_id = rj_program_id(program_fd);
         steer->maps.attached_id = steer->maps.program_id;
         code = attach_best(steer, device, program_fd, wanted, err);
+        /* Without it the program never steps aside. */
+        steer->program_fd = code == 0 ? fcntl(program_fd, F_DUPFD_CLOEXEC, 0) : -1;
     }
     steer__destroy(skeleton);
     if (code == 0)

@@ -10,14 +10,16 @@
 #include "xdp/program.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 void rj_steer_init(rj_steer_t *steer)
 {
-    *steer = (rj_steer_t){.link_fd = -1};
+    *steer = (rj_steer_t){.link_fd = -1, .program_fd = -1};
     rj_kernel_maps_init(&steer->maps);
 }
 
@@ -124,10 +126,74 @@ int rj_steer_put_xsk(rj_steer_t *steer, uint32_t queue, int fd)
                : -errno;
 }
 
+/* Whether the maps hold entries of an operator, whose filters have to go on working. */
+static bool has_operator_entries(const rj_kernel_maps_t *maps)
+{
+    struct rj_channel_key channel_key;
+    struct rj_channel_value channel;
+    const struct rj_channel_key *channel_from = NULL;
+    for (size_t i = 0; i < RJ_XDP_CHANNELS_MAX; i++) {
+        if (rj_kernel_maps_next_channel(maps, channel_from, &channel_key, &channel) <= 0)
+            break;
+        if (channel.origin == RJ_XDP_FROM_OPERATOR)
+            return true;
+        channel_from = &channel_key;
+    }
+    struct rj_stream_key stream_key;
+    struct rj_stream_value stream;
+    const struct rj_stream_key *stream_from = NULL;
+    for (size_t i = 0; i < RJ_XDP_STREAMS_MAX; i++) {
+        if (rj_kernel_maps_next_stream(maps, stream_from, &stream_key, &stream) <= 0)
+            break;
+        if (stream.origin == RJ_XDP_FROM_OPERATOR)
+            return true;
+        stream_from = &stream_key;
+    }
+    return false;
+}
+
+static bool has_other_drivers(const rj_kernel_maps_t *maps)
+{
+    struct rj_owner_value value;
+    uint32_t first, second;
+    return rj_kernel_maps_next_owner(maps, NULL, &first, &value) > 0 &&
+           rj_kernel_maps_next_owner(maps, &first, &second, &value) > 0;
+}
+
+int rj_steer_step_aside(rj_steer_t *steer, rj_err_t *err)
+{
+    if (has_other_drivers(&steer->maps))
+        return rj_fail(err, -EBUSY, "%s: another driver uses its program", steer->interface);
+    if (has_operator_entries(&steer->maps))
+        return rj_fail(err, -EBUSY, "%s: an operator's filters need its program", steer->interface);
+    if (bpf_link_detach(steer->link_fd) != 0)
+        return rj_fail(err, -errno, "%s: the program stays: %s", steer->interface, strerror(errno));
+    close(steer->link_fd);
+    steer->link_fd = -1;
+    return 0;
+}
+
+int rj_steer_step_back(rj_steer_t *steer, rj_err_t *err)
+{
+    const bool is_generic = steer->mode == RJ_XDP_MODE_GENERIC;
+    LIBBPF_OPTS(bpf_link_create_opts, opts,
+                .flags = is_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+    steer->link_fd =
+        bpf_link_create(steer->program_fd, (int)steer->maps.interface_index, BPF_XDP, &opts);
+    if (steer->link_fd >= 0)
+        return 0;
+    const int code = -errno;
+    return rj_fail(err, code == -EEXIST ? -EBUSY : code, "%s: the program does not come back: %s",
+                   steer->interface,
+                   code == -EBUSY || code == -EEXIST ? "another one is there" : strerror(-code));
+}
+
 void rj_steer_close(rj_steer_t *steer)
 {
     if (steer->link_fd >= 0)
         close(steer->link_fd);
+    if (steer->program_fd >= 0)
+        close(steer->program_fd);
     rj_kernel_maps_close(&steer->maps);
-    steer->link_fd = -1;
+    steer->link_fd = steer->program_fd = -1;
 }

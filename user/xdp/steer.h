@@ -52,7 +52,8 @@ typedef struct rj_steer {
     enum rj_xdp_mode wanted_mode; /* asked for by whoever attached it */
     rj_steer_holder_t holder;
     char why[RJ_STEER_WHY_MAX]; /* why that mode; empty when it is the one asked for */
-    int link_fd;                /* -1 unless OURS */
+    int link_fd;                /* -1 unless OURS, and while it is aside */
+    int program_fd;             /* -1 unless OURS: what steps back */
     int swept_owners;           /* dead ones, when it was opened */
 } rj_steer_t;
 
@@ -66,6 +67,15 @@ int rj_steer_open(rj_steer_t *steer, const rj_steer_options_t *options, int64_t 
 
 /* The AF_XDP socket `fd` gets the frames of this queue; it leaves the map when it is closed. */
 int rj_steer_put_xsk(rj_steer_t *steer, uint32_t queue, int fd);
+
+/* Takes a program that is OURS off its interface for a while: sockets, maps and what they count
+ * stay as they are. -EBUSY while somebody else needs it: another driver, or an operator's entry.
+ * Both may wait for the kernel's lock on interfaces, and may come from another thread than the
+ * other calls while none of those is made. */
+int rj_steer_step_aside(rj_steer_t *steer, rj_err_t *err);
+
+/* Puts it back, in the mode that it had. -EBUSY: somebody else's is there now. */
+int rj_steer_step_back(rj_steer_t *steer, rj_err_t *err);
 
 /* Takes the program off when it is OURS. Safe on closed and half open values. */
 void rj_steer_close(rj_steer_t *steer);

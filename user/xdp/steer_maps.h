@@ -55,7 +55,7 @@ typedef struct rj_steer_maps_ops {
 
     int (*set_mac)(rj_steer_maps_t *maps, const uint8_t mac[6]);
 
-    /* Whether the program still sits on its interface. */
+    /* Whether the program still sits on its interface, or is to come back to it. */
     bool (*is_attached)(rj_steer_maps_t *maps);
 
     /* Removes channels, streams, queues, claims and owner of everybody who gave no sign of life
