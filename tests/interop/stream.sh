@@ -12,8 +12,8 @@
 # for `java CLASS`, and fails by its exit status. With pub=none there is only PROGRAM.
 #
 # In a lab, RJ_XDP=generic or native has our drivers go over AF_XDP in that mode, and RJ_QUEUES=N
-# gives them so many queues of it; RJ_TRANSPORT=NAME has them use that transport. INTEROP=brief
-# sends a tenth of COUNT.
+# gives them so many queues of it; RJ_TRANSPORT=NAME has them use that transport, or fail.
+# INTEROP=brief sends a tenth of COUNT.
 #
 # Prints `ok NAME` or `not ok NAME` and what went wrong. Everything it started ends with it, by
 # process id, and its shared memory is removed, however it ends. Logs stay for what failed, in
@@ -44,10 +44,12 @@ name="$channel $pub on $from to $sub${to:+ on $to}${note:+, $note}"
 [ -n "$lab" ] || unset RJ_XDP RAMJET_INTERFACE
 name="$name${RJ_XDP:+, over xdp $RJ_XDP${RJ_QUEUES:+, $RJ_QUEUES queues}}"
 name="$name${RJ_TRANSPORT:+, over $RJ_TRANSPORT}"
+transport=${RJ_TRANSPORT:-${RJ_XDP:+xdp}}
 interface=''
-case ${lab:+${RJ_XDP:+xdp}${RJ_TRANSPORT:-}} in
-auto | packet | *xdp | dpdk) interface=eth0 ;;
+case ${lab:+$transport} in
+auto | packet | xdp | dpdk) interface=eth0 ;;
 esac
+dpdk_port='--no-huge --no-pci -m 64 --vdev=net_af_packet0,iface=eth0'
 [ "${INTEROP:-share}" != brief ] || count=$(((count + 9) / 10))
 logs=$build/interop/$(echo "$name" | tr -s ' ,' '--')-$$
 
@@ -124,10 +126,12 @@ start_driver() {
     java) start_java "$2" "$3" "$shm/$2" Driver ;;
     c) start "$2" "$3" env AERON_DIR="$shm/$2" AERON_DIR_DELETE_ON_SHUTDOWN=1 "$official_c" ;;
     ramjet)
+        program=$build/ramjet
+        [ "$transport" != dpdk ] || program=$build/ramjet-dpdk
         start "$2" "$3" env AERON_DIR="$shm/$2" AERON_DIR_DELETE_ON_SHUTDOWN=1 \
             ${interface:+"RAMJET_INTERFACE=$interface"} ${RJ_XDP:+"RAMJET_XDP_MODE=$RJ_XDP"} \
-            "RAMJET_TRANSPORT=${RJ_TRANSPORT:-${RJ_XDP:+xdp}}" \
-            ${RJ_QUEUES:+"RAMJET_QUEUES=0-$((RJ_QUEUES - 1))"} "$build/ramjet" driver
+            "RAMJET_TRANSPORT=$transport" "RAMJET_DPDK_ARGS=$dpdk_port" \
+            ${RJ_QUEUES:+"RAMJET_QUEUES=0-$((RJ_QUEUES - 1))"} "$program" driver
         ;;
     *) fail "no such driver: $1" ;;
     esac
@@ -183,11 +187,16 @@ look() {
     wait "$!" || fail "$(basename "$during") says no"
 }
 
-# uses_rings DRIVER: over AF_XDP, frames went through its rings.
-uses_rings() {
-    [ -n "${RJ_XDP:-}" ] || return 0
-    frames=$("$build/ramjet" stat --dir "$shm/$1" |
-        awk '/ queue .*: frames (sent|received)$/ { frames += $2 } END { print frames + 0 }')
+# uses_transport DRIVER: it is on what it was asked to be on, and frames went through its rings.
+uses_transport() {
+    [ -n "$transport" ] || return 0
+    "$build/ramjet" stat --dir "$shm/$1" >"$logs/$1.stat"
+    used=$transport
+    [ "$used" != auto ] || used=${interface:+xdp}
+    grep -q " ramjet transport: $used" "$logs/$1.stat" || fail "driver $1 is not on $transport"
+    [ -n "$interface" ] || return 0
+    frames=$(awk '/ queue .*: frames (sent|received)$/ { frames += $2 } END { print frames + 0 }' \
+        "$logs/$1.stat")
     [ "$frames" -gt 100 ] || fail "driver $1 had $frames frames in its rings"
 }
 
@@ -196,7 +205,7 @@ uses_rings() {
 stop_drivers() {
     for entry in $drivers; do
         driver=${entry%%:*} status=0
-        case $entry in *:ramjet:*) uses_rings "$driver" ;; esac
+        case $entry in *:ramjet:*) uses_transport "$driver" ;; esac
         kill "${entry##*:}"
         wait "${entry##*:}" 2>/dev/null || status=$?
         case $entry in *:ramjet:*) ;; *) continue ;; esac

@@ -139,11 +139,31 @@ class Worker(Process):
         return self.popen.wait()
 
 
+TRANSPORTS = ("socket", "gso", "uring", "packet", "xdp", "dpdk", "auto")
+RING = r"eth0 queue 0, (generic|native), copy: frames"
+# The labels of what each has sent or received its own way; with two doors, by either.
+OWN_WAYS = {
+    "socket": r"port socket \d+: datagrams", "gso": r"port gso \d+: datagrams",
+    "uring": r"port uring \d+: datagrams", "packet": r"eth0 queue 0, packet: frames",
+    "dpdk": r"eth0 queue 0, DPDK net_af_packet0: frames", "xdp": RING,
+    "auto": rf"({RING}|engine 0: datagrams)",
+}
+
+
+def by_transport(name):
+    """The settings that have our driver use it; rings are those of the host's interface."""
+    settings = {"RAMJET_TRANSPORT": name}
+    if name in ("auto", "packet", "xdp", "dpdk"):
+        settings["RAMJET_INTERFACE"] = "eth0"
+    if name == "dpdk":
+        settings["RAMJET_DPDK_ARGS"] = "--no-huge --no-pci -m 64 --vdev=net_af_packet0,iface=eth0"
+    return settings
+
+
 def asked_transport():
-    """What RJ_TRANSPORT asks of our drivers; rings are those of the host's interface."""
+    """What RJ_TRANSPORT asks of our drivers."""
     name = os.environ.get("RJ_TRANSPORT")
-    ring = {"RAMJET_INTERFACE": "eth0"} if name in ("auto", "packet", "xdp", "dpdk") else {}
-    return {"RAMJET_TRANSPORT": name, **ring} if name else {}
+    return by_transport(name) if name else {}
 
 
 class Driver:
@@ -157,7 +177,9 @@ class Driver:
 
     def command(self):
         if self.kind == "ramjet":
-            return [str(self.rig.build / "ramjet"), "driver"]
+            with_dpdk = self.environment().get("RAMJET_TRANSPORT") == "dpdk"
+            program = "ramjet-dpdk" if with_dpdk else "ramjet"
+            return [str(self.rig.build / program), "driver"]
         if self.kind == "c":
             return [self.rig.peers.get("c")]
         properties = [f"-D{name.lower().replace('_', '.')}={value}"
@@ -193,6 +215,26 @@ class Driver:
         words = self.process.last_words()
         if self.kind == "ramjet" and (status, words) != (15, ""):
             raise Failure(f"our driver on {self.host} ended with {status}: {words}")
+
+    def expect_transport(self, name):
+        """It uses what it was told to use, and that is what carried streams in both directions."""
+        counters = self.counters()
+        told = [each["label"] for each in counters if each["label"].startswith("ramjet transport:")]
+        used = "xdp" if name == "auto" else name
+        if not any(each.startswith(f"ramjet transport: {used}: ") for each in told):
+            raise Failure(f"our driver on {self.host} is not on {name}: {told}")
+        for what in ("sent", "received"):
+            label = re.compile(rf"ramjet {OWN_WAYS[name]} {what}( by sockets)?")
+            count = sum(each["value"] for each in counters if label.fullmatch(each["label"]))
+            if count < 100:
+                raise Failure(f"our driver on {self.host} {what} {count} datagrams by {name}")
+
+    def expect_repairs(self):
+        """A bad wire was one: it asked for what was lost, and sent again what others had lost."""
+        for label in ("NAKs sent", "Retransmits sent"):
+            if not any(each["label"].startswith(label) and each["value"] > 0
+                       for each in self.counters()):
+                raise Failure(f"our driver on {self.host} has no {label}")
 
     def counters(self):
         """What `ramjet stat` reads, of any kind of driver."""
@@ -280,14 +322,20 @@ class Rig:
     def impair(self, *arguments):
         self.lab_command("impair", *arguments)
 
-    def expect_rings(self):
-        """Over AF_XDP, frames of our drivers went through its rings."""
+    def expect_transport(self, name):
         for driver in self.drivers.values():
             if driver.kind == "ramjet":
-                frames = sum(each["value"] for each in driver.counters()
-                             if re.search(r" queue .*: frames (sent|received)$", each["label"]))
-                if frames < 100:
-                    raise Failure(f"the driver on {driver.host} had {frames} frames in its rings")
+                driver.expect_transport(name)
+
+    def use_transport(self, host, name):
+        """Our driver there ends, with its clients, and comes back on that transport."""
+        driver = self.drivers[host]
+        if driver.settings == by_transport(name):
+            return
+        self.drop_host(host)
+        driver.stop()
+        driver.settings = by_transport(name)
+        driver.start()
 
     def worker(self, kind, host, lane, slot):
         """A client process that waits for requests; started when first asked for."""

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The interop matrix: clients x features on our driver, drivers x features facing it.
 
-    run.py clients|drivers|xdp [--only=WORD] [--pending]
+    run.py clients|drivers|xdp|transports [--only=WORD] [--pending]
 
 Prints `ok NAME` or `not ok NAME` for each row and column, and leaves what it found in
 build/interop/matrix-*.json, from which report.py makes the tables. INTEROP=full runs all of it.
+RJ_TRANSPORT has our drivers use that transport.
 """
 import argparse
 import json
@@ -20,13 +21,19 @@ from pathlib import Path
 from cell import Cell
 from features import FEATURES
 import modes  # noqa: F401, registers its features
-from rig import Failure, Missing, Peers, Rig
+from rig import TRANSPORTS, Failure, Missing, Peers, Rig, by_transport
 
 CLIENTS = ("java", "c", "rs", "ours")
 LANES = 3  # most of a cell is waiting
 XDP_MODE = os.environ.get("RJ_XDP", "generic")
 XDP = {"RAMJET_INTERFACE": "eth0", "RAMJET_XDP_MODE": XDP_MODE, "RAMJET_TRANSPORT": "xdp"}
 BAD_WIRE = ("--loss", "5", "--reorder", "5")
+ASKED = os.environ.get("RJ_TRANSPORT", "")
+# What shows in a share that a transport carries streams, on a good wire and on a bad one: of the
+# features those that do not wait for any timer.
+CARRIED = ("exclusive publication", "MTU 8 KiB")
+CARRIED_BADLY = ("exclusive publication", "unicast, IPv6", "multicast", "fragmentation",
+                 "MDC, dynamic")
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class Plan:
     ways: tuple  # of ((host, client), (host, client)): who publishes, who subscribes
     here: str  # the host of local features
     lossy: bool = False
+    share: tuple = ()  # of features, unless all is asked for
 
 
 def both_ways(one, other):
@@ -58,6 +66,8 @@ class Runner:
         for each in FEATURES:
             if self.arguments.only and self.arguments.only not in each.name:
                 continue
+            if plan.share and not self.full and each.name not in plan.share:
+                continue
             if (each.pending and not self.arguments.pending) or (plan.lossy and not each.lossy):
                 continue
             yield each
@@ -65,7 +75,8 @@ class Runner:
     def say(self, plan, name, state, seconds=0.0, words=""):
         self.results.append({"table": plan.table, "column": plan.column, "feature": name,
                              "state": state, "seconds": round(seconds, 2), "words": words})
-        title = f"matrix, {plan.table}, {plan.column}: {name}"
+        over = f", over {ASKED}" if ASKED else ""
+        title = f"matrix, {plan.table}, {plan.column}{over}: {name}"
         if state == "ok":
             print(f"ok {title}", flush=True)
         elif state == "failed":
@@ -147,8 +158,8 @@ class Runner:
                 except BaseException:
                     self.stop()
                     raise
-            if settings == XDP:
-                rig.expect_rings()
+            if settings == XDP or ASKED:
+                rig.expect_transport("xdp" if settings == XDP else ASKED)
             for plan in plans:
                 self.run_plan(rig, plan, "alone", True, plan is plans[0] or self.full)
         except Failure as failure:
@@ -217,9 +228,53 @@ class Runner:
                 self.with_rig(("ramjet", kind), XDP, [self.facing(kind, False, prefix)])
             self.with_rig(("ramjet", kind), XDP, [self.facing(kind, True, prefix)], BAD_WIRE)
 
+    def transports(self):
+        """Official drivers that stay up, and ours before them by each transport in turn."""
+        self.side_by_side(*(lambda kind=kind: self.facing_each(kind) for kind in ("c", "java")))
+
+    def facing_each(self, kind):
+        names = [each for each in TRANSPORTS if each != "dpdk" or self.has_dpdk()]
+        plan = Plan(f"our transports facing the {kind} driver", names[0], (), "h1")
+        try:
+            rig = Rig(self.build, self.peers, ("ramjet", kind), by_transport(names[0]))
+        except Failure as failure:
+            self.say(plan, "drivers", "failed", 0, str(failure))
+            return
+        self.rigs.append(rig)
+        try:
+            for name in names:
+                self.by_one_transport(rig, kind, name)
+        finally:
+            self.rigs.remove(rig)
+            wrong = rig.close()
+        if wrong:
+            self.say(plan, "the end of the drivers", "failed", 0, "\n".join(wrong))
+
+    def by_one_transport(self, rig, kind, name):
+        ways = both_ways(("h1", "ours"), ("h2", kind))
+        title = f"our transports facing the {kind} driver"
+        good = Plan(title, name, ways, "h1", share=CARRIED)
+        bad = Plan(f"{title}, 5 % lost", name, ways, "h1", lossy=True, share=CARRIED_BADLY)
+        try:
+            rig.use_transport("h1", name)
+            self.run_plan(rig, good, "lane", False)
+            rig.impair(*BAD_WIRE)
+            self.run_plan(rig, bad, "lane", False)
+            rig.impair("off")
+            rig.expect_transport(name)
+            rig.drivers["h1"].expect_repairs()
+            if self.full:
+                self.run_plan(rig, good, "lane", True)
+        except Failure as failure:
+            self.say(good, "the driver", "failed", 0, str(failure))
+
+    def has_dpdk(self):
+        return (self.build / "ramjet-dpdk").exists()
+
     def run(self):
         getattr(self, self.arguments.part)()
         name = self.arguments.part + (f"-{XDP_MODE}" if self.arguments.part == "xdp" else "")
+        name += f"-over-{ASKED}" if ASKED else ""
         path = self.build / "interop" / f"matrix-{name}.json"
         path.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
         return 1 if self.failed else 0
@@ -227,7 +282,7 @@ class Runner:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=("clients", "drivers", "xdp"))
+    parser.add_argument("part", choices=("clients", "drivers", "xdp", "transports"))
     parser.add_argument("--only", default="", help="features that have this in their names")
     parser.add_argument("--pending", action="store_true", help="what our driver lacks, too")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
