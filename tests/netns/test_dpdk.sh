@@ -10,7 +10,6 @@ if [ ! -x "${RJ_BUILD:-build}/ramjet-dpdk" ]; then
     exit 0
 fi
 . tests/netns/xdp.sh
-small='--no-huge --no-pci -m 64'
 
 # --- without DPDK ---
 
@@ -30,7 +29,7 @@ ring() {
 
 # start_dpdk NAME ARGUMENTS [VARIABLE=VALUE...]: a driver with these ports.
 start_dpdk() {
-    dpdk_who=$1 dpdk_words="$small $2"
+    dpdk_who=$1 dpdk_words="$dpdk_small $2"
     shift 2
     daemon=$RJ_BUILD/ramjet-dpdk
     start_driver "$dpdk_who" RAMJET_TRANSPORT=dpdk RAMJET_DPDK_ARGS="$dpdk_words" "$@"

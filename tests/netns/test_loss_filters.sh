@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The reference's loss filters by their names: what comes in is lost, by rings and by sockets alike,
-# counted, and repaired; and what is lost once costs few NAKs (driver.md 23.12).
+# counted, and repaired; and what is lost once costs few NAKs (driver.md 23.12). RJ_TRANSPORT has
+# another transport in the place of those.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -23,20 +24,23 @@ loses_both_ways() {
         stop_driver h1 h2
 }
 
-# few_naks COUNT BYTES: as many came as went, no more than that, and at least so much again.
+# few_naks NAKS RESENDS BYTES: so many at most, as many came as went, and at least so much again.
 few_naks() {
     sent=$(value h2 "NAKs sent")
     resends=$(value h1 "Retransmits sent")
     [ "$sent" -ge 1 ] && [ "$sent" -le "$1" ] && [ "$(value h1 "NAKs received")" = "$sent" ] &&
-        [ "$resends" -le "$sent" ] && reaches h1 "Retransmitted bytes" "$2" && return 0
+        [ "$resends" -le "$2" ] && [ "$resends" -le "$sent" ] &&
+        reaches h1 "Retransmitted bytes" "$3" && return 0
     echo "$sent NAKs, $resends resends" && return 1
 }
 
+# Seven datagrams or more are missing: a gap is asked for as one, and again while the sender, on a
+# busy machine, has not come to answer.
 loses_a_range_once() {
     start_driver h1 && start_driver h2 "$filters=fixed-loss" \
         "${arguments}_FIXED_LOSS_ARGS=term-id=0|term-offset=1024|length=8192" &&
         carry h1 h2 "aeron:udp?endpoint=10.0.0.2:40302|$from_0" --messages 1000 --length 1K &&
-        reaches h2 "ramjet filter fixed-loss: datagrams lost" 1 && few_naks 3 8192 &&
+        reaches h2 "ramjet filter fixed-loss: datagrams lost" 1 && few_naks 6 3 8192 &&
         stop_driver h1 h2
 }
 
@@ -45,8 +49,8 @@ loses_gaps_once() {
     start_driver h1 && start_driver h2 "$filters=multi-gap-loss" \
         "${arguments}_MULTI_GAP_LOSS_ARGS=term-id=0|gap-radix=65536|gap-length=1408|total-gaps=9" &&
         carry h1 h2 "aeron:udp?endpoint=10.0.0.2:40303|$from_0" --messages 1000 --length 1K &&
-        reaches h2 "ramjet filter multi-gap-loss: datagrams lost" 9 && few_naks 18 $((9 * 1408)) &&
-        stop_driver h1 h2
+        reaches h2 "ramjet filter multi-gap-loss: datagrams lost" 9 &&
+        few_naks 18 18 $((9 * 1408)) && stop_driver h1 h2
 }
 
 refuses_what_it_cannot_do() {

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # One stream to many: destinations by command and by their own status messages, over sockets and
-# over AF_XDP, over a bad wire, with destinations that do not exist; and who is sent what.
+# over AF_XDP, or as RJ_TRANSPORT has it, over a bad wire, with destinations that do not exist; and
+# who is sent what.
 # shellcheck disable=SC2317 # the tests are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -19,13 +20,11 @@ ends_well() { same pub h2.sub h3.sub h4.sub; }
 harm() { "$ramjet" lab impair --name "$lab" --loss 2 --reorder 2 --duplicate 1 >/dev/null; }
 heal() { "$ramjet" lab impair --name "$lab" off >/dev/null; }
 
-# start_all by_sockets | by_rings
+# start_all TRANSPORT
 start_all() {
     for each in h1 $readers; do
-        case $1 in
-        by_sockets) start_driver "$each" RAMJET_TRANSPORT=socket || return 1 ;;
-        by_rings) start_xdp "$each" && uses_ring "$each" || return 1 ;;
-        esac
+        RJ_TRANSPORT=$1
+        start_driver "$each" && is_on "$each" "$1" || return 1
     done
 }
 
@@ -117,14 +116,14 @@ are_sent_by_rings() {
 }
 
 check "four hosts" make_lab --hosts 4
-for way in by_sockets by_rings; do
-    check "$way: four drivers" start_all $way
+for way in ${RJ_TRANSPORT:-socket xdp}; do
+    check "$way: four drivers" start_all "$way"
     check "$way: destinations added by command" reaches_all_by_command
     check "$way: the same over IPv6" reaches_all_over_ipv6
     check "$way: destinations that are not there" goes_on_without_the_lost
     check "$way: destinations that answer, over a bad wire" reaches_all_that_answer
     check "$way: each gets the streams that it reads" gets_what_it_reads
-    [ $way = by_sockets ] || check "$way: that was sent by rings" await are_sent_by_rings
+    [ "$way" != xdp ] || check "$way: that was sent by rings" await are_sent_by_rings
     check "$way: they end" stop_driver h1 h2 h3 h4
     end_drivers h1 h2 h3 h4
 done

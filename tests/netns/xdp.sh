@@ -50,16 +50,22 @@ host_of() {
 # start_driver NAME [VARIABLE=VALUE...]: ready, on its host, over sockets unless told otherwise, or
 # as RJ_TRANSPORT has it, rings on the host's only interface. A client may stand still for seconds
 # on a busy machine, and is no dead one.
+dpdk_small='--no-huge --no-pci -m 64'
 start_driver() {
-    who=$1
+    who=$1 plain=$daemon
     shift
     case ${RJ_TRANSPORT:-} in
-    auto | packet | xdp | dpdk) set -- RAMJET_INTERFACE=eth0 "$@" ;;
+    auto | packet | xdp) set -- RAMJET_INTERFACE=eth0 "$@" ;;
+    dpdk)
+        daemon=$RJ_BUILD/ramjet-dpdk
+        set -- RAMJET_INTERFACE=eth0 \
+            RAMJET_DPDK_ARGS="$dpdk_small --vdev=net_af_packet0,iface=eth0" "$@"
+        ;;
     esac
     inside="nsenter --net=/run/netns/$lab-$(host_of "$who") --"
     start "$who" AERON_CLIENT_LIVENESS_TIMEOUT=20s AERON_PUBLICATION_UNBLOCK_TIMEOUT=30s "$@"
     started=$?
-    inside=''
+    inside='' daemon=$plain
     return $started
 }
 
@@ -211,4 +217,26 @@ uses_ring() {
 }
 uses_sockets() {
     "$ramjet" stat --dir "/dev/shm/$1" >/dev/null && ! uses_ring "$1"
+}
+
+# is_on DRIVER TRANSPORT: the driver says that it is what it was asked to be; `auto` is on a ring.
+is_on() {
+    case $2 in
+    auto) has_counter "$1" 'ramjet transport: xdp: ' ;;
+    *) has_counter "$1" "ramjet transport: $2: " ;;
+    esac
+}
+
+# by_transport DRIVER TRANSPORT sent|received: datagrams that took that transport's own way; with
+# two doors, by either.
+by_transport() {
+    case $2 in
+    socket | gso | uring) own="port $2 [0-9]+: datagrams $3\$" ;;
+    packet) own="eth0 queue 0, packet: frames $3\$" ;;
+    dpdk) own="eth0 queue 0, DPDK net_af_packet0: frames $3\$" ;;
+    xdp) own="eth0 queue 0, [a-z]*, [a-z]*: frames $3\$" ;;
+    auto) own="(eth0 queue 0, [a-z]*, [a-z]*: frames|engine 0: datagrams) $3( by sockets)?\$" ;;
+    esac
+    "$ramjet" stat --dir "$shm/$1" |
+        awk -v own="ramjet $own" '$0 ~ own { sum += $2 } END { print sum + 0 }'
 }
