@@ -16,7 +16,10 @@ jobs=$(nproc)
 quiet=
 install=
 # What slows programs down must not make their deadline fail: these only catch the hanging.
-patience=${TEST_PATIENCE:-300}
+patience=${TEST_PATIENCE:-600}
+# How many tests wait at the same time, and how many do at the moment.
+lanes=${TEST_LANES:-$((jobs + 1))}
+abreast=0
 
 # say VERDICT NAME [REASON]: one test is decided.
 say() {
@@ -68,17 +71,20 @@ judge() { # STAGE NAME STATUS REPORT LOG
     show "$5"
 }
 
+# What runs ends with us.
+interrupted() {
+    # shellcheck disable=SC2046 # words
+    kill $(jobs -p) 2>/dev/null || true
+    exit 130
+}
+
 # await LOG COMMAND...: the command's exit status, or 124 when it had to be killed. It runs in a
 # group of its own, which an interrupt from the keyboard does not reach; our trap ends it then.
 await() {
     out=$1
     shift
     timeout -k 10 "$patience" env --default-signal=INT,QUIT "$@" </dev/null >"$out" 2>&1 &
-    child=$!
-    wait "$child"
-    ended=$?
-    child=
-    return "$ended"
+    wait $!
 }
 
 # run STAGE NAME COMMAND...: a program that reports on stdout, or by its exit status alone.
@@ -87,6 +93,35 @@ run() {
     shift 2
     await "$out" "$@" || status=$?
     judge "$stage" "$name" "$status" "$out" "$out"
+}
+
+# Tests that have a network and files of their own spend most of their time waiting: some of them
+# run abreast. Who has ended says so in a fifo, which is descriptor 9, and is judged by the one
+# shell that counts.
+#
+# start STAGE NAME COMMAND...: as run, beside others.
+start() {
+    [ "$abreast" -lt "$lanes" ] || settle_one
+    stage=$1 name=$2 out=$log/$1.$2.log
+    shift 2
+    (
+        trap interrupted INT TERM HUP
+        status=0
+        await "$out" "$@" 9>&- || status=$?
+        echo "$status $stage $name" >&9
+    ) &
+    abreast=$((abreast + 1))
+}
+settle_one() {
+    read -r status stage name <&9
+    abreast=$((abreast - 1))
+    judge "$stage" "$name" "$status" "$log/$stage.$name.log" "$log/$stage.$name.log"
+}
+# settle: all that was started is judged.
+settle() {
+    while [ "$abreast" -gt 0 ]; do
+        settle_one
+    done
 }
 
 # With a loopback of its own where that is allowed: ports are this test's alone.
@@ -242,9 +277,10 @@ stage_fuzz() {
         # What the fuzzer finds new lands in the build folder, not in the tree.
         mkdir -p "$log/corpus/$name"
         [ -d "$seeds" ] || seeds=
-        run fuzz "$name" "$O-asan/${test%.c}" -max_total_time="${FUZZ_SECONDS:-6}" -timeout=10 \
+        start fuzz "$name" "$O-asan/${test%.c}" -max_total_time="${FUZZ_SECONDS:-6}" -timeout=10 \
             -verbosity=0 -artifact_prefix="$log/$name." "$log/corpus/$name" ${seeds:+"$seeds"}
     done
+    settle
 }
 
 # Needs root, and then fails where the kernel's BPF is missing. Compiling proves nothing about the
@@ -270,8 +306,9 @@ stage_netns() {
         run_criterion netns "$O/${test%.c}"
     done
     for test in $(list tests/netns/test_*.sh); do
-        RJ_BUILD=$PWD/$O run netns "$(basename "$test" .sh)" "$test"
+        start netns "$(basename "$test" .sh)" env RJ_BUILD="$PWD/$O" "$test"
     done
+    settle
 }
 
 # A kernel of its own, in QEMU. Where those cannot be had there is nothing to judge; all else that
@@ -292,18 +329,22 @@ stage_guest() {
     *) say not ok guest kernel && show "$log/guest.kernel" && return 0 ;;
     esac
     for test in $(list tests/guest/test_*.sh); do
-        RJ_BUILD=$PWD/$O run guest "$(basename "$test" .sh)" "$test"
+        start guest "$(basename "$test" .sh)" env RJ_BUILD="$PWD/$O" "$test"
     done
+    settle
 }
 
-# interop PASS SETTINGS TEST...: settings are VARIABLE=VALUE words; the pass ends each name.
+# interop PASS SETTINGS TEST...: settings are VARIABLE=VALUE words; the pass ends each name. A test
+# has its loopback to itself.
 interop() {
     pass=$1 settings=$2
     shift 2
     for each in "$@"; do
-        # shellcheck disable=SC2086 # words
-        run interop "$(basename "$each" .sh)$pass" env RJ_BUILD="$PWD/$O" $settings "$each"
+        # shellcheck disable=SC2016,SC2086 # the inner shell's, words
+        start interop "$(basename "$each" .sh)$pass" env RJ_BUILD="$PWD/$O" $settings \
+            unshare --net sh -c 'ip link set lo up && exec "$1"' sh "$each"
     done
+    settle
 }
 
 # Official peers are fetched, and built where they come as source, before a test that needs one has
@@ -383,8 +424,10 @@ sim_seeds=200
 
 mkdir -p "$log"
 : >"$results"
-child=
-trap '[ -z "$child" ] || kill "$child" || true; exit 130' INT TERM HUP
+rm -f "$log/ended"
+mkfifo "$log/ended"
+exec 9<>"$log/ended"
+trap interrupted INT TERM HUP
 [ -z "$install" ] || install_for "$@"
 if ! grep -q '^not ok' "$results"; then
     for wanted in "$@"; do

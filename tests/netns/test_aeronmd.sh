@@ -265,16 +265,18 @@ check "a file for events that cannot be written" says 1 "could not open log file
 # --- threads ---
 
 # threads: of the driver, their names, sorted, as the system shows them.
-threads() { cat "/proc/$driver/task/"*/comm | LC_ALL=C sort | tr '\n' ' '; }
+threads() { cat "/proc/$driver/task/"*/comm | LC_ALL=C sort | tr '\n' ' ' && echo; }
 # thread_named NAME: its id.
 thread_named() { grep -lx "$1" "/proc/$driver/task/"*/comm | sed 's,/comm$,,;s,.*/,,'; }
 cpus_of() {
     sed -n 's/^Cpus_allowed_list:[^0-9]*//p' "/proc/$driver/task/$(thread_named "$1")/status"
 }
+are_threads() { # NAMES: a thread begins with its parent's, and takes its own
+    threads >"$work/threads" && cat "$work/threads" && grep -qx "$1 " "$work/threads"
+}
 # has_threads MODE NAMING NAMES
 has_threads() {
-    start a AERON_THREADING_MODE="$1" AERON_THREAD_NAMING="$2" && threads &&
-        threads | grep -qx "$3 " && stop
+    start a AERON_THREADING_MODE="$1" AERON_THREAD_NAMING="$2" && await are_threads "$3" && stop
 }
 check "threads of DEDICATED" has_threads DEDICATED classic 'aeron-md-nra aeronmd receiver sender'
 check "threads of DEDICATED, named anew" has_threads DEDICATED new \
