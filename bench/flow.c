@@ -3,13 +3,14 @@
  * sent, so that what waits behind a loss counts with its wait.
  *
  *     flow pub DIRECTORY CHANNEL BYTES RATE MILLISECONDS STREAMS
- *         RATE 0: as fast as it goes, the streams in turn. Prints what it sent, and then stays, for
- *         what is lost of the end is asked for as long as its publications are there.
+ *         RATE 0: as fast as it goes, the streams in turn. Begins with a line on its input, once it
+ *         has said that somebody listens to each. Prints what it sent, and then stays, for what is
+ *         lost of the end is asked for as long as its publications are there.
  *     flow sub DIRECTORY CHANNEL COUNT PORT
  *         COUNT subscriptions in one process: to one stream where `%p` in CHANNEL is PORT for the
- *         first, and so on; without a `%p` to a stream each.
+ *         first, and so on; without a `%p` to a stream each. Says when each has its image.
  *
- * The hosts of the bench share a clock. Each prints one JSON object. */
+ * The hosts of the bench share a clock. Each prints two JSON objects: `ready`, and its result. */
 #include "base/clock.h"
 #include "base/histogram.h"
 
@@ -33,8 +34,8 @@ enum {
 };
 #define NS_PER_S    INT64_C(1000000000)
 #define PATIENCE_NS (15 * NS_PER_S)
+#define START_NS    (40 * NS_PER_S) /* for a thousand streams to be set up */
 #define LATENCY_MAX (10 * NS_PER_S)
-#define SETTLED_NS  (NS_PER_S / 2)
 
 typedef struct subscriber {
     rj_subscription_t *subscription;
@@ -69,6 +70,12 @@ static int64_t number(const char *text, int64_t max)
     if (end == text || *end != '\0' || value < 0 || value > max)
         die(text, "not a number that fits here");
     return value;
+}
+
+static void say_ready(int64_t count)
+{
+    printf("{\"ready\":%" PRId64 "}\n", count);
+    fflush(stdout);
 }
 
 static rj_client_t *connect_client(const char *directory)
@@ -114,10 +121,9 @@ static void offer(rj_publication_t *publication, const void *message, size_t byt
     }
 }
 
-/* All that are to listen have half a second to be heard of. */
 static void await_subscribers(int64_t count)
 {
-    const int64_t deadline_ns = rj_clock_mono_ns() + PATIENCE_NS;
+    const int64_t deadline_ns = rj_clock_mono_ns() + START_NS;
     for (int64_t i = 0; i < count;) {
         if (rj_publication_is_connected(streams[i].publication)) {
             i++;
@@ -127,7 +133,15 @@ static void await_subscribers(int64_t count)
             die("pub", "nobody subscribes");
         rj_clock_sleep_ns(IDLE_NS);
     }
-    rj_clock_sleep_ns(SETTLED_NS);
+}
+
+/* What it took to set the streams up is not to count: whoever measures says when to begin. Without
+ * anybody at the other end that is now. */
+static void await_word(void)
+{
+    char line[8];
+    if (fgets(line, sizeof(line), stdin) == NULL && ferror(stdin))
+        die("pub", "no word to begin");
 }
 
 static uint8_t message[BYTES_MAX];
@@ -184,6 +198,8 @@ static void pub(char **argv)
             die("pub", err.text);
     }
     await_subscribers(count);
+    say_ready(count);
+    await_word();
     if (rate == 0)
         publish_flat_out(count, bytes, rj_clock_mono_ns() + run_ns);
     else
@@ -232,6 +248,20 @@ static void channel_of(const char *pattern, int64_t port, char ret[static CHANNE
     else
         snprintf(ret, CHANNEL_BYTES, "%.*s%" PRId64 "%s", (int)(at - pattern), pattern, port,
                  at + 2);
+}
+
+static void await_images(const sink_t *sink, int64_t count)
+{
+    const int64_t deadline_ns = rj_clock_mono_ns() + START_NS;
+    for (int64_t i = 0; i < count;) {
+        if (rj_subscription_image_count(sink->subscribers[i].subscription) > 0) {
+            i++;
+            continue;
+        }
+        if (rj_clock_mono_ns() > deadline_ns)
+            die("sub", "nobody publishes");
+        rj_clock_sleep_ns(IDLE_NS);
+    }
 }
 
 static int poll_all(sink_t *sink, int64_t count, int64_t *ret_ended)
@@ -302,6 +332,8 @@ static void sub(char **argv)
                                        NULL, &sink.subscribers[i].subscription, &err) < 0)
             die(channel, err.text);
     }
+    await_images(&sink, count);
+    say_ready(count);
     report(&sink, receive(&sink, count));
     rj_histogram_close(&sink.latency);
     rj_client_close(client);

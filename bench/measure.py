@@ -39,9 +39,27 @@ def bytes_of(text):
     return int(text[:-1] if shift else text) << shift
 
 
+class Meter:
+    """What drivers have used since it was last started."""
+
+    def __init__(self):
+        self.drivers, self.before = (), ()
+
+    def watch(self, drivers):
+        self.drivers = drivers
+        self.start()
+
+    def start(self):
+        self.before = [driver.cpu_ns() for driver in self.drivers]
+
+    def used_ns(self):
+        return [driver.cpu_ns() - before for driver, before in zip(self.drivers, self.before)]
+
+
 class Measurer:
     def __init__(self, rig, options, effort):
         self.rig = rig
+        self.meter = Meter()
         self.options = options
         self.effort = effort
 
@@ -68,12 +86,11 @@ class Measurer:
             directory) for host, directory in zip(hosts, directories)]
         if contender.family == "java":
             self.stream(scenario, directories[0], directories[-1], hosts[-1], JAVA_WARMUP_MS)
-        before = [driver.cpu_ns() for driver in drivers]
+        self.meter.watch(drivers)
         run = {"ping": self.ping, "flow": self.flow, "delay": self.flow}.get(scenario.kind,
                                                                              self.stream)
         row = run(scenario, directories[0], directories[-1], hosts[-1])
-        after = [driver.cpu_ns() for driver in drivers]
-        cpu = [b - a for a, b in zip(before, after)]
+        cpu = self.meter.used_ns()
         row["cpu_ns_per_message"] = sum(cpu) / row["messages"]
         for host, ns in zip(hosts, cpu):
             row[f"cpu_ns_{host}"] = ns
@@ -102,7 +119,8 @@ class Measurer:
                                           "megabytes_per_s", "naks_count", "lost_bytes")}
 
     def flow(self, scenario, sender, receiver, receiving_host):
-        """One publisher, one process with all the subscribers; every message carries its time."""
+        """One publisher, one process with all the subscribers; every message carries its time. It
+        counts from when all are connected, for a thousand streams are much to set up."""
         facts = scenario.facts
         program = self.bench_program("flow")
         subscribers, streams = facts.get("subscribers", "1"), facts.get("streams", "1")
@@ -114,6 +132,10 @@ class Measurer:
                              [program, "pub", str(sender), pub_channel.replace("%n", subscribers),
                               str(scenario.length), facts.get("rate", "0"),
                               str(self.effort.milliseconds), streams])
+        pub.await_word()
+        sub.await_word()
+        self.meter.start()
+        pub.begin()
         got = await_first(sub, pub)
         sent = pub.result()
         if sent["messages"] * int(subscribers) != got["messages"]:

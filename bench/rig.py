@@ -30,7 +30,7 @@ class Process:
         self.err = tempfile.TemporaryFile()
         # A session of its own: Ctrl-C is for us, and we end it.
         self.popen = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err,
+            command, env=environment, stdin=subprocess.PIPE, stdout=self.out, stderr=self.err,
             start_new_session=True)
         self.is_asked_to_end = False
 
@@ -43,6 +43,24 @@ class Process:
     def complain(self, what):
         words = self.text(self.err) or self.text(self.out)
         raise Failure(f"{self.name} {what}: {words[-400:]}")
+
+    def await_word(self, patience_s=PATIENCE_S):
+        """Waits until it has printed something: it is ready."""
+        deadline = time.monotonic() + patience_s
+        while not self.text(self.out):
+            if self.popen.poll() is not None:
+                self.complain("ended before it was ready")
+            if time.monotonic() > deadline:
+                self.complain(f"is not ready after {patience_s} s")
+            time.sleep(0.01)
+
+    def begin(self):
+        """The word that it waits for on its input."""
+        try:
+            self.popen.stdin.write(b"\n")
+            self.popen.stdin.close()
+        except BrokenPipeError:
+            self.complain("ended before it was told to begin")
 
     def finish(self, patience_s=PATIENCE_S):
         """Waits for a good end and returns the last object it printed."""
@@ -78,8 +96,8 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.popen.kill()
                 self.popen.wait()
-        self.out.close()
-        self.err.close()
+        for file in (self.popen.stdin, self.out, self.err):
+            file.close()
 
     def cpu_ns(self):
         """User and system time of all threads so far, softirq work in their context included."""
