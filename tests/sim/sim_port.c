@@ -9,6 +9,8 @@
 #include "base/bits.h"
 #include "sim_steer.h"
 
+enum { WAY_RING = 0, WAY_SOCKETS = 1 };
+
 typedef struct sim_port {
     rj_port_t port; /* first member */
     sim_host_t *host;
@@ -75,7 +77,8 @@ static bool take_one(sim_port_t *self, rj_endpoint_t *endpoint, rj_packet_t *pac
                             .length_bytes = datagram->length,
                             .segment_bytes = segment_bytes,
                             .endpoint = endpoint,
-                            .source = datagram->source};
+                            .source = datagram->source,
+                            .way_in = WAY_SOCKETS};
     return true;
 }
 
@@ -148,10 +151,13 @@ static int port_poll(rj_port_t *port, rj_packet_t *packets, size_t count, int64_
     return (int)taken;
 }
 
-static int64_t port_drained_ns(const rj_port_t *port)
+static rj_drained_t port_drained(const rj_port_t *port)
 {
     const sim_port_t *self = (const sim_port_t *)port;
-    return rj_min_i64(self->ring_empty_ns, self->sockets_empty_ns);
+    return (rj_drained_t){
+        .but_ns = {[WAY_RING] = self->sockets_empty_ns,
+                   [WAY_SOCKETS] = self->ring_empty_ns,
+                   [RJ_WAY_IN_UNKNOWN] = rj_min_i64(self->ring_empty_ns, self->sockets_empty_ns)}};
 }
 
 static uint64_t port_reclaim(rj_port_t *port)
@@ -218,7 +224,7 @@ static const rj_port_ops_t two_doors_ops = {.name = "sim",
                                             .reclaim = port_reclaim,
                                             .attach = port_attach,
                                             .detach = port_detach,
-                                            .drained_ns = port_drained_ns,
+                                            .drained = port_drained,
                                             .take_error = port_take_error,
                                             .close = port_close};
 

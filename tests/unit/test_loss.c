@@ -52,20 +52,65 @@ Test(loss, naks_after_the_delay_then_at_every_retry)
     cr_assert_eq(lost, 128);
 }
 
+static void on_drained(rj_loss_t *loss, int64_t all_ns)
+{
+    const rj_drained_t drained = {.but_ns = {all_ns, all_ns, all_ns}};
+    rj_loss_on_drained(loss, &drained);
+}
+
+Test(loss, counts_a_gap_though_there_is_always_more_behind_the_door_it_was_seen_by)
+{
+    enum { RING, SOCKETS };
+    const rj_drained_t drained = {
+        .but_ns = {[RING] = 501, [SOCKETS] = INT64_MIN, [RJ_WAY_IN_UNKNOWN] = INT64_MIN}};
+    for (int32_t way_in = 0; way_in <= RJ_WAY_IN_UNKNOWN; way_in++) {
+        rj_loss_t loss;
+        rj_loss_init(&loss, &adaptive, TERM, 0);
+        rj_loss_on_way_in(&loss, way_in);
+        rj_loss_on_received(&loss, 64, 128, 500);
+        cr_expect_eq(poll(&loss, 1500), 1, "there is one door");
+
+        rj_loss_init(&loss, &adaptive, TERM, 0);
+        rj_loss_on_drained(&loss, &drained);
+        rj_loss_on_way_in(&loss, way_in);
+        rj_loss_on_received(&loss, 64, 128, 500);
+        cr_expect_eq(poll(&loss, 1500), way_in == RING ? 1 : 0, "way in %d", way_in);
+    }
+}
+
+Test(loss, waits_for_all_doors_where_a_gap_was_seen_by_two_or_by_nobody_knows_which)
+{
+    const rj_drained_t drained = {.but_ns = {INT64_MAX, INT64_MAX, 501}};
+    rj_loss_t loss;
+    rj_loss_init(&loss, &adaptive, TERM, 0);
+    rj_loss_on_drained(&loss, &drained);
+    rj_loss_on_way_in(&loss, 0);
+    rj_loss_on_heartbeat(&loss, 64, 501);
+    rj_loss_on_way_in(&loss, 1);
+    rj_loss_on_heartbeat(&loss, 128, 501);
+    cr_expect_eq(poll(&loss, 1501), 0, "seen by both");
+
+    rj_loss_init(&loss, &adaptive, TERM, 0);
+    rj_loss_on_drained(&loss, &drained);
+    rj_loss_on_scanned(&loss, (rj_span_t){0, 64}, 501);
+    cr_expect_eq(poll(&loss, 1501), 0, "found in the log");
+    cr_expect_eq(poll(&loss, 501 + RJ_LOSS_DOORS_NS_MAX), 1);
+}
+
 Test(loss, counts_a_gap_once_all_doors_were_found_empty_behind_it)
 {
     rj_loss_t loss;
     rj_loss_init(&loss, &adaptive, TERM, 0);
-    rj_loss_on_drained(&loss, INT64_MIN);
+    on_drained(&loss, INT64_MIN);
     rj_loss_on_received(&loss, 64, 128, 500);
     cr_assert_eq(rj_loss_deadline_ns(&loss), 1500);
     cr_assert_eq(poll(&loss, 1500), 0, "a door was never found empty");
     cr_assert_eq(rj_loss_deadline_ns(&loss), 1500 + RJ_LOSS_DOORS_LOOK_NS);
-    rj_loss_on_drained(&loss, 500);
+    on_drained(&loss, 500);
     cr_assert_eq(poll(&loss, 10 * us), 0, "found empty in the turn in which it was seen");
-    rj_loss_on_drained(&loss, 501);
+    on_drained(&loss, 501);
     cr_assert_eq(poll(&loss, 16 * us), 1);
-    rj_loss_on_drained(&loss, INT64_MIN);
+    on_drained(&loss, INT64_MIN);
     cr_assert_eq(poll(&loss, 16 * us + 100 * us), 1, "it counts for good");
 }
 
@@ -73,7 +118,7 @@ Test(loss, waits_for_doors_no_longer_than_a_millisecond)
 {
     rj_loss_t loss;
     rj_loss_init(&loss, &adaptive, TERM, 0);
-    rj_loss_on_drained(&loss, INT64_MIN);
+    on_drained(&loss, INT64_MIN);
     rj_loss_on_received(&loss, 64, 128, 0);
     for (int64_t now_ns = 1000; now_ns < RJ_LOSS_DOORS_NS_MAX;
          now_ns = rj_loss_deadline_ns(&loss)) {
@@ -88,12 +133,12 @@ Test(loss, waits_again_where_a_gap_grows)
 {
     rj_loss_t loss;
     rj_loss_init(&loss, &adaptive, TERM, 0);
-    rj_loss_on_drained(&loss, INT64_MIN);
+    on_drained(&loss, INT64_MIN);
     rj_loss_on_heartbeat(&loss, 64, 0);
     rj_loss_on_heartbeat(&loss, 128, 50 * us);
-    rj_loss_on_drained(&loss, 50 * us);
+    on_drained(&loss, 50 * us);
     cr_assert_eq(poll(&loss, 60 * us), 0);
-    rj_loss_on_drained(&loss, 51 * us);
+    on_drained(&loss, 51 * us);
     cr_assert_eq(poll(&loss, 70 * us), 1);
 }
 
@@ -105,10 +150,10 @@ Test(loss, asks_at_once_for_one_gap_and_waits_for_another)
     rj_loss_init(&loss, &adaptive, TERM, 0);
     rj_loss_on_received(&loss, 64, 128, 0);
     rj_loss_on_received(&loss, 192, 256, 20 * us);
-    rj_loss_on_drained(&loss, 20 * us);
+    on_drained(&loss, 20 * us);
     cr_assert_eq(rj_loss_poll(&loss, spans, 2, &lost, 30 * us), 1);
     cr_assert(span_is(spans[0], 0, 64));
-    rj_loss_on_drained(&loss, 40 * us);
+    on_drained(&loss, 40 * us);
     cr_assert_eq(rj_loss_poll(&loss, spans, 2, &lost, 40 * us), 1);
     cr_assert(span_is(spans[0], 128, 192));
 }
@@ -119,7 +164,7 @@ Test(loss, does_not_wait_for_doors_where_somebody_set_the_timing)
     config.counts_at_once = true;
     rj_loss_t loss;
     rj_loss_init(&loss, &config, TERM, 0);
-    rj_loss_on_drained(&loss, INT64_MIN);
+    on_drained(&loss, INT64_MIN);
     rj_loss_on_received(&loss, 64, 128, 0);
     cr_assert_eq(poll(&loss, 1000), 1);
 }

@@ -25,6 +25,7 @@ static rj_endpoint_t endpoint = {.kind = RJ_ENDPOINT_RECEIVE, .slot = -1};
 static rj_path_header_t header = {
     .interface_index = LINK, .payload_bytes_max = SEGMENT, .length_bytes = 42};
 static rj_path_t paths[2];
+static rj_packet_t packets[BATCH];
 
 static uint32_t ring_put(rj_frame_ring_t *self, const rj_run_t *run, uint32_t offset)
 {
@@ -103,7 +104,6 @@ static int by_ring(const rj_path_t *path, int datagrams)
 
 static int poll_at(int64_t now_ns)
 {
-    rj_packet_t packets[BATCH];
     return port->ops->poll(port, packets, BATCH, now_ns);
 }
 
@@ -162,23 +162,44 @@ Test(ring_front, counts_bytes_that_came_many_datagrams_at_a_time)
     close_port();
 }
 
+static int64_t all_drained_ns(void)
+{
+    return port->ops->drained(port).but_ns[RJ_WAY_IN_UNKNOWN];
+}
+
 Test(ring_front, is_drained_when_each_door_was_found_empty)
 {
     open_port(0);
-    cr_expect_eq(port->ops->drained_ns(port), INT64_MIN);
+    cr_expect_eq(all_drained_ns(), INT64_MIN);
     poll_at(100 * us);
-    cr_expect_eq(port->ops->drained_ns(port), 100 * us);
+    cr_expect_eq(all_drained_ns(), 100 * us);
     ring.waiting = BATCH;
     receive(1);
     poll_at(200 * us);
-    cr_expect_eq(port->ops->drained_ns(port), 100 * us, "there may be more in the ring");
+    cr_expect_eq(all_drained_ns(), 100 * us, "there may be more in the ring");
     ring.waiting = 1;
     receive(BATCH);
     poll_at(300 * us);
-    cr_expect_eq(port->ops->drained_ns(port), 200 * us, "there may be more in the sockets");
+    cr_expect_eq(all_drained_ns(), 200 * us, "there may be more in the sockets");
     poll_at(400 * us);
-    cr_expect_eq(port->ops->drained_ns(port), 400 * us);
+    cr_expect_eq(all_drained_ns(), 400 * us);
     poll_at(400 * us + 1);
-    cr_expect_leq(port->ops->drained_ns(port), 400 * us + 1, "unless nobody looked at the sockets");
+    cr_expect_leq(all_drained_ns(), 400 * us + 1, "unless nobody looked at the sockets");
+    close_port();
+}
+
+Test(ring_front, tells_by_which_door_a_packet_came_and_when_the_other_was_found_empty)
+{
+    open_port(0);
+    poll_at(100 * us);
+    receive(1);
+    ring.waiting = BATCH;
+    cr_assert_eq(poll_at(200 * us), 1);
+    const int32_t sockets_way = packets[0].way_in;
+    cr_assert(sockets_way >= 0 && sockets_way < RJ_WAYS_IN);
+    const rj_drained_t drained = port->ops->drained(port);
+    cr_expect_eq(drained.but_ns[sockets_way], 100 * us, "the ring is full");
+    cr_expect_eq(drained.but_ns[1 - sockets_way], 200 * us, "the sockets had one packet");
+    cr_expect_eq(drained.but_ns[RJ_WAY_IN_UNKNOWN], 100 * us);
     close_port();
 }

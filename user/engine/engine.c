@@ -177,11 +177,15 @@ static void note_poll_errors(rj_engine_t *engine, rj_port_t *port, int64_t now_n
 /* What an image misses may wait at a door that nobody has looked behind yet. */
 static void note_drained(rj_engine_t *engine)
 {
-    engine->drained_ns = INT64_MAX;
+    rj_drained_t *drained = &engine->drained;
+    *drained = (rj_drained_t){.but_ns = {INT64_MAX, INT64_MAX, INT64_MAX}};
     for (int i = 0; i < engine->params.port_count; i++) {
         const rj_port_t *port = engine->params.ports[i];
-        if (port->ops->drained_ns != NULL)
-            engine->drained_ns = rj_min_i64(engine->drained_ns, port->ops->drained_ns(port));
+        if (port->ops->drained == NULL)
+            continue;
+        const rj_drained_t of_port = port->ops->drained(port);
+        for (int way_in = 0; way_in <= RJ_WAYS_IN; way_in++)
+            drained->but_ns[way_in] = rj_min_i64(drained->but_ns[way_in], of_port.but_ns[way_in]);
     }
 }
 

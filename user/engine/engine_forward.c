@@ -118,6 +118,7 @@ static void on_forwarded(rj_engine_t *engine, const rj_forwarded_t *frame, uint8
     const rj_packet_t packet = {.data = bytes,
                                 .length_bytes = frame->length_bytes,
                                 .segment_bytes = frame->segment_bytes,
+                                .way_in = RJ_WAY_IN_UNKNOWN,
                                 .endpoint = endpoint,
                                 .receive_time_ns = frame->receive_time_ns,
                                 .media_epoch_ns = frame->media_epoch_ns,

@@ -129,7 +129,7 @@ struct rj_engine {
     int32_t image_count;
     rj_receive_endpoint_t **receive_endpoints;
     int32_t receive_endpoint_count;
-    int64_t drained_ns;     /* as port.h tells it, of all ports */
+    rj_drained_t drained;   /* as port.h tells it, of all ports */
     int64_t pending_due_ns; /* no pending setup is given up earlier */
 
     /* frames at the wrong engine; all of it empty in an engine alone */

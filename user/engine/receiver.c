@@ -225,6 +225,7 @@ static void insert(rj_engine_t *engine, const rj_packet_t *packet, rj_network_im
     rj_received_image_t *received = received_of(image);
     const int connection = rj_receiver_connect(engine, received, packet, now_ns);
     const int32_t was_revoked = image->is_revoked;
+    rj_loss_on_way_in(&image->loss, packet->way_in);
     count_insert(engine, rj_network_image_insert(image, connection, packet->data,
                                                  packet->length_bytes, now_ns));
     rj_engine_count(engine, RJ_SYSTEM_PUBLICATION_IMAGES_REVOKED, image->is_revoked - was_revoked);
@@ -425,6 +426,7 @@ bool rj_receiver_on_piece(rj_engine_t *engine, const rj_packet_t *packet, uint32
     stamp(engine, packet);
     rj_received_image_t *received = received_of(image);
     const int connection = rj_receiver_connect(engine, received, packet, now_ns);
+    rj_loss_on_way_in(&image->loss, packet->way_in);
     if (!rj_network_image_insert_piece(image, connection, packet->data, packet->length_bytes,
                                        packet->segment_bytes, ret_length, now_ns))
         return false;
@@ -522,7 +524,7 @@ static int track(rj_engine_t *engine, rj_image_slot_t *slot, int64_t now_ns)
     rj_network_image_t *image = &received->image;
     rj_network_image_work_t work;
     int frames = 0;
-    rj_loss_on_drained(&image->loss, engine->drained_ns);
+    rj_loss_on_drained(&image->loss, &engine->drained);
     if (rj_network_image_track(image, &work, now_ns) > 0 && received->endpoint != NULL)
         frames = answer(engine, received, &work, now_ns);
     rj_engine_count(engine, RJ_SYSTEM_LOSS_GAP_FILLS, work.gaps_filled);

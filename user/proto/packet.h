@@ -29,6 +29,19 @@
  * behind the kernel's GRO, and its frames have lost that word. */
 #define RJ_PACKET_UNMARKED UINT32_MAX
 
+/* A port may have several ways in, of which each keeps the order in which packets came to it, and
+ * none waits for another. */
+enum {
+    RJ_WAYS_IN = 2,
+    RJ_WAY_IN_UNKNOWN = RJ_WAYS_IN, /* or one of many, or through another engine */
+};
+
+/* When ways in were last found empty, each of them at that time or a later one: all but the first,
+ * all but the second; and last, all. INT64_MAX where there is no other, INT64_MIN until it was. */
+typedef struct rj_drained {
+    int64_t but_ns[RJ_WAYS_IN + 1];
+} rj_drained_t;
+
 struct rj_endpoint; /* endpoint/ says what it is; a packet only carries it */
 
 typedef struct rj_packet {
@@ -39,6 +52,7 @@ typedef struct rj_packet {
     int64_t receive_time_ns;      /* when it came, or the port's poll that found it */
     int64_t media_epoch_ns;       /* when the kernel had it, since 1970; 0: it has not told */
     rj_address_t source;
+    int32_t way_in; /* 0 where the port has one only */
 } rj_packet_t;
 
 /* The datagram that begins at `*at`, which moves on behind it; from 0 on, until it is false. */

@@ -20,7 +20,7 @@ void rj_loss_init(rj_loss_t *loss, const rj_loss_config_t *config, int32_t term_
     loss->hwm_pos = position;
     loss->retry_ns = config->retry_ns;
     loss->due_ns = INT64_MAX;
-    loss->drained_ns = INT64_MAX;
+    loss->drained = (rj_drained_t){.but_ns = {INT64_MAX, INT64_MAX, INT64_MAX}};
     loss->ask_due_ns = INT64_MIN;
     loss->ask_ns = RJ_LOSS_ASK_NS_MIN;
     rj_nak_back_off_init(&loss->back_off, &config->back_off);
@@ -141,12 +141,15 @@ static void append(rj_loss_t *loss, rj_span_t span, int64_t now_ns)
             (begin & loss->term_mask) != 0) {
             last->span.end_pos = end;
             last->seen_ns = now_ns;
+            if (last->way_in != loss->way_in)
+                last->way_in = RJ_WAY_IN_UNKNOWN;
         } else if (loss->gap_count < RJ_LOSS_GAPS_MAX) {
             rj_loss_gap_t *gap = &loss->gaps[loss->gap_count++];
             *gap = (rj_loss_gap_t){.span = {begin, end},
                                    .reported_pos = begin,
                                    .since_ns = now_ns,
                                    .seen_ns = now_ns,
+                                   .way_in = loss->way_in,
                                    .back_off_ns = rj_nak_back_off_draw(&loss->back_off)};
             loss->due_ns =
                 last == NULL ? due_ns(loss, gap) : rj_min_i64(loss->due_ns, due_ns(loss, gap));
@@ -234,6 +237,7 @@ void rj_loss_on_scanned(rj_loss_t *loss, rj_span_t gap, int64_t now_ns)
 {
     loss->known_pos = rj_max_i64(loss->known_pos, gap.begin_pos);
     loss->hwm_pos = rj_max_i64(loss->hwm_pos, loss->known_pos);
+    loss->way_in = RJ_WAY_IN_UNKNOWN; /* of the packet behind it; the next one tells its own */
     append(loss, gap, now_ns);
 }
 
@@ -246,8 +250,8 @@ static bool may_ask(const rj_loss_t *loss, int at)
 /* Whether it is not merely on its way through another door. */
 static bool counts(const rj_loss_t *loss, const rj_loss_gap_t *gap, int64_t now_ns)
 {
-    return gap->nak_count > 0 || loss->drained_ns > gap->seen_ns || loss->config.counts_at_once ||
-           now_ns - gap->seen_ns >= RJ_LOSS_DOORS_NS_MAX;
+    return gap->nak_count > 0 || loss->drained.but_ns[gap->way_in] > gap->seen_ns ||
+           loss->config.counts_at_once || now_ns - gap->seen_ns >= RJ_LOSS_DOORS_NS_MAX;
 }
 
 /* When a gap that is due and does not count yet is to be looked at again. */

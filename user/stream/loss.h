@@ -35,8 +35,10 @@
  *               Where somebody set the timing, only the draw counts, of the maximum that was set.
  *
  * Where packets come in by several doors, which keep no order among each other, what seems to be
- * missing may be waiting at another one. So a gap counts only once all doors were found empty after
- * it was seen, or RJ_LOSS_DOORS_NS_MAX later; unless somebody set the timing.
+ * missing may be waiting at another one. So a gap counts only once all doors but that by which it
+ * was seen were found empty after it was, or RJ_LOSS_DOORS_NS_MAX later; unless somebody set the
+ * timing. What comes behind by the same door cannot be what is missing, so that one may be as busy
+ * as it likes.
  *
  * A gap that shrinks, or is split by bytes that arrive in its middle, keeps its timer, and each
  * sign of progress moves that on by one interval. What is added at its end after it was NAKed is a
@@ -53,6 +55,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/packet.h"
 #include "stream/nak_back_off.h"
 
 enum {
@@ -86,6 +89,7 @@ typedef struct rj_loss_gap {
     int64_t reported_pos; /* loss below it has been reported */
     int64_t since_ns; /* first seen, last asked for, or last progress: the timer runs from here */
     int64_t seen_ns;  /* all of it; other doors may still hold it from here on */
+    int32_t way_in;   /* by which it was seen */
     int64_t first_nak_ns;
     int64_t last_nak_ns;
     int64_t back_off_ns; /* drawn: so much later than it would be otherwise */
@@ -98,8 +102,9 @@ typedef struct rj_loss {
     int64_t hwm_pos;   /* highest position that anything told of */
     int32_t gap_count;
     int32_t term_mask;
-    int64_t due_ns;     /* nothing is due earlier; may be too early after a gap went away */
-    int64_t drained_ns; /* when all doors were last found empty */
+    int64_t due_ns; /* nothing is due earlier; may be too early after a gap went away */
+    int32_t way_in; /* of the packet at hand */
+    rj_drained_t drained;
     int64_t retry_ns;
     int64_t rtt_ns; /* smoothed; 0 until there is a sample */
     int64_t rtt_variation_ns;
@@ -150,12 +155,18 @@ static inline bool rj_loss_is_blind(const rj_loss_t *loss)
 /* From known_pos all is there up to `gap.begin_pos`, then `gap` is missing (it may be empty). */
 void rj_loss_on_scanned(rj_loss_t *loss, rj_span_t gap, int64_t now_ns);
 
-/* All doors by which packets come were found empty at some time from `drained_ns` on, each of them;
- * INT64_MAX, as in the beginning: there is one door, which keeps order. Times are those of turns:
- * what was found in the turn in which a gap was seen was found before. */
-static inline void rj_loss_on_drained(rj_loss_t *loss, int64_t drained_ns)
+/* When the doors by which packets come were last found empty; INT64_MAX, as in the beginning: there
+ * is one door, which keeps order. Times are those of turns: what was found in the turn in which a
+ * gap was seen was found before. */
+static inline void rj_loss_on_drained(rj_loss_t *loss, const rj_drained_t *drained)
 {
-    loss->drained_ns = drained_ns;
+    loss->drained = *drained;
+}
+
+/* By which door the packet came of which is told next; those of rj_packet_t. */
+static inline void rj_loss_on_way_in(rj_loss_t *loss, int32_t way_in)
+{
+    loss->way_in = way_in;
 }
 
 /* Writes up to `span_max` gaps for which a NAK is due now, and re-arms their timers. `*lost_bytes`

@@ -93,9 +93,9 @@ typedef struct rj_port_ops {
     int (*attach)(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role);
     void (*detach)(rj_port_t *port, rj_endpoint_t *endpoint, rj_attach_role_t role);
 
-    /* NULL where what arrives keeps its order, for it comes by one way in. Else each of the ways in
-     * was found empty in a poll at this time or a later one; INT64_MIN until all have been. */
-    int64_t (*drained_ns)(const rj_port_t *port);
+    /* NULL where what arrives keeps its order, for it comes by one way in. Else in which polls the
+     * ways in were found empty. */
+    rj_drained_t (*drained)(const rj_port_t *port);
 
     /* Hands out one error of poll that nobody has seen yet: 0 when there is none, else a negative
      * errno and the endpoint it struck. */

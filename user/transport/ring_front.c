@@ -15,6 +15,8 @@
 enum {
     RUNS_MAX = 512, /* of one send: what the engine's batch holds */
     SCRATCH_ALIGN = 64,
+    WAY_RINGS = 0,
+    WAY_SOCKETS = 1,
     BULK_PATHS = 256, /* remembered, a power of two; who is forgotten may see his order change */
 };
 
@@ -239,13 +241,16 @@ static void give(ring_front_t *front, const rj_frame_ring_t *ring, const rj_data
     uint8_t *data = datagram->payload;
     if (!is_first)
         data = memcpy(scratch_of(front, sink->filled), data, datagram->payload_bytes);
+    /* Of several rings none waits for another either. */
+    const int32_t way_in = front->ring_count == 1 ? WAY_RINGS : RJ_WAY_IN_UNKNOWN;
     sink->packets[sink->filled++] =
         (rj_packet_t){.data = data,
                       .length_bytes = datagram->payload_bytes,
                       .segment_bytes = ring->may_be_merged ? RJ_PACKET_UNMARKED : 0,
                       .endpoint = endpoint,
                       .receive_time_ns = sink->now_ns,
-                      .source = datagram->source};
+                      .source = datagram->source,
+                      .way_in = way_in};
 }
 
 static void deliver(ring_front_t *front, rj_frame_ring_t *ring, const rj_datagram_t *datagram,
@@ -355,6 +360,8 @@ static void poll_sockets(ring_front_t *front, sink_t *sink)
         front->sockets_brought_ns = sink->now_ns;
     if (got < (int)room && !front->sockets->has_more)
         front->sockets_empty_ns = sink->now_ns;
+    for (int i = 0; i < got; i++)
+        sink->packets[sink->filled + (uint32_t)i].way_in = WAY_SOCKETS;
     sink->filled += (uint32_t)got;
     count_received(&front->stats, sink->packets + sink->filled - got, got);
 }
@@ -378,10 +385,13 @@ static int ring_front_poll(rj_port_t *port, rj_packet_t *packets, size_t count, 
     return (int)sink.filled;
 }
 
-static int64_t ring_front_drained_ns(const rj_port_t *port)
+static rj_drained_t ring_front_drained(const rj_port_t *port)
 {
     const ring_front_t *front = (const ring_front_t *)port;
-    return rj_min_i64(front->rings_empty_ns, front->sockets_empty_ns);
+    return (rj_drained_t){.but_ns = {[WAY_RINGS] = front->sockets_empty_ns,
+                                     [WAY_SOCKETS] = front->rings_empty_ns,
+                                     [RJ_WAY_IN_UNKNOWN] = rj_min_i64(front->rings_empty_ns,
+                                                                      front->sockets_empty_ns)}};
 }
 
 static int ring_front_take_error(rj_port_t *port, rj_endpoint_t **ret_endpoint)
@@ -454,7 +464,7 @@ static const rj_port_ops_t ring_front_ops = {
     .reclaim = ring_front_reclaim,
     .attach = ring_front_attach,
     .detach = ring_front_detach,
-    .drained_ns = ring_front_drained_ns,
+    .drained = ring_front_drained,
     .take_error = ring_front_take_error,
     .close = ring_front_close,
     .retire = ring_front_retire,

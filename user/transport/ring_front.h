@@ -16,7 +16,7 @@
  * Bulk are runs of many datagrams where segmentation by the kernel beats the ring. What follows on
  * their path goes the same way until it has been quiet for RJ_RING_FRONT_QUIET_NS, for the doors
  * keep no order between each other; what went before, by the ring, was there first anyway. Whoever
- * receives by both doors has them found empty before he believes in a gap (`drained_ns`).
+ * receives by both doors has them found empty before he believes in a gap (`drained`).
  *
  * Units      bytes; packets.
  * Ownership  the port owns rings and inner port from a successful open on. All memory is taken by
