@@ -357,29 +357,41 @@ fetch_peers() {
     done
 }
 
-# Once over sockets; then what has two hosts over AF_XDP as well, briefly unless all is asked for.
+# Once over sockets, each of the transports facing official drivers among them; all that has two
+# hosts over each, when all is asked for.
 # shellcheck disable=SC2086 # paths without blanks
 stage_interop() {
     some interop tests/interop/test_*.sh || return 0
     root_or_skip interop || return 0
     compile interop O="$O" tests || return 0
+    ! pkg-config --exists libdpdk || compile interop O="$O" dpdk || return 0
     fetch_peers
     share=${INTEROP:-share}
     [ "$share" = share ] || patience=7200
     rm -f "$O"/interop/matrix-*.json
     interop '' "INTEROP=$share" tests/interop/test_*.sh
-    if [ "$share" != full ]; then
-        # What the matrix has over AF_XDP needs no second look.
-        interop ' over xdp' 'INTEROP=brief RJ_XDP=generic' tests/interop/test_bad_wire.sh
-    else
-        hosts=$(grep -l ' lab up ' tests/interop/test_*.sh)
-        interop ', native' 'INTEROP=full RJ_XDP=native' tests/interop/test_matrix_xdp.sh
-        interop ' over xdp generic' 'INTEROP=full RJ_XDP=generic' $hosts
-        interop ' over xdp native' 'INTEROP=full RJ_XDP=native' $hosts
-        interop ' over xdp generic, 4 queues' 'INTEROP=full RJ_XDP=generic RJ_QUEUES=4' $hosts
-        interop ' over xdp native, 4 queues' 'INTEROP=full RJ_XDP=native RJ_QUEUES=4' $hosts
-    fi
+    [ "$share" != full ] || over_every_transport
     [ -n "$quiet" ] || python3 tests/interop/matrix/report.py "$O" || true
+}
+
+# Matrices of drivers and of clients, and the suites of both stages that have two hosts.
+# shellcheck disable=SC2086 # paths without blanks
+over_every_transport() {
+    hosts=$(grep -l ' lab up ' tests/interop/test_*.sh)
+    interop ', native' 'INTEROP=full RJ_XDP=native' tests/interop/test_matrix_xdp.sh
+    for mode in generic native; do
+        interop " over xdp $mode" "INTEROP=full RJ_XDP=$mode" $hosts
+        interop " over xdp $mode, 4 queues" "INTEROP=full RJ_XDP=$mode RJ_QUEUES=4" $hosts
+    done
+    lossy=
+    for each in lossy_stream loss_filters multicast mdc mds response; do
+        lossy="$lossy tests/netns/test_$each.sh"
+    done
+    for transport in gso uring packet xdp dpdk auto; do
+        [ $transport != dpdk ] || [ -x "$O/ramjet-dpdk" ] || continue
+        interop " over $transport" "INTEROP=full RJ_TRANSPORT=$transport" $hosts $lossy \
+            tests/interop/test_matrix_clients.sh
+    done
 }
 
 install_for() {
