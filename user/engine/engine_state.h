@@ -43,7 +43,8 @@ typedef struct rj_publication_slot {
 typedef struct rj_image_slot {
     rj_received_image_t *received;
     int64_t due_ns;
-    int64_t lost_bytes; /* not told to the conductor yet */
+    int64_t lost_bytes;  /* not told to the conductor yet */
+    int64_t tracked_pos; /* rcv-hwm when it was last looked at */
 } rj_image_slot_t;
 
 typedef enum rj_sender_part_kind {

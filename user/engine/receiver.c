@@ -518,6 +518,18 @@ static bool is_settled(const rj_network_image_t *image)
     return image->subscribers == NULL || image->is_drained || image->is_revoked;
 }
 
+/* Pages to come may take some time, for which what has just come is not to wait: there is a turn
+ * after that, before readers have all of it. */
+static void reach_ahead(rj_image_slot_t *slot)
+{
+    rj_network_image_t *image = &slot->received->image;
+    const int64_t hwm_pos = image->loss.hwm_pos;
+    const bool is_quiet = hwm_pos == slot->tracked_pos;
+    slot->tracked_pos = hwm_pos;
+    if (is_quiet || hwm_pos + RJ_LOG_REACH_BYTES / 2 > image->reach.position)
+        rj_log_reach_ahead(&image->reach, image->log, hwm_pos);
+}
+
 static int track(rj_engine_t *engine, rj_image_slot_t *slot, int64_t now_ns)
 {
     rj_received_image_t *received = slot->received;
@@ -531,6 +543,7 @@ static int track(rj_engine_t *engine, rj_image_slot_t *slot, int64_t now_ns)
     slot->lost_bytes += work.lost_bytes;
     if (slot->lost_bytes > 0)
         report_loss(engine, slot);
+    reach_ahead(slot);
     slot->due_ns = is_settled(image) ? rj_network_image_deadline_ns(image) : RJ_ENGINE_DUE_NOW;
     return frames + work.gaps_filled;
 }

@@ -51,9 +51,11 @@ static void take_stats(rj_engine_t *engine, rj_network_publication_t *publicatio
 
 void rj_sender_settle(rj_engine_t *engine, rj_publication_slot_t *slot, int64_t due_ns)
 {
-    take_stats(engine, slot->publication);
-    slot->next_frame = next_frame_of(slot->publication);
+    rj_network_publication_t *publication = slot->publication;
+    take_stats(engine, publication);
+    slot->next_frame = next_frame_of(publication);
     slot->due_ns = due_ns;
+    rj_log_reach_ahead(&publication->reach, publication->log, publication->snd_pos);
 }
 
 /* --- collect --- */

@@ -193,6 +193,7 @@ int rj_log_create(rj_log_t *log, const char *path, const rj_log_params_t *params
         return code;
     }
     fill(log, params);
+    log->is_mapped = !params->sparse;
     return 0;
 }
 

@@ -29,6 +29,7 @@ typedef struct rj_log {
     rj_mapfile_t file;
     uint8_t *terms[RJ_LOG_TERM_COUNT];
     rj_log_metadata_t *metadata;
+    bool is_mapped; /* every page of it was when it was created */
     /* Private copies of what must never change. */
     int32_t term_length;
     int32_t term_mask;

@@ -9,6 +9,9 @@
  * come while this one is written takes a quarter off the CPU time of small messages. */
 enum { PREFETCH_BYTES = 4096 };
 
+/* Of a log that the driver lets grow page by page, so far ahead of the writer are pages. */
+enum { TOUCHED_BYTES = 32 * 1024, PAGE_BYTES = 4096 };
+
 /* Where the next byte of a message comes from. */
 typedef struct gather {
     const struct iovec *part;
@@ -69,6 +72,15 @@ static inline void begin_frame(const rj_log_t *log, const place_t *place, int32_
     header->stream_id = log->stream_id;
     header->term_id = place->term_id;
     header->reserved_value = reserved_value;
+}
+
+/* Who enters a page reads from one further on: the fault of a reader brings all pages around that
+ * are there, that of a writer only one. */
+static inline void touch_ahead(const rj_log_t *log, const place_t *place, int64_t needed)
+{
+    const int64_t end = place->offset + needed;
+    if (((place->offset ^ end) & -PAGE_BYTES) != 0 && end + TOUCHED_BYTES < log->term_length)
+        (void)rj_frame_length(place->term, (int32_t)end + TOUCHED_BYTES);
 }
 
 static void write_padding(const rj_log_t *log, const place_t *place, int32_t length)
@@ -192,6 +204,7 @@ static inline int64_t claim_shared(const rj_log_t *log, int32_t partition, int64
     *ret_place = place;
     if (needed > log->term_length - place.offset)
         return trip_shared(log, &place, needed);
+    touch_ahead(log, &place, needed);
     return needed +
            rj_position_pack(place.term_id, place.offset, log->position_shift, log->initial_term_id);
 }
@@ -296,6 +309,7 @@ static inline int64_t claim_exclusive(rj_exclusive_t *exclusive, int64_t needed,
             write_padding(log, &place, log->term_length - place.offset);
         return rotate_exclusive(exclusive);
     }
+    touch_ahead(log, &place, needed);
     exclusive->term_offset += (int32_t)needed;
     return rj_exclusive_position(exclusive);
 }

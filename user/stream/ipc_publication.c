@@ -22,6 +22,7 @@ void rj_ipc_publication_init(rj_ipc_publication_t *publication,
     publication->pub_lmt = config->start_position;
     publication->consumer_position = config->start_position;
     publication->clean_position = config->start_position;
+    rj_log_reach_init(&publication->reach, log, config->start_position);
     publication->stall = (rj_stall_t){config->start_position, now_ns};
 }
 
@@ -54,6 +55,7 @@ static void set_limit(rj_ipc_publication_t *publication, int64_t pub_lmt)
 
 static void clean_to(rj_ipc_publication_t *publication, int64_t position)
 {
+    rj_log_reach_extend(&publication->reach, publication->log, position);
     rj_log_clean_to(publication->log, &publication->clean_position, position);
 }
 

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "shm/log_buffer.h"
+#include "shm/log_reach.h"
 #include "stream/stall.h"
 #include "stream/subscriber_position.h"
 
@@ -64,6 +65,7 @@ typedef struct rj_ipc_publication {
     int64_t trip_limit;        /* the limit moves in steps of an eighth of the window */
     int64_t consumer_position; /* fastest subscriber ever */
     int64_t clean_position;
+    rj_log_reach_t reach;        /* of what is cleaned */
     rj_stall_t stall;            /* for the blocked-publisher check */
     uint64_t bad_position_count; /* what clients wrote and we refused */
 } rj_ipc_publication_t;

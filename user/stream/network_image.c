@@ -37,6 +37,7 @@ void rj_network_image_init(rj_network_image_t *image, const rj_network_image_con
     image->published_rcv_pos = position;
     image->published_hwm_pos = position;
     image->clean_position = position;
+    rj_log_reach_init(&image->reach, image->log, position);
     image->last_sm_position = position;
     image->last_sm_window_bytes = image->congestion.window_bytes;
     image->overrun_position = position + log->term_length / 2;

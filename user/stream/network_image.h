@@ -23,6 +23,7 @@
 #include "ramjet/wire.h"
 #include "base/atomic.h"
 #include "shm/log_buffer.h"
+#include "shm/log_reach.h"
 #include "stream/congestion.h"
 #include "stream/loss.h"
 #include "stream/subscriber_position.h"
@@ -133,6 +134,7 @@ typedef struct rj_network_image {
     int64_t last_rttm_ns; /* echo_timestamp of the last question for a round trip */
     bool rttm_is_pending;
     int64_t clean_position;
+    rj_log_reach_t reach;
     int64_t published_rcv_pos; /* as in the counters */
     int64_t published_hwm_pos;
     rj_subscriber_position_t *subscribers;

@@ -40,6 +40,7 @@ void rj_network_publication_init(rj_network_publication_t *publication,
     publication->pub_lmt = config->start_position;
     publication->max_spy_pos = config->start_position;
     publication->clean_position = config->start_position;
+    rj_log_reach_init(&publication->reach, log, config->start_position);
     publication->stall = (rj_stall_t){config->start_position, now_ns};
     publication->state_changed_ns = now_ns;
     /* So that the first turn sends a setup. */

@@ -27,6 +27,7 @@
 #include "proto/timestamp.h"
 #include "ramjet/wire.h"
 #include "shm/log_buffer.h"
+#include "shm/log_reach.h"
 #include "stream/flow_control.h"
 #include "stream/governor.h"
 #include "stream/retransmit.h"
@@ -174,6 +175,7 @@ typedef struct rj_network_publication {
     rj_run_position_t resend_positions[RJ_NETWORK_PUBLICATION_RUNS_MAX]; /* likewise */
     uint64_t resend_askers[RJ_NETWORK_PUBLICATION_RUNS_MAX];             /* likewise */
     rj_retransmit_t retransmit;
+    rj_log_reach_t reach;
 
     /* The conductor's. */
     rj_network_publication_state_t state;
