@@ -61,6 +61,7 @@ static void open_ring(void)
         memory[i] = (uint8_t)(i * 7 + (i >> 9));
     cr_assert_eq(rj_umem_open_in(&umem, FRAME_BYTES, FRAMES, memory, REACH, &err), 0);
     xsk = (rj_xsk_t){.fd = -1,
+                     .direct_fd = -1,
                      .uses_segments = true,
                      .rx = near_end(&rx),
                      .tx = near_end(&tx),

@@ -5,6 +5,8 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "transport/datagram.h"
 
@@ -46,6 +48,7 @@ static void open_of_size(uint32_t rx_frames, bool never_sleeps)
     size = rx_frames;
     cr_assert_eq(rj_umem_open(&umem, FRAME_BYTES, rx_frames + TX_FRAMES, &err), 0);
     xsk = (rj_xsk_t){.fd = -1,
+                     .direct_fd = -1,
                      .uses_segments = true,
                      .rx = near_end(&rx),
                      .tx = near_end(&tx),
@@ -279,6 +282,62 @@ Test(xdp_ring, cuts_a_long_packet_into_frames_or_does_not_begin)
     cr_assert_eq(tx.descs[4].len, FRAME_BYTES);
     cr_assert_eq(tx.descs[7].len, RJ_UMEM_HEADROOM_BYTES + RJ_PATH_HEADER_IPV4_BYTES);
     cr_assert_eq(ring.base.stats.tx_frames, 2);
+}
+
+/* The way past the ring, as a pair of sockets; the far end is returned. */
+static int open_direct(void)
+{
+    int pair[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
+    xsk.direct_fd = pair[0];
+    return pair[1];
+}
+
+Test(xdp_ring, sends_a_frame_that_is_alone_past_the_ring)
+{
+    const int far = open_direct();
+    uint8_t got[FRAME_BYTES];
+    put(100);
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(recv(far, got, sizeof(got), 0), RJ_PATH_HEADER_IPV4_BYTES + 100);
+    cr_assert_arr_eq(got + RJ_PATH_HEADER_IPV4_BYTES, payload, 100);
+    cr_assert_eq(tx.producer, 0);
+    cr_assert_eq(umem.counts[RJ_FRAME_TX], 0);
+    cr_assert_eq(ring.base.stats.tx_direct, 1);
+    cr_assert_not(ring.base.has_unsent);
+}
+
+Test(xdp_ring, overtakes_nothing_that_is_on_its_way)
+{
+    open_direct();
+    put(100);
+    put(100);
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(tx.producer, 2, "they go together");
+    put(100);
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(tx.producer, 3, "behind the others");
+    complete(3);
+    rj_xdp_ring_flush(&ring);
+    put(100);
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(tx.producer, 3);
+    cr_assert_eq(ring.base.stats.tx_direct, 1);
+    put(2 * FRAME_BYTES);
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(tx.producer, 6, "several frames");
+}
+
+Test(xdp_ring, sends_by_the_ring_what_is_refused_past_it)
+{
+    close(open_direct());
+    put(100);
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(tx.producer, 1);
+    cr_assert_eq(ring.base.stats.tx_direct, 0);
+    complete(1);
+    rj_xdp_ring_flush(&ring);
+    cr_assert_eq(umem.counts[RJ_FRAME_TX], 0);
 }
 
 Test(xdp_ring, kicks_only_who_sleeps_and_gives_up_when_nothing_moves)

@@ -41,6 +41,7 @@ typedef struct rj_frame_ring_stats {
     uint64_t rx_fan_out_cut; /* copies lost where a group has more endpoints than a batch */
     uint64_t tx_frames;      /* datagrams put into the ring */
     uint64_t tx_referenced;  /* those of them whose payload was not copied */
+    uint64_t tx_direct;      /* and those that went past it, each with a call of its own */
     uint64_t tx_ring_full;   /* sends that ended short */
     uint64_t tx_refused;     /* datagrams lost: the link does not take them, as when too long */
     uint64_t tx_kicks;       /* system calls */

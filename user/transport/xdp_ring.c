@@ -9,6 +9,8 @@
 #include "base/bits.h"
 #include "base/checksum.h"
 
+enum { LINE_BYTES = 64 }; /* of the caches, where that is known */
+
 /* --- the frames for receiving --- */
 
 /* How many the kernel gets while there are no bursts. */
@@ -154,8 +156,29 @@ static void kick(rj_xdp_ring_t *ring)
     }
 }
 
+/* A frame that is alone, in the ring and on its way: it takes the short one. What is refused there
+ * goes by the ring. */
+static bool send_directly(rj_xdp_ring_t *ring)
+{
+    rj_xsk_ring_t *tx = &ring->xsk->tx;
+    if (ring->xsk->direct_fd < 0 || ring->tx_frames != 1 || ring->base.is_gone ||
+        ring->reference_head != ring->reference_tail)
+        return false;
+    const struct xdp_desc *desc = rj_xsk_ring_desc(tx, tx->mine - 1);
+    if (!rj_xsk_send_directly(ring->xsk, ring->umem->bytes + desc->addr, desc->len))
+        return false;
+    rj_umem_free(ring->umem, desc->addr, RJ_FRAME_TX);
+    tx->mine--;
+    ring->tx_frames--;
+    ring->base.has_unsent = false;
+    rj_frame_ring_count(&ring->base.stats.tx_direct, 1);
+    return true;
+}
+
 void rj_xdp_ring_flush(rj_xdp_ring_t *ring)
 {
+    if (ring->base.has_unsent && send_directly(ring))
+        return;
     if (ring->base.has_unsent)
         rj_xsk_ring_submit(&ring->xsk->tx);
     ring->base.has_unsent = false;
@@ -308,7 +331,20 @@ static struct xdp_desc take(rj_xdp_ring_t *ring)
     rj_umem_move(ring->umem, desc.addr, RJ_FRAME_FILL, RJ_FRAME_RX);
     ring->held[ring->held_count++] = desc.addr;
     ring->rx_since++;
+    ring->rx_taken++;
+    ring->rx_offset = (uint32_t)desc.addr & (ring->umem->frame_bytes - 1);
     return desc;
+}
+
+/* In copy mode the kernel fills frames in the order of the fill ring, so the next one is known before
+ * its descriptor has come from the other CPU's cache, and can come at the same time. A wrong guess
+ * costs nothing but two lines. */
+static void ask_for_frame(const rj_xdp_ring_t *ring)
+{
+    const rj_xsk_ring_t *fill = &ring->xsk->fill;
+    const uint8_t *frame = ring->umem->bytes + *rj_xsk_ring_address(fill, ring->rx_taken);
+    __builtin_prefetch(frame + ring->rx_offset);
+    __builtin_prefetch(frame + ring->rx_offset + LINE_BYTES);
 }
 
 /* How many descriptors the packet at the front has; 0 while its end has not come; one more than
@@ -362,6 +398,8 @@ bool rj_xdp_ring_next(rj_xdp_ring_t *ring, uint8_t *scratch, rj_ring_frame_t *re
         skip_rest(ring);
     if (rj_xsk_ring_available(rx) == 0)
         return false;
+    if (!ring->xsk->is_zero_copy)
+        ask_for_frame(ring);
     if ((rj_xsk_ring_desc(rx, rx->mine)->options & XDP_PKT_CONTD) != 0)
         return next_of_segments(ring, scratch, ret_frame);
     const struct xdp_desc desc = take(ring);

@@ -68,6 +68,8 @@ typedef struct rj_xdp_ring {
     uint32_t rx_offered; /* of them, how many the kernel gets */
     uint32_t rx_since;   /* packets read since the last recycle */
     uint32_t calm;       /* and since the last burst */
+    uint32_t rx_taken;   /* descriptors ever, and so entries of the fill ring; counts on for ever */
+    uint32_t rx_offset;  /* where in its frame the last packet began */
 } rj_xdp_ring_t;
 
 /* Gives the fill ring its frames. `xsk` is open; the ring closes it. */

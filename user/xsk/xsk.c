@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
@@ -11,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -263,12 +265,33 @@ static const rj_xsk_t *find_lead(const rj_xsk_params_t *params, const rj_xsk_t *
     return NULL;
 }
 
+/* A packet socket that sends as the TX ring does, past all queueing, and receives nothing. It takes
+ * the queue of the CPU, so that it is for interfaces with one: elsewhere a frame could come out of
+ * another than ours. Whoever may have an AF_XDP socket may have this; without it the ring sends. */
+static int open_direct(const rj_xsk_t *xsk, const rj_xsk_params_t *params)
+{
+    const struct sockaddr_ll address = {.sll_family = AF_PACKET,
+                                        .sll_ifindex = (int)params->interface_index};
+    const int bypass = 1;
+    if (xsk->is_zero_copy || xsk->busy_polls || queue_count(params->interface_name) != 1)
+        return -1;
+    const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &bypass, sizeof(bypass)) == 0 &&
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 /* Opens in the one mode that `params` names. */
 static int open_in_mode(rj_xsk_t *xsk, const rj_xsk_params_t *params, const rj_umem_t *umem,
                         const rj_xsk_t *peers, uint32_t peer_count, rj_err_t *err)
 {
     const rj_xsk_t *lead = find_lead(params, peers, peer_count);
     *xsk = (rj_xsk_t){.fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0),
+                      .direct_fd = -1,
                       .uses_segments = params->uses_segments,
                       .owns_registration = lead == NULL};
     if (xsk->fd < 0)
@@ -293,6 +316,7 @@ static int open_in_mode(rj_xsk_t *xsk, const rj_xsk_params_t *params, const rj_u
     /* A kernel without the option goes on in small steps. */
     setsockopt(xsk->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &params->tx_size, sizeof(params->tx_size));
     set_busy_poll(xsk, params);
+    xsk->direct_fd = open_direct(xsk, params);
     return 0;
 fail:
     rj_xsk_close(xsk);
@@ -320,7 +344,7 @@ static int open_with_segments(rj_xsk_t *xsk, const rj_xsk_params_t *params, cons
 int rj_xsk_open(rj_xsk_t *xsk, const rj_xsk_params_t *params, const rj_umem_t *umem,
                 const rj_xsk_t *peers, uint32_t peer_count, rj_err_t *err)
 {
-    *xsk = (rj_xsk_t){.fd = -1};
+    *xsk = (rj_xsk_t){.fd = -1, .direct_fd = -1};
     if (params->mode != RJ_XSK_AUTO)
         return open_with_segments(xsk, params, umem, peers, peer_count, err);
     /* What a driver answers that cannot do it differs; the queue's state does not depend on it. */
@@ -341,7 +365,10 @@ void rj_xsk_close(rj_xsk_t *xsk)
     unmap_ring(&xsk->completion);
     if (xsk->fd >= 0)
         close(xsk->fd);
+    if (xsk->direct_fd >= 0)
+        close(xsk->direct_fd);
     xsk->fd = -1;
+    xsk->direct_fd = -1;
 }
 
 /* --- while it is open --- */
@@ -368,9 +395,20 @@ int rj_xsk_losses(int fd, rj_xsk_losses_t *ret_losses)
     return 0;
 }
 
+/* The library's own would make the thread a point of cancellation each time. */
+static long send_at_once(int fd, const void *bytes, size_t length)
+{
+    return syscall(SYS_sendto, fd, bytes, length, MSG_DONTWAIT, NULL, 0);
+}
+
 int rj_xsk_kick_tx(const rj_xsk_t *xsk)
 {
-    return sendto(xsk->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 ? -errno : 0;
+    return send_at_once(xsk->fd, NULL, 0) < 0 ? -errno : 0;
+}
+
+bool rj_xsk_send_directly(const rj_xsk_t *xsk, const void *frame, uint32_t length)
+{
+    return xsk->direct_fd >= 0 && send_at_once(xsk->direct_fd, frame, length) >= 0;
 }
 
 void rj_xsk_wake_tx(const rj_xsk_t *xsk)
