@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_reach.h - the pages of a sparse log, mapped before they are needed.
  *
- * The first touch of a page is a fault, which takes two microseconds where a page of 64 frames takes
- * ten. Asked for in advance, the kernel maps several at once, out of the way of a message.
+ * The first touch of a page is a fault, of a microsecond or two in the middle of a message. Asked
+ * in advance, the kernel maps several at once, while nothing waits.
  *
  * Units      stream positions and bytes.
  * Ownership  the caller owns the struct; the log outlives it.

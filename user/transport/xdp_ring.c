@@ -336,7 +336,7 @@ static struct xdp_desc take(rj_xdp_ring_t *ring)
     return desc;
 }
 
-/* In copy mode the kernel fills frames in the order of the fill ring, so the next one is known before
+/* In copy mode the kernel fills frames in the order of the fill ring: the next one is known before
  * its descriptor has come from the other CPU's cache, and can come at the same time. A wrong guess
  * costs nothing but two lines. */
 static void ask_for_frame(const rj_xdp_ring_t *ring)
