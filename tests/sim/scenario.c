@@ -429,6 +429,7 @@ const scenario_t scenarios[] = {
     {"unreliable", run_unreliable},
     {"merged", run_merged},
     {"doors", run_doors},
+    {"repair", run_repair},
     {"aside", run_aside},
 };
 

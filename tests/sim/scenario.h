@@ -34,6 +34,7 @@ void run_unreliable(uint64_t seed, const char *directory);
 void run_merged(uint64_t seed, const char *directory);
 void run_doors(uint64_t seed, const char *directory);
 void run_aside(uint64_t seed, const char *directory);
+void run_repair(uint64_t seed, const char *directory);
 void run_storm(uint64_t seed, const char *directory);
 
 /* What the last run did, as one number. */

@@ -44,6 +44,57 @@ Test(retransmit, answers_a_range_once_while_it_lingers)
                  RJ_RETRANSMIT_ACCEPTED);
 }
 
+static void send_to(rj_retransmit_t *retransmit, int64_t snd_pos)
+{
+    rj_retransmit_on_sent(retransmit, 0, snd_pos);
+}
+
+static rj_retransmit_answer_t ask(rj_retransmit_t *retransmit, int64_t begin_pos, int64_t end_pos)
+{
+    rj_retransmit_answer_t answer = rj_retransmit_on_nak(retransmit, begin_pos, end_pos, 0, 0);
+    rj_retransmit_poll(retransmit, 0);
+    resend_all(retransmit, 0);
+    return answer;
+}
+
+Test(retransmit, knows_that_a_resend_was_lost_by_news_of_what_was_sent_later)
+{
+    rj_retransmit_t retransmit;
+    rj_retransmit_config_t config = config_of(8);
+    rj_retransmit_init(&retransmit, &config, 0);
+    send_to(&retransmit, 1024);
+    cr_assert_eq(ask(&retransmit, 192, 320), RJ_RETRANSMIT_ACCEPTED);
+    cr_expect_eq(ask(&retransmit, 192, 320), RJ_RETRANSMIT_DUPLICATE);
+    cr_assert_eq(ask(&retransmit, 960, 1024), RJ_RETRANSMIT_ACCEPTED);
+    cr_expect_eq(ask(&retransmit, 192, 320), RJ_RETRANSMIT_DUPLICATE, "sent before the resend");
+
+    send_to(&retransmit, 2048);
+    cr_assert_eq(ask(&retransmit, 1024, 1088), RJ_RETRANSMIT_ACCEPTED);
+    cr_expect_eq(ask(&retransmit, 192, 320), RJ_RETRANSMIT_ACCEPTED, "lost again");
+    cr_expect_eq(ask(&retransmit, 192, 320), RJ_RETRANSMIT_DUPLICATE, "once for each proof");
+    cr_expect_eq(ask(&retransmit, 1024, 1088), RJ_RETRANSMIT_DUPLICATE,
+                 "of itself it says nothing");
+    resend_all(&retransmit, 0);
+    rj_retransmit_poll(&retransmit, 10 * ms + 1);
+    cr_expect_eq(retransmit.active_count, 0);
+}
+
+Test(retransmit, takes_no_proof_where_many_ask_or_the_linger_was_set)
+{
+    for (int i = 0; i < 2; i++) {
+        rj_retransmit_t retransmit;
+        rj_retransmit_config_t config = config_of(8);
+        config.is_group = i == 0;
+        config.linger_is_explicit = i == 1;
+        rj_retransmit_init(&retransmit, &config, 0);
+        send_to(&retransmit, 1024);
+        cr_assert_eq(ask(&retransmit, 192, 320), RJ_RETRANSMIT_ACCEPTED);
+        send_to(&retransmit, 2048);
+        cr_assert_eq(ask(&retransmit, 1024, 1088), RJ_RETRANSMIT_ACCEPTED);
+        cr_expect_eq(ask(&retransmit, 192, 320), RJ_RETRANSMIT_DUPLICATE);
+    }
+}
+
 Test(retransmit, answers_adjacent_ranges_each)
 {
     rj_retransmit_t retransmit;
@@ -230,7 +281,7 @@ Test(retransmit, keeps_its_budget_in_every_span_of_time)
         for (int i = 0; i < STEPS; i++) {
             time_ns[i + 1] = time_ns[i] + rj_prng_between(&prng, 0, 100 * 1000);
             int64_t data = rj_prng_chance(&prng, 0.3) ? rj_prng_between(&prng, 0, 20000) : 0;
-            rj_retransmit_on_sent(&retransmit, data);
+            rj_retransmit_on_sent(&retransmit, data, 0);
             sent[i + 1] = sent[i] + data;
             resent[i + 1] = resent[i];
             rj_retransmit_on_nak(&retransmit, 0, 1 << 30, 0, time_ns[i + 1]);

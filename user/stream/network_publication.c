@@ -150,7 +150,7 @@ int64_t rj_network_publication_commit(rj_network_publication_t *publication, con
     if (!publication->config.has_reference_timing)
         publication->heartbeat_ns = RJ_NETWORK_PUBLICATION_TAIL_NS;
     publication->tracks_sender_limit = true;
-    rj_retransmit_on_sent(&publication->retransmit, sent_bytes);
+    rj_retransmit_on_sent(&publication->retransmit, sent_bytes, position);
     return sent_bytes;
 }
 

@@ -14,6 +14,7 @@ void rj_retransmit_init(rj_retransmit_t *retransmit, const rj_retransmit_config_
     retransmit->config = *config;
     retransmit->due_ns = INT64_MAX;
     retransmit->linger_ns = config->linger_ns;
+    retransmit->snd_pos = INT64_MAX;
     retransmit->budget_bytes_max = config->term_length / 2 + RJ_RETRANSMIT_BURST_BYTES;
     retransmit->earned_until_ns = now_ns;
     for (int i = 0; i < RJ_RETRANSMIT_DESTINATIONS_MAX; i++)
@@ -119,6 +120,7 @@ static void make_ready(rj_retransmit_t *retransmit, rj_retransmit_slot_t *slot)
 static void linger(rj_retransmit_t *retransmit, rj_retransmit_slot_t *slot, int64_t now_ns)
 {
     retransmit->ready_count--;
+    slot->resent_at = retransmit->snd_pos;
     arm(retransmit, slot, RJ_RETRANSMIT_LINGERING, now_ns + retransmit->linger_ns);
 }
 
@@ -168,6 +170,20 @@ static void trim(rj_retransmit_t *retransmit, int64_t *begin_pos, int64_t *end_p
     }
 }
 
+/* What lingers is asked for, and proved to be lost: that is no echo. */
+static void free_lost(rj_retransmit_t *retransmit, int64_t begin_pos, int64_t end_pos)
+{
+    retransmit->heard_pos = rj_max_i64(retransmit->heard_pos, end_pos);
+    for (int i = 0; i < retransmit->config.slot_count && retransmit->active_count > 0; i++) {
+        rj_retransmit_slot_t *slot = &retransmit->slots[i];
+        if (slot->state != RJ_RETRANSMIT_LINGERING || slot->resent_at >= retransmit->heard_pos ||
+            begin_pos >= slot->end_pos || end_pos <= slot->begin_pos)
+            continue;
+        slot->state = RJ_RETRANSMIT_FREE;
+        retransmit->active_count--;
+    }
+}
+
 /* A slot for one more span, or NULL. */
 static rj_retransmit_slot_t *take_slot(rj_retransmit_t *retransmit)
 {
@@ -189,6 +205,8 @@ rj_retransmit_answer_t rj_retransmit_on_nak(rj_retransmit_t *retransmit, int64_t
                                             int64_t end_pos, int32_t destination, int64_t now_ns)
 {
     uint64_t asker = rj_retransmit_asker(destination);
+    if (!retransmit->config.is_group && !retransmit->config.linger_is_explicit)
+        free_lost(retransmit, begin_pos, end_pos);
     if (retransmit->active_count > 0)
         trim(retransmit, &begin_pos, &end_pos, asker);
     if (begin_pos >= end_pos)
@@ -208,8 +226,9 @@ rj_retransmit_answer_t rj_retransmit_on_nak(rj_retransmit_t *retransmit, int64_t
     return RJ_RETRANSMIT_ACCEPTED;
 }
 
-void rj_retransmit_on_sent(rj_retransmit_t *retransmit, int64_t bytes)
+void rj_retransmit_on_sent(rj_retransmit_t *retransmit, int64_t bytes, int64_t snd_pos)
 {
+    retransmit->snd_pos = snd_pos;
     retransmit->earned_bytes += bytes;
 }
 

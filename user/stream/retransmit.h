@@ -34,6 +34,14 @@
  * the longest of all, within a bound: one receiver that answers late must not keep all others
  * waiting.
  *
+ * A single receiver proves it sooner. Who asks for something has had news from behind it; and what
+ * was sent before such news, but for what was lost, has come too. So once a NAK has reached beyond
+ * what had been sent when a resend was, that resend has come or is lost, and who asks for it again
+ * is no echo. It is sent once more, and the next proof has to reach beyond what was sent by then.
+ *
+ *      sent    |--- [gap] ----------|resend of the gap|---- [next gap] ---|
+ *      NAKs             for the gap                  for the next gap: the resend is there or lost
+ *
  * Units      positions: stream bytes since the initial term began. Times: monotonic ns.
  * Ownership  a plain value inside its publication; no heap, nothing to close.
  * Thread     the publication's engine.
@@ -78,6 +86,7 @@ typedef struct rj_retransmit_slot {
     int64_t end_pos;
     int64_t next_pos;    /* sent again up to here */
     int64_t deadline_ns; /* of DELAYED and LINGERING */
+    int64_t resent_at;   /* of LINGERING: how far new data had been sent when it began to */
     uint64_t askers;     /* destinations it is sent to */
     rj_retransmit_state_t state;
 } rj_retransmit_slot_t;
@@ -101,6 +110,8 @@ typedef struct rj_retransmit {
     int32_t ready_count;
     int64_t due_ns; /* no deadline is earlier */
     int64_t linger_ns;
+    int64_t snd_pos;   /* new data was sent up to here; INT64_MAX: nobody has said */
+    int64_t heard_pos; /* the furthest that a NAK reached */
     int64_t budget_bytes_max;
     int64_t earned_bytes; /* ever, by data and by time */
     int64_t earned_until_ns;
@@ -124,8 +135,8 @@ static inline uint64_t rj_retransmit_asker(int32_t destination)
 rj_retransmit_answer_t rj_retransmit_on_nak(rj_retransmit_t *retransmit, int64_t begin_pos,
                                             int64_t end_pos, int32_t destination, int64_t now_ns);
 
-/* New data went out: it earns budget. */
-void rj_retransmit_on_sent(rj_retransmit_t *retransmit, int64_t bytes);
+/* New data went out, up to `snd_pos`: it earns budget. */
+void rj_retransmit_on_sent(rj_retransmit_t *retransmit, int64_t bytes, int64_t snd_pos);
 
 /* A measured round trip, smoothed; the linger follows it. */
 void rj_retransmit_on_rtt(rj_retransmit_t *retransmit, int64_t rtt_ns);
