@@ -21,6 +21,6 @@ python=/usr/bin/python3
 # `attach` wants a file system that not every machine has mounted; nobody else is to see that.
 # shellcheck disable=SC2016 # the inner shell's
 exec unshare --mount sh -c '
-    mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
+    [ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || mount -t bpf bpf /sys/fs/bpf
     exec "$@"' sh "$python" -B bench/bench.py --ramjet "${O:-build}/ramjet" --official "$official" \
     --embedded "$embedded" --java "$java" ${QUICK:+--quick} "$@"

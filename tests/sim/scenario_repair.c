@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One receiver that loses much, of what is sent again too: all of it comes, and nothing is sent more
- * often than it was lost. */
+/* One receiver that loses much, of what is sent again too: all of it comes, and nothing is sent
+ * more often than it was lost. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -21,8 +21,9 @@ static void check(const char *what, int64_t value, int64_t most)
         sim_fail("%" PRId64 " %s, %" PRId64 " at most", value, what, most);
 }
 
-/* Each datagram goes out once, and again when it was lost: those that were lost, whatever they were,
- * are more than that. NAKs are lost too; where their timing was set, they are as many as that says. */
+/* Each datagram goes out once, and again when it was lost: those that were lost, whatever they
+ * were, are more than that. NAKs are lost too; where their timing was set, they are as many as that
+ * says. */
 static void check_traffic(void)
 {
     const sim_net_stats_t *stats = sim_net_stats(world_net(stage.world));
