@@ -287,6 +287,52 @@ Test(conductor_steering, follows_the_neighbour_the_mtu_and_the_loss_of_both)
     cr_expect(was_headed);
 }
 
+/* Sends nothing in so many turns, which take no time. */
+static bool is_silent(void)
+{
+    const int count = send_count;
+    for (int turn = 0; turn < 10; turn++)
+        driver_rig_turn(&rig);
+    return send_count == count;
+}
+
+Test(conductor_steering, has_a_setup_wait_for_the_ring_that_will_serve_its_data)
+{
+    view.has_neighbour = false;
+    publish();
+    driver_rig_live(&rig, CLIENT, SECONDS(1));
+    (void)driver_rig_add_publication(&rig, CLIENT, true, CHANNEL, 2001);
+    (void)driver_rig_expect(&rig, RJ_EVENT_EXCLUSIVE_PUBLICATION_READY);
+    cr_expect(is_silent(), "the next hop is being asked for");
+    view.has_neighbour = true;
+    publish();
+    cr_expect_not(is_silent(), "it leaves as soon as it can");
+    cr_expect(was_headed);
+}
+
+Test(conductor_steering, has_no_setup_wait_for_a_next_hop_that_never_answers)
+{
+    view.has_neighbour = false;
+    publish();
+    driver_rig_live(&rig, CLIENT, SECONDS(1));
+    (void)driver_rig_add_publication(&rig, CLIENT, true, CHANNEL, 2001);
+    (void)driver_rig_expect(&rig, RJ_EVENT_EXCLUSIVE_PUBLICATION_READY);
+    driver_rig_live(&rig, CLIENT, SECONDS(1));
+    cr_expect_gt(send_count, 0);
+    cr_expect_not(was_headed);
+}
+
+Test(conductor_steering, has_no_setup_wait_where_no_ring_will_serve_its_data)
+{
+    view.has_neighbour = false;
+    tables.is_attached = false;
+    publish();
+    driver_rig_live(&rig, CLIENT, SECONDS(1));
+    (void)driver_rig_add_publication(&rig, CLIENT, true, CHANNEL, 2001);
+    (void)driver_rig_expect(&rig, RJ_EVENT_EXCLUSIVE_PUBLICATION_READY);
+    cr_expect_not(is_silent());
+}
+
 Test(conductor_steering, takes_headers_back_when_the_program_is_gone)
 {
     (void)publication(CHANNEL);

@@ -298,6 +298,27 @@ Test(network_publication, repeats_its_setup_until_a_receiver_answers)
     cr_assert_not(rj_network_publication_setup(&bench.publication, &frame, bench.now_ns + s));
 }
 
+Test(network_publication, holds_its_first_setup_for_a_while_or_until_it_is_let_go)
+{
+    rj_wire_setup_t frame;
+    open_at(0);
+    rj_network_publication_t *publication = &bench.publication;
+    rj_network_publication_let_setup_go(publication);
+    rj_network_publication_hold_setup(publication);
+    cr_assert_not(rj_network_publication_setup(publication, &frame, bench.now_ns));
+    cr_assert_gt(rj_network_publication_deadline_ns(publication), bench.now_ns);
+    rj_network_publication_let_setup_go(publication);
+    cr_assert(rj_network_publication_setup(publication, &frame, bench.now_ns));
+
+    open_at(0);
+    bench.now_ns += RJ_NETWORK_PUBLICATION_SETUP_NS;
+    rj_network_publication_hold_setup(publication);
+    cr_assert(rj_network_publication_setup(publication, &frame, bench.now_ns), "long enough");
+    rj_network_publication_let_setup_go(publication);
+    cr_assert_not(rj_network_publication_setup(publication, &frame, bench.now_ns + 1),
+                  "it has left, and is repeated when that is due");
+}
+
 Test(network_publication, sends_a_setup_on_demand_until_somebody_listens)
 {
     rj_wire_setup_t frame;

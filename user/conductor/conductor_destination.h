@@ -52,6 +52,10 @@ void rj_conductor_free_destinations(rj_conductor_t *conductor, rj_send_entry_t *
 /* Whether paths get headers, so that engines tell of destinations that join. */
 bool rj_conductor_keeps_headers(const rj_conductor_t *conductor);
 
+/* Only the next hop's MAC is missing, which the kernel is being asked for: a ring is about to take
+ * the path over. */
+bool rj_conductor_awaits_ring(const rj_conductor_t *conductor, const rj_headed_path_t *headed);
+
 /* The engine has the path, whose address is or becomes `address`; nothing happens while that is
  * none. */
 void rj_conductor_steer_send_destination(rj_conductor_t *conductor, rj_destination_entry_t *entry,

@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "base/bits.h"
+#include "conductor/conductor_destination.h"
 #include "conductor/conductor_flow.h"
 #include "endpoint/fan_out.h"
 
@@ -152,6 +153,11 @@ static void add_entry(rj_conductor_t *conductor, rj_network_entry_t *network)
     rj_network_publication_init(&network->publication, &config, &counters, network->published.log,
                                 config.response_path != NULL ? NULL : &send->endpoint.data_path,
                                 conductor->now_ns);
+    /* A receiver with an engine for each queue has an image where the setup came in. What a socket
+     * sends may come in elsewhere than what a ring sends, so the setup takes the door that the data
+     * will take. */
+    if (rj_conductor_awaits_ring(conductor, &send->headed))
+        rj_network_publication_hold_setup(&network->publication);
     network->publication.fan_out = network->fan_out;
     network->response_path.endpoint = &send->endpoint.base;
     DL_APPEND(conductor->network_publications, network);

@@ -93,6 +93,7 @@ typedef struct rj_headed_path {
     uint32_t path_mtu_bytes;  /* what routers have told of a connected path; 0: not known */
     rj_path_door_t door;
     rj_net_answer_t answer;   /* of the snapshot */
+    uint32_t hop_link_index;  /* to the next hop, where that is known */
     rj_owned_header_t *owned; /* as last told to the engine; NULL: none */
 } rj_headed_path_t;
 

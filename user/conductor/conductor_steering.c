@@ -51,12 +51,13 @@ static bool has_members(const rj_conductor_t *conductor, const rj_address_t *des
 static rj_path_door_t choose_door(const rj_conductor_t *conductor, rj_headed_path_t *headed,
                                   rj_path_header_t *ret_header)
 {
-    rj_net_way_t way;
+    rj_net_way_t way = {.link_index = 0};
     const rj_address_t *destination = &headed->destination;
     if (rj_transport_is_socket(headed->transport))
         return RJ_DOOR_CHANNEL;
     headed->answer = rj_net_snapshot_find_way(conductor->snapshot, &headed->source, destination,
                                               headed->link_index, &way);
+    headed->hop_link_index = way.link_index;
     if (headed->answer != RJ_NET_REACHED)
         return RJ_DOOR_NO_WAY;
     if (!has_ring(conductor, headed->engine, way.link_index))
@@ -153,6 +154,13 @@ static int refresh_path_mtus(rj_conductor_t *conductor)
 bool rj_conductor_keeps_headers(const rj_conductor_t *conductor)
 {
     return conductor->params.feed != NULL && conductor->steering != NULL;
+}
+
+bool rj_conductor_awaits_ring(const rj_conductor_t *conductor, const rj_headed_path_t *headed)
+{
+    return headed->path != NULL && headed->door == RJ_DOOR_NO_WAY &&
+           headed->answer == RJ_NET_NO_NEIGHBOUR &&
+           has_ring(conductor, headed->engine, headed->hop_link_index);
 }
 
 /* The path's engine has it already. `local` is what its socket is bound to, `destination` what its

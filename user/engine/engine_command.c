@@ -208,6 +208,8 @@ static void set_header(rj_engine_t *engine, const rj_engine_command_t *command)
     rj_path_header_t *old = path->header;
     path->header = command->header;
     owe_header(engine, old);
+    if (path->header != NULL)
+        rj_sender_let_setups_go(engine, path);
 }
 
 /* --- addresses that change --- */

@@ -232,6 +232,9 @@ void rj_sender_on_frame(rj_engine_t *engine, const rj_packet_t *packet, int type
 void rj_sender_add(rj_engine_t *engine, rj_send_endpoint_t *endpoint,
                    rj_network_publication_t *publication, int64_t now_ns);
 void rj_sender_remove(rj_engine_t *engine, rj_network_publication_t *publication);
+
+/* The path has got its header, for which setups may have been held. */
+void rj_sender_let_setups_go(rj_engine_t *engine, const rj_path_t *path);
 int64_t rj_sender_deadline_ns(const rj_engine_t *engine);
 
 /* --- receiver.c --- */

@@ -58,6 +58,17 @@ void rj_sender_settle(rj_engine_t *engine, rj_publication_slot_t *slot, int64_t 
     rj_log_reach_ahead(&publication->reach, publication->log, publication->snd_pos);
 }
 
+void rj_sender_let_setups_go(rj_engine_t *engine, const rj_path_t *path)
+{
+    for (int32_t i = 0; i < engine->publication_count; i++) {
+        rj_publication_slot_t *slot = &engine->publications[i];
+        if (slot->publication->path != path)
+            continue;
+        rj_network_publication_let_setup_go(slot->publication);
+        slot->due_ns = RJ_ENGINE_DUE_NOW;
+    }
+}
+
 /* --- collect --- */
 
 /* A response whose receiver is not known yet goes nowhere: as Aeron, that is a short send. */

@@ -154,6 +154,19 @@ int64_t rj_network_publication_commit(rj_network_publication_t *publication, con
     return sent_bytes;
 }
 
+void rj_network_publication_hold_setup(rj_network_publication_t *publication)
+{
+    publication->last_setup_ns += RJ_NETWORK_PUBLICATION_SETUP_NS;
+    publication->holds_setup = true;
+}
+
+void rj_network_publication_let_setup_go(rj_network_publication_t *publication)
+{
+    if (publication->holds_setup)
+        publication->last_setup_ns -= RJ_NETWORK_PUBLICATION_SETUP_NS;
+    publication->holds_setup = false;
+}
+
 static bool wants_setup(const rj_network_publication_t *publication)
 {
     return !publication->has_initial_connection || publication->is_setup_elicited;
@@ -190,6 +203,7 @@ bool rj_network_publication_setup(rj_network_publication_t *publication, rj_wire
         flow_control->ops->on_setup(flow_control, publication->snd_lmt, now_ns);
     rj_network_publication_write_setup(publication, frame);
     publication->last_setup_ns = now_ns;
+    publication->holds_setup = false;
     if (publication->has_receivers)
         publication->is_setup_elicited = false;
     return true;

@@ -152,6 +152,7 @@ typedef struct rj_network_publication {
     int64_t snd_lmt;       /* as in the counter, which clients could spoil */
     int64_t send_epoch_ns; /* of this turn, set by who collects, where messages are stamped */
     int64_t last_setup_ns;
+    bool holds_setup;
     int64_t last_data_ns; /* data or heartbeat */
     int64_t heartbeat_ns; /* from then to the next heartbeat */
     bool has_initial_connection;
@@ -197,7 +198,13 @@ void rj_network_publication_init(rj_network_publication_t *publication,
                                  const rj_network_publication_counters_t *counters, rj_log_t *log,
                                  const struct rj_path *path, int64_t now_ns);
 
+/* The first setup leaves as much later as it would be repeated, unless it is let go before. */
+void rj_network_publication_hold_setup(rj_network_publication_t *publication);
+
 /* --- engine --- */
+
+/* Does nothing where none is held. */
+void rj_network_publication_let_setup_go(rj_network_publication_t *publication);
 
 /* Emits what may be sent now as at most `run_max` runs (<= RJ_NETWORK_PUBLICATION_RUNS_MAX) and at
  * most config.datagrams_max datagrams of new data, within the receiver's window and one term.
