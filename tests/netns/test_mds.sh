@@ -15,11 +15,14 @@ second='aeron:udp?endpoint=10.0.0.2:40132'
 same_session='session-id=77|init-term-id=3|term-id=3|term-offset=0|term-length=1m'
 control='control=10.0.0.1:40133'
 
-# set_up TRANSPORT: h1 sends, h2 and h3 receive.
+# set_up TRANSPORT: h1 sends, h2 and h3 receive. An image whose only way is away lives for its
+# liveness timeout, which is the reference's here: on a busy machine it takes more than a second to
+# start who gives the way back.
 set_up() {
     for host in h1 h2 h3; do
         RJ_TRANSPORT=$1
-        start_driver "$host" RAMJET_CONTROL=ring && is_on "$host" "$1" || return 1
+        start_driver "$host" RAMJET_CONTROL=ring AERON_IMAGE_LIVENESS_TIMEOUT=10s &&
+            is_on "$host" "$1" || return 1
     done
 }
 
@@ -48,20 +51,35 @@ is_bare_of_streams() {
 }
 
 # Both publishers make up the same messages, less than half a term of them: who is slower is judged
-# by positions that the other has reached. They wait for their reader, who is heard of by both
-# before the first of them is through. One that is heard of late finds its reader ahead of it, and
-# takes the window for wider than it is: so all of it is less than a quarter of a window, or the
-# publisher would wait to be told that the rest is read.
+# by positions that the other has reached. Before either sends, both have heard of their reader, and
+# it of both. One that goes on late finds its reader ahead of it, and takes the window for wider
+# than it is: so all of it is less than a quarter of a window, or the publisher would wait for a
+# while to be told that the rest is read.
 read_once_by_two_ways() {
     for way in first second; do
         eval "channel=\$$way"
         # shellcheck disable=SC2154 # it is set by eval
-        write_stream "$way.pub" h1 "$channel|$same_session" --exclusive --messages 200 --rate 150 \
-            --length 32-128
+        write_stream "$way.pub" h1 "$channel|$same_session|linger=5s" --exclusive --messages 200 \
+            --rate 150 --length 32-128
     done
-    await counts h1 snd-channel 2 || return 1
+    await counts h1 snd-channel 2 && signal STOP first.pub second.pub || return 1
     read_by twice.sub h2 "$manual|session-id=77" "$first" "$second"
-    same twice.sub first.pub second.pub
+    await may_send h1 2 && signal CONT first.pub second.pub && same twice.sub first.pub second.pub
+}
+
+# signal NAME CLIENT...: to the tools that `timeout` has started.
+signal() {
+    signal=$1
+    shift
+    for one in "$@"; do
+        starter=$(cat "$work/$one.pid")
+        kill "-$signal" "$(tr -d ' ' <"/proc/$starter/task/$starter/children")" || return 1
+    done
+}
+
+# may_send HOST COUNT: so many publications have been given a limit.
+may_send() {
+    [ "$("$ramjet" stat --dir "/dev/shm/$1" | awk '/ snd-lmt: / && $2 > 0' | wc -l)" = "$2" ]
 }
 
 # subscription: the id of the one that reads at h2.
@@ -69,16 +87,25 @@ subscription() {
     "$ramjet" stat --dir /dev/shm/h2 | sed -n 's/.* sub-pos: \([0-9]*\) .*/\1/p' | head -n 1
 }
 
-# A second without the only way: the image waits, and what was lost is asked for again.
+# Without the only way the image waits, and what was lost is asked for again. The stream goes on
+# until the way has been back for a while, whenever that is.
 survive_without_a_way() {
     await is_bare_of_streams h2
+    take_a_way_and_give_it_back && same blink.sub blink.pub && return 0
+    (cd "$work" && tail -n 3 blink.sub blink.pub)
+    signal KILL blink.sub blink.pub
+    return 1
+}
+take_a_way_and_give_it_back() {
     read_by blink.sub h2 "$manual" "$first" "$second"
     await counts h2 rcv-local-sockaddr 2 || return 1
-    write_stream blink.pub h1 "$first" --messages 4000 --rate 2000 --length 32-2K
+    write_stream blink.pub h1 "$first|linger=5s" --rate 2000 --length 32-2K
     await reaches h2 rcv-pos 500000 && id=$(subscription) && [ "$id" ] || return 1
-    $peer remove /dev/shm/h2 "$id" "$first" && counts h2 rcv-local-sockaddr 1 &&
-        $peer add /dev/shm/h2 "$id" "$first" && counts h2 rcv-local-sockaddr 2 || return 1
-    same blink.sub blink.pub
+    $peer remove /dev/shm/h2 "$id" "$first" && counts h2 rcv-local-sockaddr 1 || return 1
+    gone_at=$(value h2 rcv-pos)
+    await reaches h1 pub-pos $((gone_at + 20000)) && $peer add /dev/shm/h2 "$id" "$first" &&
+        counts h2 rcv-local-sockaddr 2 && await reaches h2 rcv-pos $((gone_at + 500000)) &&
+        signal INT blink.pub
 }
 
 # Everybody has to have the beginning, so the publisher waits until both have asked for it.
@@ -101,8 +128,8 @@ has_entry() {
 steer_each_destination() {
     read_by steer.sub h2 "$manual" "$first" "$second"
     await has_entry 40131 && await has_entry 40132 || return 1
-    write_stream steer.pub h1 "$second" --messages 1000 --rate 1000 --length 32-2K
-    await taken_by_ring && same steer.sub steer.pub && await has_no_entry
+    write_stream steer.pub h1 "$second|linger=5s" --rate 1000 --length 32-2K
+    await taken_by_ring && signal INT steer.pub && same steer.sub steer.pub && await has_no_entry
 }
 has_no_entry() {
     ! cell h2 filter port

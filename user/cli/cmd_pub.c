@@ -36,6 +36,7 @@ enum {
 
 #define LINGER_NS     INT64_C(10000000000)
 #define LINGER_NS_MAX INT64_C(3600000000000)
+#define STANDSTILL_NS INT64_C(2000000000)
 
 typedef struct pub {
     /* what was asked for */
@@ -55,7 +56,10 @@ typedef struct pub {
     int destination_count;
     /* what came of it */
     rj_publication_t *publication;
-    int64_t window; /* of the receivers, when they connected */
+    int64_t window; /* of the receivers, when they connected; too wide if they were ahead of us */
+    int64_t limit;  /* for the sender, as last seen */
+    int64_t limit_moved_ns;
+    bool may_share_session;
     rj_generator_t generator;
     rj_pub_source_t source;
     rj_traffic_t traffic;
@@ -300,10 +304,23 @@ static bool look_for_laggard(void *user, const rj_counter_record_t *record)
     return !laggards->is_any_behind;
 }
 
+/* Somebody else may send the same session, and receivers have been ahead of us from the start. Then
+ * nobody can tell how far the limit stands above them; but once we have sent everything it moves no
+ * more when they have everything. */
+static bool stands_still(pub_t *pub, int64_t limit, int64_t position)
+{
+    const int64_t now_ns = rj_clock_mono_ns();
+    if (limit != pub->limit)
+        pub->limit_moved_ns = now_ns;
+    pub->limit = limit;
+    return pub->may_share_session && limit >= position &&
+           now_ns - pub->limit_moved_ns >= STANDSTILL_NS;
+}
+
 /* Subscribers on this host show their positions. Of those elsewhere the flow-control limit is
  * known: it stands one window above what they have told to be consumed, and they keep the last
  * quarter of a window to themselves. */
-static bool is_consumed(const pub_t *pub)
+static bool is_consumed(pub_t *pub)
 {
     const rj_publication_info_t *info = rj_publication_info(pub->publication);
     laggards_t laggards = {
@@ -314,7 +331,8 @@ static bool is_consumed(const pub_t *pub)
     int64_t sent = counter_value(pub, RJ_COUNTER_TYPE_SENDER_POSITION, INT64_MAX);
     int64_t limit = counter_value(pub, RJ_COUNTER_TYPE_SENDER_LIMIT, INT64_MAX);
     return !laggards.is_any_behind && sent >= laggards.position &&
-           limit - (pub->window - pub->window / 4) >= laggards.position;
+           (limit - (pub->window - pub->window / 4) >= laggards.position ||
+            stands_still(pub, limit, laggards.position));
 }
 
 /* Gives subscribers time to get everything, before the publication is closed. */
@@ -375,6 +393,7 @@ static bool run(pub_t *pub)
                   rj_publication_position(pub->publication);
     if (pub->window < 0)
         pub->window = 0;
+    pub->may_share_session = strstr(pub->tool.channel, "session-id=") != NULL;
     rj_traffic_open(&pub->traffic, &pub->tool, RJ_TRAFFIC_SENT, stdout);
     bool is_complete = pub->is_generated ? send_generated(pub) : send_source(pub);
     char sha256[RJ_DIGEST_TEXT_MAX];
