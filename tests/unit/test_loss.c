@@ -293,6 +293,37 @@ Test(loss, backs_off_on_a_measured_path_from_the_fourth_nak_on_up_to_a_ceiling)
     cr_assert_eq(intervals[19], 20 * ms);
 }
 
+/* A sender that stood still answers all that was asked meanwhile, in a burst. */
+Test(loss, takes_answers_that_come_late_together_for_one_sign_of_a_longer_path)
+{
+    enum { GAPS = 20 };
+    rj_loss_t loss;
+    rj_loss_init(&loss, &adaptive, TERM, 0);
+    rj_loss_on_received(&loss, 64, 128, 0);
+    poll(&loss, 1000);
+    rj_loss_on_received(&loss, 0, 64, 1000 + 20 * us);
+    for (int64_t i = 1; i <= GAPS; i++)
+        rj_loss_on_received(&loss, 128 * i + 64, 128 * i + 128, 100 * us);
+    int64_t now = 0;
+    for (int i = 0; i < 3; i++) {
+        now = rj_loss_deadline_ns(&loss);
+        cr_assert_eq(poll(&loss, now), GAPS);
+    }
+    for (int64_t i = 1; i <= GAPS; i++)
+        rj_loss_on_received(&loss, 128 * i, 128 * i + 64, now + i);
+    cr_assert_eq(loss.retry_ns, 200 * us, "%lld", (long long)loss.retry_ns);
+    cr_assert_eq(loss.gap_count, 0);
+
+    /* Late again, an interval after that: it is longer still. */
+    rj_loss_on_received(&loss, 128 * GAPS + 192, 128 * GAPS + 256, now + 300 * us);
+    for (int i = 0; i < 2; i++) {
+        now = rj_loss_deadline_ns(&loss);
+        cr_assert_eq(poll(&loss, now), 1);
+    }
+    rj_loss_on_received(&loss, 128 * GAPS + 128, 128 * GAPS + 192, now + 1);
+    cr_assert_eq(loss.retry_ns, 400 * us, "%lld", (long long)loss.retry_ns);
+}
+
 Test(loss, keeps_the_timer_of_a_gap_that_shrinks_and_moves_it_on_with_progress)
 {
     rj_loss_t loss;

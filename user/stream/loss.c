@@ -21,6 +21,7 @@ void rj_loss_init(rj_loss_t *loss, const rj_loss_config_t *config, int32_t term_
     loss->retry_ns = config->retry_ns;
     loss->due_ns = INT64_MAX;
     loss->drained = (rj_drained_t){.but_ns = {INT64_MAX, INT64_MAX, INT64_MAX}};
+    loss->stretched_ns = INT64_MIN / 2; /* the difference from now is still a number */
     loss->ask_due_ns = INT64_MIN;
     loss->ask_ns = RJ_LOSS_ASK_NS_MIN;
     rj_nak_back_off_init(&loss->back_off, &config->back_off);
@@ -64,8 +65,13 @@ static void on_sample(rj_loss_t *loss, int64_t rtt_ns)
 static void on_late_answer(rj_loss_t *loss, const rj_loss_gap_t *gap, int64_t now_ns)
 {
     int64_t retry_ns = now_ns - gap->first_nak_ns;
-    if (is_measured(loss))
-        retry_ns = now_ns - gap->last_nak_ns < loss->rtt_ns / 2 ? 2 * loss->retry_ns : 0;
+    if (is_measured(loss)) {
+        if (now_ns - gap->last_nak_ns >= loss->rtt_ns / 2 ||
+            now_ns - loss->stretched_ns < loss->retry_ns)
+            return;
+        loss->stretched_ns = now_ns;
+        retry_ns = 2 * loss->retry_ns;
+    }
     loss->retry_ns = rj_max_i64(loss->retry_ns, rj_min_i64(retry_ns, RJ_LOSS_RETRY_NS_MAX));
 }
 

@@ -17,7 +17,8 @@
  *               RJ_LOSS_RETRY_NS_MIN; from a gap's fourth NAK on it doubles, up to
  *               RJ_LOSS_BACK_OFF_NS_MAX or what was measured, if that is more. An answer that comes
  *               sooner after a repeated NAK than half a round trip belongs to an earlier one: the
- *               path has become longer, the interval doubles. Before the first
+ *               path has become longer, the interval doubles, once an interval: of many that come
+ *               late together, for a host stood still, all tell the same. Before the first
  *               sample only the first gap is asked for again, its interval doubling each time: a
  *               long path must not be flooded by somebody who does not know it yet, and a sender
  *               with one slot for resends answers alternating NAKs every time.
@@ -108,6 +109,7 @@ typedef struct rj_loss {
     int64_t retry_ns;
     int64_t rtt_ns; /* smoothed; 0 until there is a sample */
     int64_t rtt_variation_ns;
+    int64_t stretched_ns;  /* when the interval was last doubled */
     int64_t new_gap_count; /* ever */
     int64_t ask_due_ns;    /* when a round trip may be asked for again */
     int64_t ask_ns;        /* after the next question */
