@@ -142,8 +142,6 @@ static void collect(rj_engine_t *engine, int32_t index, int64_t now_ns)
     rj_publication_slot_t *slot = &engine->publications[index];
     rj_network_publication_t *publication = slot->publication;
     rj_sender_part_t part = {.slot = index, .first = engine->batch.count};
-    if (publication->config.send_timestamp.is_wanted)
-        publication->send_epoch_ns = rj_engine_epoch_ns(engine);
     collect_setup(engine, publication, now_ns);
     part.counted_first = engine->batch.count;
     part.data_count = collect_data(engine, publication);
@@ -324,6 +322,7 @@ void rj_sender_add(rj_engine_t *engine, rj_send_endpoint_t *endpoint,
     if (publication->fan_out != NULL)
         rj_fan_out_init(publication->fan_out, endpoint->destinations, publication->snd_pos, now_ns);
     publication->slot = engine->publication_count;
+    publication->epoch_ns = engine->params.epoch_ns;
     engine->publications[engine->publication_count++] =
         (rj_publication_slot_t){.publication = publication,
                                 .endpoint = endpoint,

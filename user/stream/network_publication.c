@@ -99,8 +99,7 @@ int rj_network_publication_collect(rj_network_publication_t *publication, rj_run
                 on_back_pressure(publication);
             break;
         }
-        rj_timestamp_write(term + offset, (uint32_t)scan.available,
-                           publication->config.send_timestamp, publication->send_epoch_ns);
+        rj_network_publication_stamp(publication, term + offset, scan.available);
         if (!rj_run_builder_add(&builder, term + offset, scan.available, scan.padding, position, 0))
             break;
         int32_t bytes = scan.available + scan.padding;

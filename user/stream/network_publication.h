@@ -147,10 +147,10 @@ typedef struct rj_network_publication {
     int64_t snd_pos;                /* engine -> conductor, as in the counter */
 
     /* The engine's. */
-    int32_t slot;          /* the engine's own book-keeping */
-    int32_t datagrams_max; /* of new data in the next turn; config.datagrams_max is the most */
-    int64_t snd_lmt;       /* as in the counter, which clients could spoil */
-    int64_t send_epoch_ns; /* of this turn, set by who collects, where messages are stamped */
+    int32_t slot;              /* the engine's own book-keeping */
+    int32_t datagrams_max;     /* of new data in the next turn; config.datagrams_max is the most */
+    int64_t snd_lmt;           /* as in the counter, which clients could spoil */
+    int64_t (*epoch_ns)(void); /* for stamps in messages, set by who collects; NULL: these are 0 */
     int64_t last_setup_ns;
     bool holds_setup;
     int64_t last_data_ns; /* data or heartbeat */
@@ -241,6 +241,16 @@ int rj_network_publication_collect_span(const rj_network_publication_t *publicat
  * connection take snd-pos with them while there is no receiver. wire.md 10.1, 10.4, 10.6, 21 */
 bool rj_network_publication_idle(rj_network_publication_t *publication, rj_wire_data_t *frame,
                                  int64_t now_ns);
+
+/* Stamps a datagram that was found in the log, where the channel asks for it: by a clock read after
+ * that, or a message could have been sent before it was there. */
+static inline void rj_network_publication_stamp(const rj_network_publication_t *publication,
+                                                uint8_t *datagram, int32_t length_bytes)
+{
+    if (publication->config.send_timestamp.is_wanted)
+        rj_timestamp_write(datagram, (uint32_t)length_bytes, publication->config.send_timestamp,
+                           publication->epoch_ns != NULL ? publication->epoch_ns() : 0);
+}
 
 /* Whether a round trip is to be measured now. */
 static inline bool rj_network_publication_rttm_is_due(const rj_network_publication_t *publication,

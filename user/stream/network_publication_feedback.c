@@ -259,8 +259,7 @@ static int64_t collect_slot(rj_network_publication_t *publication, int slot,
                 rj_retransmit_give_up(&publication->retransmit, slot, now_ns);
             break;
         }
-        rj_timestamp_write(term + offset, (uint32_t)scan.available,
-                           publication->config.send_timestamp, publication->send_epoch_ns);
+        rj_network_publication_stamp(publication, term + offset, scan.available);
         if (!rj_run_builder_add(builder, term + offset, scan.available, scan.padding, position,
                                 slot))
             break;

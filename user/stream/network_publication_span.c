@@ -28,8 +28,7 @@ int rj_network_publication_collect_span(const rj_network_publication_t *publicat
         const rj_term_scan_t scan = rj_term_scan(term, offset, log->term_length, length_max);
         if (scan.available <= 0 || !rj_log_frame_is_at(log, term + offset, position))
             break;
-        rj_timestamp_write(term + offset, (uint32_t)scan.available,
-                           publication->config.send_timestamp, publication->send_epoch_ns);
+        rj_network_publication_stamp(publication, term + offset, scan.available);
         if (!rj_run_builder_add(&builder, term + offset, scan.available, scan.padding, position, 0))
             break;
         position += scan.available + scan.padding;
