@@ -27,8 +27,9 @@ class Tools:
         cell.connect(self.pub, self.sub)
         sent = self.pub.do("send", count=100)
         self.end = sent["position"]
-        # Where everything that was sent has arrived, what the tools show stands still.
-        self.sub.do("recv", count=40)
+        # Where everything that was sent has arrived, what the tools show stands still. What has not
+        # been read must fit the window.
+        self.sub.do("recv", count=60)
         deadline = time.monotonic() + 20
         while self.counter("rcv-pos: ")["value"] != self.end:
             if time.monotonic() > deadline:
