@@ -41,9 +41,12 @@ static rj_xsk_ring_t near_end(far_end_t *far)
                            .mask = size - 1};
 }
 
+static uint32_t mtu_bytes;
+
 static void open_of_size(uint32_t rx_frames, bool never_sleeps)
 {
-    const rj_af_xdp_ring_params_t params = {.interface_index = 5, .never_sleeps = never_sleeps};
+    const rj_af_xdp_ring_params_t params = {
+        .interface_index = 5, .mtu_bytes = mtu_bytes, .never_sleeps = never_sleeps};
     rj_err_t err;
     size = rx_frames;
     cr_assert_eq(rj_umem_open(&umem, FRAME_BYTES, rx_frames + TX_FRAMES, &err), 0);
@@ -188,6 +191,19 @@ Test(xdp_ring, waits_for_the_end_of_a_packet)
     cr_assert_eq(ring.base.stats.rx_linearised, 1);
     rj_xdp_ring_recycle(&ring);
     cr_assert_eq(umem.counts[RJ_FRAME_FILL], RX_FRAMES);
+}
+
+/* Parts would take what was merged as well, which sockets have cheaper; but room for it stays, for
+ * the kernel may have had such a packet on its way. */
+Test(xdp_ring, asks_for_no_frame_longer_than_the_link_carries)
+{
+    cr_assert_eq(ring.base.receive_room_bytes, rj_umem_receive_room(FRAME_BYTES, 1));
+    close_ring();
+    mtu_bytes = 9000;
+    open_ring();
+    cr_assert_eq(ring.base.receive_room_bytes, 9018, "Ethernet's header and a VLAN's tag");
+    cr_assert_eq(ring.base.scratch_bytes,
+                 RJ_UMEM_HEADROOM_BYTES + rj_umem_receive_room(FRAME_BYTES, RJ_UMEM_SEGMENTS_MAX));
 }
 
 Test(xdp_ring, puts_the_parts_of_a_packet_together)

@@ -9,7 +9,10 @@
 #include "base/bits.h"
 #include "base/checksum.h"
 
-enum { LINE_BYTES = 64 }; /* of the caches, where that is known */
+enum {
+    LINE_BYTES = 64, /* of the caches, where that is known */
+    LINK_BYTES = 18, /* Ethernet header and one VLAN tag */
+};
 
 /* --- the frames for receiving --- */
 
@@ -39,6 +42,13 @@ static void refill(rj_xdp_ring_t *ring)
 
 /* --- open, close --- */
 
+/* Longer ones have been merged, or were never cut: several pieces would take them, at the cost of a
+ * copy by the kernel and another by us. Sockets have them with neither. */
+static uint32_t single_frame_bytes(const rj_af_xdp_ring_params_t *params, uint32_t room)
+{
+    return (uint32_t)rj_min_i64(room, (int64_t)params->mtu_bytes + LINK_BYTES);
+}
+
 int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
                      const rj_af_xdp_ring_params_t *params, uint32_t tx_frames_max, rj_err_t *err)
 {
@@ -49,13 +59,13 @@ int rj_xdp_ring_open(rj_xdp_ring_t *ring, rj_xsk_t *xsk, rj_umem_t *umem,
         .umem = umem,
         .tx_frames_max = tx_frames_max,
     };
-    const uint32_t receive_room = rj_umem_receive_room(umem->frame_bytes, segments);
+    const uint32_t room = rj_umem_receive_room(umem->frame_bytes, segments);
     ring->base = (rj_frame_ring_t){
         .interface_index = params->interface_index,
         .queue = params->queue,
-        .receive_room_bytes = receive_room,
+        .receive_room_bytes = segments == 1 ? room : single_frame_bytes(params, room),
         .send_room_bytes = umem->frame_bytes * segments - RJ_UMEM_HEADROOM_BYTES,
-        .scratch_bytes = RJ_UMEM_HEADROOM_BYTES + receive_room,
+        .scratch_bytes = RJ_UMEM_HEADROOM_BYTES + room,
         .may_be_merged = params->is_generic,
     };
     const uint32_t fill_size = xsk->fill.size;
